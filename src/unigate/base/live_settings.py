@@ -1,0 +1,51 @@
+"""Settings that can change while the gateway runs: kept in the database, set by file, console or shell.
+
+What a process needs before it can reach the database stands in `settings.py`.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+_State = Literal["live", "deprecated", "off"]
+_Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class HoldSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is set aside for a call before it is known what it costs."""
+
+    #: Output tokens of one answer that are held at first; a stream that goes on is held for in steps of it.
+    output_tokens: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 4096
+
+
+class RelaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one call."""
+
+    #: Largest body of a caller, and largest whole answer of a provider, in bytes.
+    body_bytes: _Count = 20 * 1024 * 1024
+    answer_bytes: _Count = 64 * 1024 * 1024
+    #: Tries at channels for one call.
+    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 6
+    #: Seconds that one call waits between tries, all together.
+    backoff_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 10.0
+
+
+class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All of them with their defaults; a field is a row of the table `settings`."""
+
+    #: Credits shown for one USD.
+    credits_per_usd: Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)] = 500_000
+    #: Taken where a call for an image names no model.
+    default_image_model: str = "dall-e-2"
+    #: Serve calls without a price free of charge in place of refusing them.
+    allow_unpriced: bool = False
+    hold: HoldSettings = HoldSettings()
+    #: Operation or family -> state, where it is not `live`.
+    operations: dict[str, _State] = msgspec.field(default_factory=dict)
+    relay: RelaySettings = RelaySettings()
+
+
+def live_settings(values: dict[str, Any]) -> LiveSettings:
+    """Settings from values by name, defaults for the rest; names that this version does not know are left out."""
+    known = {name: value for name, value in values.items() if name in LiveSettings.__struct_fields__}
+    return msgspec.convert(known, LiveSettings)

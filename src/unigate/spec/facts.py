@@ -1,0 +1,23 @@
+"""Facts: what the gateway reads of a request; everything else is the vendor's to judge."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Facts:
+    """What a dialect's `read` found in a body."""
+
+    model: str
+    stream: bool = False
+    #: How many answers are asked for (`n`).
+    count: int = 1
+    #: The caller's own limit of output tokens per answer, None where there is none.
+    output_limit: int | None = None
+    #: The input names content that it does not carry (URL, file id): held at the model's input limit.
+    open_input: bool = False
+    #: The caller asked for usage in the stream (`stream_options.include_usage`).
+    usage_in_stream: bool = False
+    #: The caller asked for `usage.cost` (`usage: {"include": true}`).
+    include_cost: bool = False
+    #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.
+    conditions: dict[str, str | int] = field(default_factory=dict)

@@ -1,0 +1,36 @@
+"""Operation: one callable thing of a dialect, as a row of the table that serves all calls."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["live", "deprecated", "off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A row: where it is called, who may, how it is served and whether it costs.
+
+    `path` is a template: literal segments and `{name}`; `{name:path}` at the end takes the rest.
+    """
+
+    name: str
+    method: str
+    path: str
+    #: Name of the dialect module that reads its calls and writes its errors.
+    dialect: str
+    #: Operations are switched one by one or as a family (`live`, `deprecated`, `off`).
+    family: str
+    #: The use case in `relay/` that serves it: `relay` goes to a provider, others are answered by us.
+    use: str = "relay"
+    #: Scope that the key needs; None: open to everybody, without a key.
+    scope: str | None = "relay"
+    #: No hold, no price; works at a balance of zero.
+    free: bool = False
+    #: Also answers keys that have expired or used up their budget (balance, usage).
+    answers_expired: bool = False
+    #: `json`: a body is read whole and must be JSON; `none`: a body is ignored.
+    body: Literal["json", "none"] = "none"
+    #: Path below the provider's base URL (`/chat/completions`); a provider may name another.
+    upstream_path: str = ""
+    #: Other paths under which the same operation is served.
+    aliases: tuple[str, ...] = ()
