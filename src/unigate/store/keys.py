@@ -1,0 +1,124 @@
+"""Callers' keys as rows, and the one look-up that the hot path falls back to."""
+
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import bindparam, insert, select, update
+
+from unigate.store.database import Tx
+from unigate.store.tables import groups, keys, users
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A row of `keys`; lists and mappings as JSON text, amounts in nano-USD, times in ms since 1970."""
+
+    id: str
+    user_id: str
+    name: str
+    digest: bytes
+    last4: str
+    scopes: str
+    models: str
+    addresses: str
+    expires_at: int | None
+    budgets: str
+    rpm: int
+    tpm: int
+    concurrency: int
+    user_view: int
+    enabled: int
+    owned_by: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyOwner:
+    """What a call needs to know of the user behind a key."""
+
+    id: str
+    name: str
+    role: str
+    wallet_id: str
+    enabled: int
+    group_id: str
+    group_name: str
+    multiplier: int
+    group_enabled: int
+
+
+_WIDTH = len(KeyRow.__slots__)
+_WITH_OWNER = (
+    select(
+        keys,
+        users.c.id,
+        users.c.name,
+        users.c.role,
+        users.c.wallet_id,
+        users.c.enabled,
+        groups.c.id,
+        groups.c.name,
+        groups.c.multiplier,
+        groups.c.enabled,
+    )
+    .join(users, users.c.id == keys.c.user_id)
+    .join(groups, groups.c.id == users.c.group_id)
+)
+_BY_DIGEST = _WITH_OWNER.where(keys.c.digest == bindparam("by"))
+_BY_ID = _WITH_OWNER.where(keys.c.id == bindparam("by"))
+_BY_NAME = _WITH_OWNER.where(keys.c.name == bindparam("by")).order_by(keys.c.id)
+_ALL = _WITH_OWNER.order_by(keys.c.id)
+_ADD = insert(keys)
+_CHANGES = (
+    "digest",
+    "last4",
+    "scopes",
+    "models",
+    "addresses",
+    "expires_at",
+    "budgets",
+    "rpm",
+    "tpm",
+    "concurrency",
+    "user_view",
+    "enabled",
+    "owned_by",
+)
+_SET = update(keys).where(keys.c.id == bindparam("of")).values({name: bindparam(f"to_{name}") for name in _CHANGES})
+
+Found = tuple[KeyRow, KeyOwner]
+
+
+async def by_digest(tx: Tx, digest: bytes) -> Found | None:
+    """The key with that digest, and its owner."""
+    row = await tx.one(_BY_DIGEST, {"by": digest})
+    return _found(row) if row else None
+
+
+async def by_id(tx: Tx, id: str) -> Found | None:
+    """The key of that id, and its owner."""
+    row = await tx.one(_BY_ID, {"by": id})
+    return _found(row) if row else None
+
+
+async def by_name(tx: Tx, name: str) -> list[Found]:
+    """All keys of that name; names are unique for one user only."""
+    return [_found(row) for row in await tx.all(_BY_NAME, {"by": name})]
+
+
+async def all_keys(tx: Tx) -> list[Found]:
+    """All keys with their owners, oldest first."""
+    return [_found(row) for row in await tx.all(_ALL)]
+
+
+async def add(tx: Tx, key: KeyRow) -> None:
+    """Insert a key; ConstraintFailed (unique) where the user has one of that name, or the secret is in use."""
+    await tx.run(_ADD, asdict(key))
+
+
+async def change(tx: Tx, key: KeyRow) -> None:
+    """Write what may change of a key; ConstraintFailed (unique) where the secret is in use."""
+    await tx.run(_SET, {"of": key.id, **{f"to_{name}": getattr(key, name) for name in _CHANGES}})
+
+
+def _found(row: tuple[object, ...]) -> Found:
+    return KeyRow(*row[:_WIDTH]), KeyOwner(*row[_WIDTH:])  # type: ignore[arg-type]
