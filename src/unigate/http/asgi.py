@@ -1,0 +1,197 @@
+"""ASGI: runs any ASGI 3 application on our exchanges, so that it shares port, limits and timers with the relay.
+
+Only what `Exchange` offers is used here. WebSockets are not offered: an upgrade is served as a plain request.
+https://asgi.readthedocs.io/en/latest/specs/www.html
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+from urllib.parse import unquote
+
+from unigate.base.errors import CallerLeft, GatewayError
+from unigate.http.exchange import Exchange
+from unigate.spec.exchange import Header
+
+log = logging.getLogger(__name__)
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_VERSION = {"version": "3.0", "spec_version": "2.3"}
+#: Headers that frame a message are ours to write.
+_OURS = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"upgrade"))
+
+
+async def run_asgi(app: AsgiApp, x: Exchange, state: MutableMapping[str, Any] | None = None) -> None:
+    """Serve one exchange by an ASGI app. `state`: what the app kept in `lifespan.startup`.
+
+    An app that raises or returns after it started its reply is cut off there, visibly for the caller. One that raises
+    before that gets what every handler gets. An app is told of a caller who left by `http.disconnect` and not
+    cancelled: it may be in a transaction.
+    """
+    call = _Call(x)
+    x.leave = call.wake
+    try:
+        await app(_scope(x, state), call.receive, call.send)
+    except BaseException:
+        if x.started_reply and not x.ended:
+            x.cut()
+        raise
+    finally:
+        x.leave = None
+    if not x.ended and x.started_reply:
+        log.error("the application ended its reply to %s %s half way", x.method, x.path)
+        x.cut()
+
+
+def _scope(x: Exchange, state: MutableMapping[str, Any] | None) -> Scope:
+    return {
+        "type": "http",
+        "asgi": _VERSION,
+        "http_version": x.version,
+        "method": x.method.decode("ascii"),
+        "scheme": "http",
+        "path": unquote(x.path.decode("ascii")),
+        "raw_path": x.path,
+        "query_string": x.query,
+        "root_path": "",
+        "headers": x.headers,
+        "client": (x.client, 0) if x.client else None,
+        "server": x.server,
+        "state": {} if state is None else dict(state),
+    }
+
+
+class _Call:
+    """One run of an app: its `receive` and `send`."""
+
+    __slots__ = ("_changed", "_head", "_refused", "_taken", "_x")
+
+    def __init__(self, x: Exchange) -> None:
+        self._x = x
+        #: Status and headers, kept until the first piece of body tells whether the length is known.
+        self._head: tuple[int, list[Header], int | None] | None = None
+        #: The whole body was handed out.
+        self._taken = False
+        #: Why it can't be; then that is the reply, whatever the app makes of it.
+        self._refused: GatewayError | None = None
+        self._changed: asyncio.Future[None] | None = None
+
+    def wake(self) -> None:
+        """The caller left, or the reply has ended."""
+        if self._changed is not None and not self._changed.done():
+            self._changed.set_result(None)
+
+    async def receive(self) -> Message:
+        """The body, piece by piece; after it waits for the end of the exchange."""
+        x = self._x
+        if not self._taken and not x.gone:
+            try:
+                piece = await x.body()
+            except CallerLeft:
+                return {"type": "http.disconnect"}
+            except GatewayError as error:
+                self._refused = error
+                raise
+            self._taken = x.arrived and not x.pieces
+            return {"type": "http.request", "body": piece, "more_body": not self._taken}
+        while not (x.gone or x.ended):
+            self._changed = asyncio.get_running_loop().create_future()
+            await self._changed
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        """Pass a message of the app on to the caller."""
+        if self._refused is not None and not self._x.started_reply:
+            raise self._refused
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self._head is not None or self._x.started_reply:
+                raise RuntimeError("the application started its reply twice")
+            self._head = (message["status"], *_reply_headers(message.get("headers", ())))
+        elif kind == "http.response.body":
+            await self._body(message.get("body", b""), more=message.get("more_body", False))
+        else:
+            raise RuntimeError(f"the application sent {kind!r}")
+
+    async def _body(self, data: bytes, *, more: bool) -> None:
+        x, head = self._x, self._head
+        if head is None and not x.started_reply:
+            raise RuntimeError("the application sent a body before its start")
+        if head is not None:
+            self._head = None
+            status, headers, length = head
+            if not more and length in (None, len(data)) and x.method != b"HEAD":
+                x.reply(status, headers, data)
+                self.wake()
+                return
+            x.start(status, headers, length)
+        if data:
+            x.write(data)
+        if more:
+            await x.drain()
+        else:
+            x.end()
+            self.wake()
+
+
+def _reply_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[Header], int | None]:
+    """An app's headers without those that are ours, and the length that it announced."""
+    kept: list[Header] = []
+    length: int | None = None
+    for name, value in headers:
+        lower = bytes(name).lower()
+        if lower not in _OURS:
+            kept.append((lower, bytes(value)))
+        elif lower == b"content-length":
+            length = int(value)
+    return kept, length
+
+
+class Lifespan:
+    """Runs an app's startup and shutdown."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        self._app = app
+        #: What the app keeps for its requests; hand it to `run_asgi`.
+        self.state: dict[str, Any] = {}
+        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._from_app: asyncio.Queue[Message] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+
+    async def startup(self) -> None:
+        """Start the app; RuntimeError with its message where it says that it failed."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        await self._ask("startup")
+
+    async def shutdown(self) -> None:
+        """Stop the app; RuntimeError where it says that it failed. Nothing where it knows no lifespan."""
+        if self._task is not None and not self._task.done():
+            await self._ask("shutdown")
+            await self._task
+
+    async def _run(self) -> None:
+        scope: Scope = {"type": "lifespan", "asgi": _VERSION, "state": self.state}
+        try:
+            await self._app(scope, self._to_app.get, self._from_app.put)
+        except Exception as error:  # noqa: BLE001  # the way in which an app says that it knows no lifespan
+            log.info("the application does not support lifespan: %r", error)
+
+    async def _ask(self, what: str) -> None:
+        assert self._task is not None
+        await self._to_app.put({"type": f"lifespan.{what}"})
+        answer = asyncio.get_running_loop().create_task(self._from_app.get())
+        try:
+            await asyncio.wait((answer, self._task), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done() and self._from_app.empty():
+                return
+            message = await answer
+        finally:
+            answer.cancel()
+        if message["type"] == f"lifespan.{what}.failed":
+            raise RuntimeError(message.get("message") or f"the application's {what} failed")

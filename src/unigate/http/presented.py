@@ -1,0 +1,37 @@
+"""Where callers put their key: wherever the SDK of the vendor that they used before puts it."""
+
+from typing import Protocol
+from urllib.parse import parse_qs
+
+#: Headers that carry the bare key, in the order in which they are asked.
+_HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"x-key", b"mj-api-secret", b"access-token", b"token")
+_SCHEMES = (b"bearer", b"key", b"token")
+
+
+class _Head(Protocol):
+    query: bytes
+
+    def header(self, name: bytes) -> bytes | None: ...
+
+
+def presented_key(x: _Head) -> bytes | None:
+    """The key that a request shows, without its scheme; None where it shows none."""
+    value = x.header(b"authorization")
+    if value:
+        if value.startswith(b"Bearer "):
+            return value[7:].strip() or None
+        scheme, _, rest = value.partition(b" ")
+        if rest and scheme.lower() in _SCHEMES:
+            return rest.strip() or None
+        if not rest:
+            return None if scheme.lower() in _SCHEMES else scheme
+        return None
+    for name in _HEADERS:
+        if value := x.header(name):
+            return value.strip()
+    if x.query:
+        asked = parse_qs(x.query.decode("ascii", "replace"))
+        for field in ("key", "token"):
+            if field in asked:
+                return asked[field][0].encode()
+    return None
