@@ -1,0 +1,90 @@
+"""Names to addresses, kept for a short while; and which addresses are public."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+
+from unigate.base.errors import Unreachable
+
+Address = IPv4Address | IPv6Address
+Lookup = Callable[[str], Awaitable[list[str]]]
+#: Kept names; a configuration has far fewer.
+KEPT = 1000
+_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
+_6TO4 = IPv6Network("2002::/16")
+
+
+class Resolver:
+    """The addresses of names, in the system's order of preference.
+
+    The system's look-up runs in the few threads that the loop has for it, so that calls for one name share one.
+    """
+
+    def __init__(self, seconds: float, lookup: Lookup | None = None) -> None:
+        self._seconds = seconds
+        self._lookup = lookup or _system
+        self._kept: dict[str, tuple[float, list[Address]]] = {}
+        self._running: dict[str, asyncio.Task[list[Address]]] = {}
+
+    async def addresses(self, host: str, *, allow_private: bool) -> list[Address]:
+        """The addresses of a host that may be connected to: public ones only unless `allow_private`.
+
+        Raises Unreachable where there is none.
+        """
+        try:
+            found = [ip_address(host)]
+        except ValueError:
+            found = await self._named(host)
+        allowed = found if allow_private else [a for a in found if is_public(a)]
+        if not allowed:
+            raise Unreachable(detail=f"{host} has no public address, and private ones are not allowed")
+        return allowed
+
+    async def _named(self, host: str) -> list[Address]:
+        now = asyncio.get_running_loop().time()
+        kept = self._kept.get(host)
+        if kept is not None and kept[0] > now:
+            return kept[1]
+        task = self._running.get(host)
+        if task is None:
+            task = self._running[host] = asyncio.get_running_loop().create_task(self._find(host))
+            task.add_done_callback(lambda done: self._found(host, done))
+        return await asyncio.shield(task)
+
+    async def _find(self, host: str) -> list[Address]:
+        try:
+            texts = await self._lookup(host)
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(detail=f"no address for {host}: {error}") from None
+        return [ip_address(text.partition("%")[0]) for text in dict.fromkeys(texts)]
+
+    def _found(self, host: str, task: asyncio.Task[list[Address]]) -> None:
+        """Keep what a look-up found; a failure is forgotten (every caller who waits for it is told)."""
+        del self._running[host]
+        if task.cancelled() or task.exception() is not None:
+            return
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        self._kept[host] = (task.get_loop().time() + self._seconds, task.result())
+
+
+async def _system(host: str) -> list[str]:
+    """Ask the system (hosts file, DNS)."""
+    infos = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return [str(info[4][0]) for info in infos]
+
+
+def is_public(address: Address) -> bool:
+    """Whether an address is one that anybody may reach; IPv6 addresses that hold an IPv4 one are judged by it."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped
+        if inner is None and address in _NAT64:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        elif inner is None and address in _6TO4:
+            inner = address.sixtofour
+        if inner is not None:
+            return is_public(inner)
+        if address.is_site_local or int(address) < 1 << 32:  # fec0::/10; old IPv4-compatible addresses
+            return False
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
