@@ -1,0 +1,140 @@
+"""Wire formats, one module each: they read calls and answers, write errors, watch streams. Pure; no I/O.
+
+A module of this folder that has OPERATIONS is a dialect; it is found by walking the folder, so that a dialect is added by
+adding a file. Modules without are their tools.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType, ModuleType
+from typing import Any, Protocol, cast
+
+from unigate.base.errors import GatewayError
+from unigate.spec.facts import Facts
+from unigate.spec.operation import Operation
+from unigate.spec.provider import Provider
+from unigate.spec.usage import Usage
+
+
+class Writer(Protocol):
+    """What every dialect offers: its operations, and errors as its callers read them."""
+
+    OPERATIONS: tuple[Operation, ...]
+
+    def write_error(self, error: GatewayError, request_id: str) -> bytes:
+        """The body of an error reply."""
+        ...
+
+
+class Watcher(Protocol):
+    """One stream on its way to the caller; see `openai_watch.Watch`."""
+
+    content: bool
+    done: bool
+    finished: bool
+    error: bytes | None
+    usage: Usage | None
+    #: Counted of the answer so far.
+    output_tokens: int
+    service_tier: str | None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing was sent and no output was reported."""
+        ...
+
+    @property
+    def ending(self) -> bytes:
+        """The last events, held back by `feed`."""
+        ...
+
+    def feed(self, piece: bytes) -> bytes:
+        """What goes to the caller now."""
+        ...
+
+    def finish(self) -> bytes:
+        """What is left at a clean end."""
+        ...
+
+
+class Dialect(Writer, Protocol):
+    """A dialect whose calls go to providers. Each dialect has its own Edits and Seen."""
+
+    Edits: Any
+    Watch: Callable[..., Watcher]
+
+    def read(self, body: bytes) -> Facts:
+        """What we need to know of a caller's body."""
+        ...
+
+    def edit(self, body: bytes, facts: Facts, edits: Any) -> bytes:
+        """The body as the provider gets it."""
+        ...
+
+    def read_answer(self, body: bytes, provider: Provider) -> Any:
+        """What a whole answer says of itself."""
+        ...
+
+    def add_cost(self, body: bytes, cost: str, usage: Usage | None = None) -> bytes:
+        """The answer with its cost in it."""
+        ...
+
+    def estimate(self, body: bytes, seen: Any) -> Usage:
+        """Usage counted by ourselves."""
+        ...
+
+    def write_stream_error(self, error: GatewayError, request_id: str) -> bytes:
+        """The event that ends a broken stream."""
+        ...
+
+    def read_error(self, status: int, body: bytes) -> Any:
+        """What a vendor's error says."""
+        ...
+
+    def pass_error(self, status: int, body: bytes) -> bytes:
+        """A vendor's refusal in this dialect's form."""
+        ...
+
+    def input_bound(self, body: bytes, facts: Facts) -> int:
+        """The most input tokens that a body can count."""
+        ...
+
+
+@cache
+def _modules() -> Mapping[str, ModuleType]:
+    found: dict[str, ModuleType] = {}
+    for info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{info.name}")
+        if hasattr(module, "OPERATIONS"):
+            found[info.name] = module
+    return MappingProxyType(found)
+
+
+def writer(name: str) -> Writer:
+    """The dialect of that name; LookupError where there is none."""
+    module = _modules().get(name)
+    if module is None:
+        raise LookupError(f"there is no dialect {name!r}")
+    return cast(Writer, module)
+
+
+def dialect(name: str) -> Dialect:
+    """The dialect of that name whose calls go to providers; LookupError where there is none."""
+    found = writer(name)
+    if not hasattr(found, "Watch"):
+        raise LookupError(f"the dialect {name!r} is not spoken by providers")
+    return cast(Dialect, found)
+
+
+@cache
+def operations() -> tuple[Operation, ...]:
+    """All operations of all dialects; ValueError where two have one name."""
+    rows: dict[str, Operation] = {}
+    for module in _modules().values():
+        for row in module.OPERATIONS:
+            if row.name in rows:
+                raise ValueError(f"two operations are called {row.name!r}")
+            rows[row.name] = row
+    return tuple(rows.values())

@@ -1,0 +1,14 @@
+"""Any server that speaks OpenAI's form at an address of the operator's: vLLM, llama.cpp, Ollama, other gateways.
+
+The older name of the output limit is the one that all of them know.
+"""
+
+from unigate.spec.provider import Provider
+
+PROVIDER = Provider(
+    name="openai_compatible",
+    title="OpenAI-compatible server",
+    base_url=None,
+    speaks=("openai_chat",),
+    limit_field="max_tokens",
+)

@@ -1,0 +1,147 @@
+"""Errors as callers and their SDKs read them, and as vendors send them."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import openai
+import pytest
+
+from unigate.base.errors import BadRequest, GatewayError, InvalidKey, NoFunds, StreamBroken, TooMany, Unreachable
+from unigate.dialects import dialect, operations, writer
+from unigate.dialects import openai_errors as errors
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (
+            BadRequest("Bad n.", param="n"),
+            {"message": "Bad n.", "type": "invalid_request_error", "param": "n", "code": "invalid_request"},
+        ),
+        (
+            InvalidKey(),
+            {
+                "message": "Incorrect API key provided.",
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "invalid_api_key",
+            },
+        ),
+        (
+            TooMany(),
+            {
+                "message": "Rate limit reached.",
+                "type": "rate_limit_error",
+                "param": None,
+                "code": "rate_limit_exceeded",
+            },
+        ),
+        (
+            Unreachable(detail="secret host"),
+            {
+                "message": "The provider could not be reached. (request id: req_1)",
+                "type": "server_error",
+                "param": None,
+                "code": "upstream_error",
+            },
+        ),
+    ],
+)
+def test_an_error_of_ours_has_the_four_fields(error: GatewayError, wanted: dict[str, str | None]) -> None:
+    assert json.loads(errors.write_error(error, "req_1")) == {"error": wanted}
+
+
+class OneStream(BaseHTTPRequestHandler):
+    """Answers every call with one role-only event and an error event of ours."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        start = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\n'
+        body = start + errors.write_stream_error(StreamBroken(), "req_1")
+        self.send_response(200)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+def test_the_sdk_raises_on_an_error_in_a_stream() -> None:
+    with HTTPServer(("127.0.0.1", 0), OneStream) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        with openai.OpenAI(api_key="sk-x", base_url=base, max_retries=0, timeout=10) as client:
+            stream = client.chat.completions.create(model="m", messages=[], stream=True)
+            with pytest.raises(openai.APIError, match="broke off"):
+                list(stream)
+        thread.join(10)
+
+
+@pytest.mark.parametrize(
+    ("body", "message", "code"),
+    [
+        ({"error": {"message": "No.", "type": "t", "param": "p", "code": "c"}}, "No.", "c"),
+        ({"error": {"message": "No.", "code": 429}}, "No.", "429"),
+        ({"error": {"message": {"detail": "x"}}}, '{"detail":"x"}', None),
+        ({"error": "No."}, "No.", None),
+        ({"message": "No.", "code": 1}, "No.", "1"),
+        ({"detail": "No."}, "No.", None),
+        ({"msg": "No."}, "No.", None),
+        ([{"error": {"message": "No.", "status": "INVALID"}}], "No.", None),
+        ({"error": None}, "The provider answered with status 400.", None),
+        ({}, "The provider answered with status 400.", None),
+        (None, "The provider answered with status 400.", None),
+        (5, "The provider answered with status 400.", None),
+        ([], "The provider answered with status 400.", None),
+        ("No.", "No.", None),
+    ],
+)
+def test_vendors_errors_are_understood(body: Any, message: str, code: str | None) -> None:
+    raw = json.dumps(body).encode()
+    told = errors.read_error(400, raw)
+    assert (told.message, told.code) == (message, code)
+    assert json.loads(errors.pass_error(400, raw))["error"]["message"] is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"", "The provider answered with status 502."),
+        (b"<html>x", "The provider answered with status 502."),
+        (b"busy", "busy"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+    ],
+)
+def test_what_is_no_json_is_told_in_words(body: bytes, message: str) -> None:
+    assert errors.read_error(502, body).message == message
+
+
+def test_an_error_in_the_form_passes_to_the_byte() -> None:
+    body = b'{ "error": {"message":"No.", "type" : "x", "new": 1} }\n'
+    assert errors.pass_error(400, body) is body
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(errors.read_error(400, b"x" * 100_000).message) == 2000
+    assert len(errors.read_error(400, json.dumps({"error": {"message": "y" * 9000}}).encode()).message) == 2000
+
+
+def test_dialects_are_found_by_their_files() -> None:
+    assert {row.dialect for row in operations()} == {"openai_chat", "openai_models", "platform", "dashboard"}
+    assert [row.name for row in dialect("openai_chat").OPERATIONS] == ["openai.chat"]
+    for row in operations():
+        assert json.loads(writer(row.dialect).write_error(NoFunds(), "req_1"))["error"]["code"] == "insufficient_quota"
+        assert row in writer(row.dialect).OPERATIONS
+        assert row.free or row.use == "relay"
+
+
+def test_a_dialect_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(LookupError, match="no dialect"):
+        writer("sse")
+    with pytest.raises(LookupError, match="not spoken"):
+        dialect("platform")

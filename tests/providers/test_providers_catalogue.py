@@ -1,0 +1,66 @@
+"""Providers are found by their files and by entry points, and each has recordings."""
+
+import importlib
+import pkgutil
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from unigate import dialects, providers
+from unigate.spec.provider import Credential, Provider
+
+MODULES = sorted(info.name for info in pkgutil.iter_modules(providers.__path__))
+RECORDINGS = Path(__file__).parent / "recordings"
+CREDENTIAL = Credential("crd_1", "sk-upstream")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
+    module = importlib.import_module(f"unigate.providers.{name}")
+    found = [value for value in vars(module).values() if isinstance(value, Provider)]
+    assert found == [module.PROVIDER]
+    assert module.PROVIDER.name == name
+    assert module.PROVIDER.title
+    assert any((RECORDINGS / name).glob("*/case.json"))
+    for dialect in module.PROVIDER.speaks:
+        operations = {row.name for row in dialects.dialect(dialect).OPERATIONS}
+        assert operations
+    assert set(module.PROVIDER.paths) <= {row.name for row in dialects.operations()}
+
+
+def test_the_catalogue_has_all_of_them() -> None:
+    assert list(providers.catalogue()) == MODULES
+    assert {"openai", "openai_compatible", "deepseek", "azure_openai", "groq"} <= set(providers.catalogue())
+
+
+def test_two_of_one_name_are_refused() -> None:
+    provider = providers.catalogue()["openai"]
+    with pytest.raises(ValueError, match="two providers are called 'openai'"):
+        providers.collect([provider, provider])
+
+
+def test_packages_can_offer_providers() -> None:
+    point = EntryPoint(name="x", value="unigate.providers.openai", group=providers.GROUP)
+    direct = EntryPoint(name="y", value="unigate.providers.groq:PROVIDER", group=providers.GROUP)
+    assert [provider.name for provider in providers.offered([point, direct])] == ["openai", "groq"]
+    wrong = EntryPoint(name="z", value="unigate.providers:GROUP", group=providers.GROUP)
+    with pytest.raises(ValueError, match="offers no provider"):
+        list(providers.offered([wrong]))
+
+
+def test_the_models_name_cannot_leave_its_place_in_the_path() -> None:
+    azure = providers.catalogue()["azure_openai"]
+    request = azure.request("/x", "openai.chat", "../a b?c#d\r\n", CREDENTIAL, {"api_version": "1"})
+    assert request.target == "/openai/deployments/..%2Fa%20b%3Fc%23d%0D%0A/chat/completions?api-version=1"
+
+
+def test_options_that_every_provider_understands() -> None:
+    openai = providers.catalogue()["openai"]
+    options = {"headers": {"X-Org": "7", "Authorization": "Basic x"}, "path_prefix": "/proxy"}
+    request = openai.request("/chat/completions", "openai.chat", "m", CREDENTIAL, options)
+    assert request.target == "/proxy/chat/completions"
+    assert request.headers == ((b"x-org", b"7"), (b"authorization", b"Basic x"))
+    keyed = openai.request("/chat/completions", "openai.chat", "m", CREDENTIAL, {"key_header": "X-Key"})
+    assert keyed.headers == ((b"x-key", b"sk-upstream"),)
+    assert "sk-upstream" not in repr(CREDENTIAL)

@@ -1,0 +1,81 @@
+"""The models and prices that ship: readable, exact, and honest about where they are from."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from importlib.resources import files
+
+import pytest
+
+from unigate import data
+from unigate.spec.usage import FALLBACK
+
+MODELS = json.loads(files(data).joinpath("models.json").read_text())
+PRICES = json.loads(files(data).joinpath("prices.json").read_text())
+BASE = {row["model"]: row for row in PRICES["prices"] if "when" not in row}
+
+
+def test_every_row_says_where_it_is_from() -> None:
+    for row in (*MODELS["models"], *PRICES["prices"]):
+        assert row["source"].startswith("https://")
+        assert date(2026, 1, 1) <= date.fromisoformat(row["as_of"]) <= date.fromisoformat(MODELS["as_of"])
+    assert "note" in MODELS
+    assert "note" in PRICES
+    assert PRICES["per"] == 1_000_000
+
+
+def test_prices_are_decimal_text_and_become_integers() -> None:
+    rows = {price.id: price for price in data.prices()}
+    assert len(rows) == len(PRICES["prices"])
+    for row, price in zip(PRICES["prices"], data.prices(), strict=True):
+        assert {"input", "output"} <= set(price.rates)
+        for unit, rate in price.rates.items():
+            assert unit in FALLBACK
+            assert isinstance(row[unit], str)
+            assert (int(Decimal(row[unit]) * 10**9), 1_000_000) == (rate.amount, rate.per)
+            assert rate.amount > 0
+    mini = rows["shipped:gpt-4o-mini@2026-07-24"]
+    assert mini.rates["input"].amount == 150_000_000
+    assert mini.starts_at == 0
+
+
+def test_a_model_has_one_row_for_each_condition_and_a_plain_one() -> None:
+    keys = [(row["model"], tuple(sorted(row.get("when", {}).items()))) for row in PRICES["prices"]]
+    assert len(keys) == len(set(keys))
+    assert {model for model, _ in keys} == set(BASE)
+
+
+@pytest.mark.parametrize(("tier", "dearer"), [("priority", True), ("flex", False)])
+def test_tiers_differ_in_the_right_direction(tier: str, dearer: bool) -> None:
+    rows = [row for row in PRICES["prices"] if row.get("when") == {"service_tier": tier}]
+    assert len(rows) > 5
+    for row in rows:
+        for unit in ("input", "output"):
+            assert (Decimal(row[unit]) > Decimal(BASE[row["model"]][unit])) is dearer
+
+
+def test_long_input_costs_more_and_has_no_two_rows_of_equal_rank() -> None:
+    long = [row for row in PRICES["prices"] if "input_tokens" in row.get("when", {})]
+    for row in long:
+        if len(row["when"]) == 1:
+            assert Decimal(row["input"]) > Decimal(BASE[row["model"]]["input"])
+    has_long = {row["model"] for row in long}
+    flexible = {row["model"] for row in PRICES["prices"] if row.get("when") == {"service_tier": "flex"}}
+    both = {row["model"] for row in long if "service_tier" in row["when"]}
+    assert both == has_long & flexible
+
+
+def test_models_have_limits_and_a_price_each() -> None:
+    models = data.models()
+    assert len({model.name for model in models}) == len(models) == len(MODELS["models"])
+    for model in models:
+        assert model.name in BASE
+        assert model.owner
+        assert model.created > 1_500_000_000
+        assert model.input_limit is not None
+        assert model.output_limit is not None
+        assert 0 < model.output_limit <= model.input_limit
+        assert "text" in model.modalities
+    assert {"gpt-4o", "gpt-4o-mini", "gpt-5", "o3", "deepseek-v4-flash", "llama-3.3-70b-versatile"} <= {
+        m.name for m in models
+    }

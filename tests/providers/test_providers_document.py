@@ -1,0 +1,55 @@
+"""The example of docs/providers.md is a provider that works."""
+
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from unigate import providers
+from unigate.dialects import openai_chat as chat
+from unigate.spec.provider import Credential, Provider
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> Provider:
+    """The document's only Python block, found the way a package's provider is."""
+    (source,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    module = ModuleType("harbour_unigate")
+    exec(compile(source, "docs/providers.md", "exec"), module.__dict__)
+    monkeypatch.setitem(sys.modules, "harbour_unigate", module)
+    (value,) = re.findall(r'^harbour = "(.*)"$', DOCUMENT, re.MULTILINE)
+    (found,) = providers.offered([EntryPoint(name="harbour", value=value, group=providers.GROUP)])
+    return found
+
+
+def test_the_example_works(example: Provider) -> None:
+    assert "harbour" in providers.collect([*providers.catalogue().values(), example])
+    options = {"region": "north"}
+    assert set(example.needs) <= set(options)
+    request = example.request("/chat/completions", "openai.chat", "tide-2", Credential("c", "sk-harbour"), options)
+    assert request.target == "/llm/north/chat"
+    assert request.headers == ((b"harbour-key", b"sk-harbour"),)
+    body, ignored = example.adjust_request(b'{"model":"tide-2", "logit_bias":{"5":1}, "seed":3}', options)
+    assert body == b'{"model":"tide-2", "seed":3}'
+    assert ignored == ("logit_bias",)
+    assert example.adjust_request(b'{"model":"x"}', options) == (b'{"model":"x"}', ())
+    reply = (
+        b'{"choices":[{"message":{"content":"ebb"}}],"usage":{"prompt_tokens":9,"completion_tokens":1,"from_cache":4}}'
+    )
+    seen = chat.read_answer(reply, example)
+    assert seen.usage is not None
+    assert seen.usage.units == {"input": 5, "cached_input": 4, "output": 1}
+
+
+def test_the_document_names_every_provider_and_every_field() -> None:
+    for name, provider in providers.catalogue().items():
+        row = next(line for line in DOCUMENT.splitlines() if line.startswith(f"| `{name}` |"))
+        assert provider.base_url is None or f"`{provider.base_url}`" in row
+    for field in Provider.__slots__:
+        if field != "title":
+            assert re.search(rf"^\| `{field}`", DOCUMENT, re.MULTILINE), field
