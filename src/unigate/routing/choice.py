@@ -1,0 +1,255 @@
+"""The choice of a channel and credential for each call, and what is learnt from how it went.
+
+The way of a call: `routes` gives its candidates, best first; `take` one, send, then `worked` or `failed`, and `done`
+when its answer has ended. The hot path is one channel in good health: it looks at nothing else.
+"""
+
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+from unigate.base.clock import monotonic
+from unigate.base.errors import GatewayError, NoChannel, NotFound, UpstreamError
+from unigate.routing.candidates import Candidate, Tour
+from unigate.routing.failures import TABLE, Row, Verdict, rate_limited, shortest
+from unigate.routing.health import ChannelHealth, CredentialHealth, Rules
+from unigate.routing.judging import Event, Judge
+from unigate.routing.plans import Plan, Site, last_resort, make_plan, shuffled, upstream_name, usable, weight
+from unigate.spec.channel import Channel
+from unigate.spec.operation import Operation
+
+__all__ = ["Candidate", "Event", "Router", "Rules", "Verdict"]
+
+#: Plans kept; model names come from callers, so that they must not grow without end.
+KEPT_PLANS = 4096
+#: Credentials of one channel that are offered before the next channel's.
+_IN_A_ROW = 2
+
+
+class Router:
+    """All channels with their health. One per worker process; not for several threads."""
+
+    def __init__(
+        self,
+        channels: Sequence[Channel] = (),
+        *,
+        rules: Rules | None = None,
+        table: Sequence[Row] = TABLE,
+        clock: Callable[[], float] = monotonic,
+        draw: Callable[[], float] | None = None,
+        notify: Callable[[Event], None] | None = None,
+    ) -> None:
+        """`clock` in seconds, never backwards; `draw` gives random numbers in [0, 1); `notify` must not raise."""
+        self.rules = rules or Rules()
+        self._clock = clock
+        self._draw = draw or random.Random().random  # noqa: S311 - spreads load, guards nothing
+        self._judge = Judge(self.rules, table, clock, self._draw, notify)
+        self._plans: dict[tuple[str, str, str], Plan] = {}
+        self._channels: dict[str, ChannelHealth] = {}
+        self.replace(channels)
+
+    @property
+    def health(self) -> Mapping[str, ChannelHealth]:
+        """Health by channel id, to look at."""
+        return self._channels
+
+    def now(self) -> float:
+        """The router's clock, in seconds."""
+        return self._clock()
+
+    def replace(self, channels: Sequence[Channel]) -> None:
+        """Take over changed channels; the health of those that stayed is kept, calls in flight too."""
+        known, now = self._channels, self._clock()
+        self._channels = {}
+        for channel in channels:
+            health = known.get(channel.id)
+            if health is None:
+                health = ChannelHealth(channel, self.rules, now)
+            else:
+                health.configure(channel, self.rules.workers)
+            self._channels[channel.id] = health
+        self._plans.clear()
+
+    def models(self, group: str, known: Iterable[str] = ()) -> set[str]:
+        """Public names that enabled channels serve for a group; patterns stand for the `known` names they match."""
+        names: set[str] = set()
+        known = tuple(known)
+        for health in self._channels.values():
+            channel = health.channel
+            if channel.enabled and group in channel.groups:
+                names.update(name for name in channel.models if not name.endswith("*"))
+                if any(name.endswith("*") for name in channel.models):
+                    names.update(name for name in known if upstream_name(channel.models, name) is not None)
+        return names
+
+    def routes(self, model: str, group: str, operation: Operation) -> list[Candidate]:
+        """Candidates for a call, best first, at least one.
+
+        NotFound (`model_not_found`) where no channel of the group serves the model, whatever its state; NoChannel where
+        all that do are disabled, parked or full; TooMany where providers limit the rate of all of them.
+        """
+        plan = self._plans.get((model, group, operation.name))
+        if plan is None:
+            plan = self._plan(model, group, operation)
+        only = plan.only
+        if only is not None:
+            health = only.health
+            if health.clear and health.in_flight < health.most:
+                credentials = health.credentials
+                if len(credentials) == 1:
+                    return [Candidate(only, credentials[0], self._clock)]
+        return self._choose(plan)
+
+    def worked(self, candidate: Candidate, seconds: float) -> None:
+        """The provider gave a good answer (in a stream: the first of it) after `seconds`. The place stays taken."""
+        health = candidate.health
+        now = self._clock()
+        if now >= health.decays_at:
+            health.decay(now)
+        health.good += 1.0
+        health.failures = 0
+        health.seconds += (seconds - health.seconds) * 0.1
+        if not health.clear:
+            self._judge.recovered(candidate)
+
+    def failed(self, candidate: Candidate, failure: UpstreamError, *, delivered: bool = False) -> Verdict:
+        """A try failed: gives its place back, and says what follows.
+
+        `delivered`: content has gone out to the caller, so that nothing further can be tried.
+        """
+        return self._judge.failed(candidate, failure, delivered=delivered)
+
+    def unpark(self, channel_id: str, credential_id: str | None = None) -> bool:
+        """The operator's word that a channel, or one credential of it, is well again; False where there is none."""
+        health = self._channels.get(channel_id)
+        if health is None:
+            return False
+        found = credential_id is None
+        if credential_id is None:
+            health.forget(self._clock())
+        for credential in health.credentials:
+            if credential_id is None or credential.credential.id == credential_id:
+                credential.lift()
+                credential.level = 0
+                found = True
+        health.look()
+        return found
+
+    def due(self) -> list[Candidate]:
+        """Candidates, not yet taken, for everything that waits for a probe: one of each parked channel."""
+        now, found = self._clock(), []
+        for health in self._channels.values():
+            if not health.channel.enabled or not health.usable(now) or health.full(now):
+                continue
+            waiting = [c for c in health.credentials if c.parked and c.usable(now) and c.parked]
+            if health.parked and not waiting:
+                waiting = [c for c in health.credentials if c.usable(now)][:1]
+            names = [upstream for name, upstream in health.channel.models.items() if not name.endswith("*")]
+            site = Site(health, names[0] if names else "")
+            found += [Candidate(site, credential, self._clock) for credential in waiting]
+        return found
+
+    async def probe(self, send: Callable[[Candidate], Awaitable[None]]) -> int:
+        """Probe all that are due, one after the other, by `send`, which raises UpstreamError; how many were well.
+
+        For the owner to call every second or so. Calls of callers probe too, so that this is only to spare them.
+        """
+        well = 0
+        for candidate in self.due():
+            if not candidate.take():
+                continue
+            began = self._clock()
+            try:
+                await send(candidate)
+            except UpstreamError as failure:
+                self.failed(candidate, failure)
+            else:
+                self.worked(candidate, self._clock() - began)
+                well += 1
+            finally:
+                candidate.done()
+        return well
+
+    def _plan(self, model: str, group: str, operation: Operation) -> Plan:
+        plan = make_plan(self._channels.values(), model, group, operation.dialect)
+        if not plan.sites:
+            raise NotFound(
+                "This model does not exist, or you do not have access to it.", code="model_not_found", param="model"
+            )
+        if len(self._plans) >= KEPT_PLANS:
+            self._plans.clear()
+        self._plans[model, group, operation.name] = plan
+        return plan
+
+    def _choose(self, plan: Plan) -> list[Candidate]:
+        """The choice in full: by priority, then by weight, each channel with its usable credentials."""
+        now = self._clock()
+        ordered: list[tuple[Site, Sequence[CredentialHealth]]] = []
+        for tier in plan.tiers:
+            sites: Sequence[Site] = [site for site in tier if usable(site, now)]
+            if len(sites) > 1:
+                least = self.rules.least_share
+                sites = shuffled(sites, [weight(site.health, now, least) for site in sites], self._draw)
+            ordered += [(site, credentials) for site in sites if (credentials := self._turn(site.health, now))]
+        if ordered:
+            return self._offer(ordered)
+        for tier in plan.tiers:
+            for site in tier:
+                # The vendor's word on a credential stands, even here.
+                if last_resort(site.health, now) and (credentials := self._turn(site.health, now)):
+                    ordered.append((site, credentials))
+        if not ordered:
+            raise self._nothing(plan, now)
+        candidates = self._offer(ordered)
+        for candidate in candidates:
+            candidate.forced = True
+        return candidates
+
+    def _turn(self, health: ChannelHealth, now: float) -> Sequence[CredentialHealth]:
+        """The channel's usable credentials, beginning with the one whose turn it is."""
+        every: Sequence[CredentialHealth] = health.credentials
+        if len(every) > 1:
+            at = health.turn = (health.turn + 1) % len(every)
+            every = (*every[at:], *every[:at])
+        if health.clear:
+            return every
+        every = [credential for credential in every if credential.usable(now)]
+        health.look()
+        return every
+
+    def _offer(self, ordered: list[tuple[Site, Sequence[CredentialHealth]]]) -> list[Candidate]:
+        """Candidates of one call: a few credentials of each channel, then what is left of them."""
+        clock = self._clock
+        if len(ordered) == 1 and len(ordered[0][1]) == 1:
+            return [Candidate(ordered[0][0], ordered[0][1][0], clock)]
+        most = self.rules.candidates
+        pairs = [(site, credential) for site, some in ordered[:most] for credential in some[:_IN_A_ROW]]
+        if len(pairs) < most:
+            pairs += [(site, credential) for site, some in ordered for credential in some[_IN_A_ROW:]]
+        tour = Tour()
+        candidates = []
+        for at, (site, credential) in enumerate(pairs[:most]):
+            tour.order.append(site.health)
+            candidates.append(Candidate(site, credential, clock, tour, at))
+        return candidates
+
+    def _nothing(self, plan: Plan, now: float) -> GatewayError:
+        """The error where no channel is free: all limited by their vendors, or something else."""
+        waits: list[float] = []
+        limited = bool(plan.tiers)
+        for site in plan.sites:
+            health = site.health
+            if not health.channel.enabled:
+                continue
+            if health.parked:
+                limited = False
+                waits.append(health.waits(now))
+            elif health.full(now):
+                limited = False
+                waits.append(health.minute.waits(now) if health.minute is not None else 0.0)
+            else:
+                waits += [credential.waits(now) for credential in health.credentials]
+                limited = limited and all(c.parked and c.reason == "rate_limited" for c in health.credentials)
+                limited = limited and bool(health.credentials)
+        # Where only the end of some call is awaited, a second is as good a guess as any.
+        wait = (shortest(waits) or 1.0) if waits else None
+        return rate_limited(wait, "all parked") if limited else NoChannel(retry_after=wait)
