@@ -1,0 +1,251 @@
+"""Prices: which row a call is priced by, what it costs, and the most that it can cost.
+
+All arithmetic is on whole numbers: a row's rates and the group's multiplier are brought to one denominator when the
+quote is made, and a call's cost is rounded up once. The most specific row that applies wins: by name (a model's own
+name, a pattern, an operation, `*`), then the number of conditions, then the latest start.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from math import lcm
+
+from unigate.base.errors import Forbidden
+from unigate.base.money import MAX_AMOUNT, MILLION
+from unigate.billing.conditions import HOUR, Condition, Value, applies, may_apply
+from unigate.spec.caller import Group
+from unigate.spec.price import Price
+from unigate.spec.usage import FALLBACK, INPUT_UNITS, MAX_COUNT, OUTPUT_UNITS, Usage
+
+_HOUR_MS = 3_600_000
+_NEVER = 1 << 62
+#: Quotes that are remembered; a pattern prices any number of names.
+_REMEMBERED = 10_000
+
+
+class Row:
+    """A price row with a group's multiplier, brought to one denominator."""
+
+    __slots__ = ("_by_value", "_flat", "_most", "call", "conditions", "denominator", "id")
+
+    def __init__(self, price: Price, conditions: tuple[Condition, ...], multiplier: int) -> None:
+        self.id = price.id
+        self.conditions = conditions
+        per = lcm(*(rate.per for rate in price.rates.values())) if price.rates else 1
+        self.denominator = per * MILLION
+        flat: dict[str, int] = {}
+        by_value: dict[str, dict[str, int]] = {}
+        for name, rate in price.rates.items():
+            unit, _, value = name.partition(":")
+            factor = rate.amount * (per // rate.per) * multiplier
+            if value:
+                by_value.setdefault(unit, {})[value] = factor
+            else:
+                flat[unit] = factor
+        for unit in FALLBACK:
+            source: str | None = unit
+            while source is not None and source not in flat and source not in by_value:
+                source = FALLBACK.get(source)
+            if source is not None and source in by_value:
+                by_value.setdefault(unit, by_value[source])
+            if source is not None and source in flat:
+                flat.setdefault(unit, flat[source])
+        self._flat = flat
+        self._by_value = by_value
+        #: What the call as such costs, None where that depends on conditions.
+        self.call: int | None = None if "call" in by_value else flat.get("call", 0)
+        #: The dearest unit of input and of output, None where that depends on conditions.
+        self._most = None if by_value else self._dearest({})
+
+    def factor(self, unit: str, given: Mapping[str, Value], *, highest: bool = False) -> int:
+        """The price of one of a unit, times the denominator; 0 for what the row does not charge.
+
+        `highest`: where the value that decides is not known, the dearest.
+        """
+        values = self._by_value.get(unit)
+        if values is None:
+            return self._flat.get(unit, 0)
+        for name in sorted(given):
+            found = values.get(str(given[name]))
+            if found is not None:
+                return found
+        fallback = values.get("default", self._flat.get(unit))
+        if fallback is not None:
+            return fallback
+        return max(values.values()) if highest else 0
+
+    def total(self, usage: Usage, given: Mapping[str, Value]) -> int:
+        """What a usage costs, times the denominator."""
+        units = usage.units
+        calls = _count(units["call"]) if "call" in units else 1
+        total = calls * (self.call if self.call is not None else self.factor("call", given, highest=True))
+        flat, by_value = self._flat, self._by_value
+        for unit, count in units.items():
+            if unit != "call":
+                price = flat.get(unit, 0) if unit not in by_value else self.factor(unit, given, highest=True)
+                total += price * _count(count)
+        return total
+
+    def most(self, input_tokens: int, given: Mapping[str, Value]) -> tuple[int, int]:
+        """The most that the input and the call as such can cost, and one unit of output; times the denominator."""
+        inputs, outputs = self._most or self._dearest(given)
+        return inputs * input_tokens + self.factor("call", given, highest=True), outputs
+
+    def _dearest(self, given: Mapping[str, Value]) -> tuple[int, int]:
+        inputs = max(self.factor(unit, given, highest=True) for unit in INPUT_UNITS)
+        return inputs, max(self.factor(unit, given, highest=True) for unit in OUTPUT_UNITS)
+
+
+class Quote:
+    """The rows by which a call may be priced, frozen at its moment, best first. Amounts are nano-USD."""
+
+    __slots__ = ("multiplier", "price_ids", "rows")
+
+    def __init__(self, rows: tuple[Row, ...], multiplier: int) -> None:
+        self.rows = rows
+        self.multiplier = multiplier
+        self.price_ids = tuple(row.id for row in rows)
+
+    def cost(self, usage: Usage, conditions: Mapping[str, Value]) -> tuple[int, str]:
+        """What a usage costs, rounded up once, and the row that says so; 0 and "" where calls without price are free.
+
+        Where no row applies to the answer, the dearest counts.
+        """
+        rows = self.rows
+        if len(rows) == 1 and not rows[0].conditions:
+            row = rows[0]
+            return min(-(-row.total(usage, conditions) // row.denominator), MAX_AMOUNT), row.id
+        costs = []
+        tokens = usage.input_tokens, usage.output_tokens
+        for row in rows:
+            cost = min(-(-row.total(usage, conditions) // row.denominator), MAX_AMOUNT)
+            if applies(row.conditions, conditions, *tokens):
+                return cost, row.id
+            costs.append((cost, row.id))
+        return max(costs, default=(0, ""))
+
+    def bound(self, input_tokens: int, output_tokens: int, conditions: Mapping[str, Value]) -> int:
+        """The most that a call with at most so many tokens can cost, over all rows that may apply."""
+        most = 0
+        for row in self._possible(input_tokens, output_tokens, conditions):
+            fixed, per_output = row.most(input_tokens, conditions)
+            most = max(most, -(-(fixed + per_output * output_tokens) // row.denominator))
+        return min(most, MAX_AMOUNT)
+
+    def output_affordable(self, amount: int, input_tokens: int, conditions: Mapping[str, Value]) -> int:
+        """How many output tokens an amount pays beside the input, whatever row applies; 0 where not even one."""
+        least = MAX_COUNT
+        for row in self._possible(input_tokens, MAX_COUNT, conditions):
+            fixed, per_output = row.most(input_tokens, conditions)
+            left = amount * row.denominator - fixed
+            if left < 0:
+                return 0
+            if per_output:
+                least = min(least, left // per_output)
+        return least
+
+    def _possible(self, input_tokens: int, output_tokens: int, given: Mapping[str, Value]) -> Sequence[Row]:
+        rows = self.rows
+        if len(rows) == 1:
+            return rows
+        return [row for row in rows if may_apply(row.conditions, given, input_tokens, output_tokens)] or rows
+
+
+class Prices:
+    """All price rows, found by operation, model and group."""
+
+    def __init__(self, rows: Sequence[Price], *, allow_unpriced: bool = False, offset_minutes: int = 0) -> None:
+        self._allow_unpriced = allow_unpriced
+        self._offset_ms = offset_minutes * 60_000
+        self._models: dict[str, list[Price]] = {}
+        self._patterns: list[Price] = []
+        self._operations: dict[str, list[Price]] = {}
+        for row in rows:
+            if row.model is None:
+                if row.operation is not None:
+                    self._operations.setdefault(row.operation, []).append(row)
+            elif row.model.endswith("*"):
+                self._patterns.append(row)
+            else:
+                self._models.setdefault(row.model, []).append(row)
+        self._known: dict[tuple[str, str, str, int], tuple[int, int, Quote]] = {}
+
+    def quote(self, operation: str, model: str, group: Group, at_ms: int) -> Quote:
+        """The quote for a call made at `at_ms`; Forbidden (`price_missing`) where no row prices it."""
+        key = (operation, model, group.id, group.multiplier)
+        known = self._known.get(key)
+        if known is not None and known[0] <= at_ms < known[1]:
+            return known[2]
+        first, last, quote = self._make(operation, model, group.multiplier, at_ms)
+        if len(self._known) >= _REMEMBERED:
+            self._known.clear()
+        self._known[key] = (first, last, quote)
+        return quote
+
+    def rows(self, model: str, at_ms: int) -> list[Price]:
+        """The rows that price a model at `at_ms`, most specific first, down to the first without conditions."""
+        shown: list[Price] = []
+        for row in _latest([row for row in self._named(model) if row.starts_at <= at_ms]):
+            shown.append(row)
+            if not row.when:
+                break
+        return shown
+
+    def _named(self, model: str) -> list[Price]:
+        return [
+            *self._models.get(model, ()),
+            *(row for row in self._patterns if model.startswith((row.model or "")[:-1])),
+        ]
+
+    def _make(self, operation: str, model: str, multiplier: int, at_ms: int) -> tuple[int, int, Quote]:
+        """A quote, and from when until when it holds."""
+        rows = [*self._named(model), *self._operations.get(operation, ())]
+        rows = [row for row in rows if row.operation is None or row.operation == operation]
+        starts = sorted({row.starts_at for row in rows})
+        place = bisect_right(starts, at_ms)
+        first = starts[place - 1] if place else 0
+        last = starts[place] if place < len(starts) else _NEVER
+        if any(HOUR in row.when for row in rows):
+            hour_start = at_ms - (at_ms + self._offset_ms) % _HOUR_MS
+            first, last = max(first, hour_start), min(last, hour_start + _HOUR_MS)
+        hour = (at_ms + self._offset_ms) // _HOUR_MS % 24
+        made: list[Row] = []
+        for price in _latest([row for row in rows if row.starts_at <= at_ms]):
+            conditions = tuple(Condition(name, text) for name, text in sorted(price.when.items()))
+            if any(c.name == HOUR and not c.fits(hour) for c in conditions):
+                continue
+            left = tuple(c for c in conditions if c.name != HOUR)
+            made.append(Row(price, left, multiplier))
+            if not left:
+                break  # nothing behind it can ever apply
+        if not made and not self._allow_unpriced:
+            missing = f"No price is set for {model or operation}, so it cannot be called."
+            raise Forbidden(missing, code="price_missing", param="model" if model else None)
+        return first, last, Quote(tuple(made), multiplier)
+
+
+def _latest(rows: Sequence[Price]) -> list[Price]:
+    """The most specific first; of rows that differ in nothing but their start only the latest."""
+    seen = set()
+    kept = []
+    for row in sorted(rows, key=_specificity, reverse=True):
+        same = (row.model, row.operation, tuple(sorted(row.when.items())))
+        if same not in seen:
+            seen.add(same)
+            kept.append(row)
+    return kept
+
+
+def _specificity(row: Price) -> tuple[int, int, bool, int, int, str]:
+    name = row.model
+    if name is None:
+        place = (1, 0)
+    elif not name.endswith("*"):
+        place = (3, len(name))
+    else:
+        place = (2, len(name)) if len(name) > 1 else (0, 0)
+    return *place, row.operation is not None, len(row.when), row.starts_at, row.id
+
+
+def _count(value: object) -> int:
+    """A count as it may be charged: what a provider could not have meant is no count."""
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else 0
