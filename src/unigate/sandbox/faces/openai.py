@@ -1,0 +1,45 @@
+"""OpenAI: the vendor whose dialect many speak.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from unigate.sandbox.forms import openai_billing, openai_chat, openai_errors
+from unigate.sandbox.forms.manner import Manner
+from unigate.sandbox.forms.openai_models import MODELS
+from unigate.sandbox.serving.face import Face, Route, bearer
+
+_MANNER = Manner(models=MODELS, indent=2)
+
+
+def _headers(number: int, _model: str) -> tuple[tuple[str, str], ...]:
+    """Headers of each answer; the rate limits count down and start anew."""
+    return (
+        ("openai-organization", "org-sandbox"),
+        ("openai-version", "2020-10-01"),
+        ("openai-processing-ms", "12"),
+        ("x-ratelimit-limit-requests", "10000"),
+        ("x-ratelimit-remaining-requests", str(9999 - number % 10000)),
+        ("x-ratelimit-reset-requests", "6ms"),
+    )
+
+
+FACE = Face(
+    name="openai",
+    title="OpenAI",
+    base="/v1",
+    routes=(
+        Route("POST", "/v1/chat/completions", openai_chat.chat(_MANNER)),
+        Route("GET", "/v1/models", openai_chat.list_models(_MANNER)),
+        Route("GET", "/v1/models/{model:path}", openai_chat.get_model(_MANNER)),
+        *openai_billing.ROUTES,
+    ),
+    credential=bearer,
+    refuse_key=openai_errors.refuse_key,
+    failure=openai_errors.failure,
+    error=openai_errors.whole,
+    stream_error=openai_errors.in_stream,
+    no_route=openai_errors.no_route,
+    wrong_method=openai_errors.wrong_method,
+    headers=_headers,
+    at_root=True,
+)

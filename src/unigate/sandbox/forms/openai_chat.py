@@ -1,0 +1,83 @@
+"""The operations of OpenAI's dialect as handlers: chat completions and models. A face says in what manner."""
+
+from unigate.base import clock
+from unigate.sandbox.forms import checks, openai_request, outcome
+from unigate.sandbox.forms.manner import Manner
+from unigate.sandbox.forms.models import Model
+from unigate.sandbox.forms.openai_write import Writer
+from unigate.sandbox.serving.answer import Answer, Object, Stream, VendorError, Whole
+from unigate.sandbox.serving.face import Call, Handler
+
+#: Nano-USD per token that accounts are charged: whatever the model, so that tests can compute it.
+INPUT_PRICE = 150
+OUTPUT_PRICE = 600
+
+
+def chat(manner: Manner) -> Handler:
+    """POST /chat/completions."""
+
+    async def handle(call: Call) -> Answer:
+        """Answer a chat call."""
+        body = openai_request.decode(call.body)
+        manner.check(body)
+        model = _model(manner, call, body)
+        asked = openai_request.read(body, model)
+        size = outcome.measure(asked.prompt, model)
+        shown = manner.thoughts(body) is not None
+        choices = outcome.answer(asked, shown=shown, empty="empty" in call.fault)
+        cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
+        result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
+        call.world.accounts.spend(call.credential, size.total * INPUT_PRICE + result.output * OUTPUT_PRICE)
+        writer = Writer(result, manner, call.number, clock.now_ms() // 1000)
+        if asked.stream:
+            return Stream(events=writer.stream(), usage=result.units(), model=model.name, pace=model.pace)
+        return Whole(
+            payload=writer.whole(),
+            indent=manner.indent,
+            usage=result.units(),
+            tokens=result.output,
+            model=model.name,
+            pace=model.pace,
+        )
+
+    return handle
+
+
+def list_models(manner: Manner) -> Handler:
+    """GET /models."""
+
+    async def handle(_call: Call) -> Answer:
+        """List the models."""
+        rows = [_shown(model) for model in manner.models.listed()]
+        return Whole(payload={"object": "list", "data": rows}, indent=manner.indent)
+
+    return handle
+
+
+def get_model(manner: Manner) -> Handler:
+    """GET /models/{model}."""
+
+    async def handle(call: Call) -> Answer:
+        """Show one model."""
+        model = manner.models.find(call.params["model"])
+        if model is None:
+            raise manner.no_model(call.params["model"])
+        return Whole(payload=_shown(model), indent=manner.indent)
+
+    return handle
+
+
+def _model(manner: Manner, call: Call, body: Object) -> Model:
+    name = manner.model(call) or body.get("model")
+    if not name:
+        raise VendorError(400, "you must provide a model parameter")
+    if not isinstance(name, str):
+        raise checks.wrong_type("model", "a string", name)
+    model = manner.models.find(name)
+    if model is None:
+        raise manner.no_model(name)
+    return model
+
+
+def _shown(model: Model) -> Object:
+    return {"id": model.name, "object": "model", "created": model.created, "owned_by": model.owner}

@@ -1,0 +1,56 @@
+"""The chat models that OpenAI's face (and those of resellers of the same models) offers. Read 2026-05."""
+
+from dataclasses import replace
+
+from unigate.sandbox.forms.models import Model, Models
+
+_LARGE = Model(name="", context=1_047_576, output=32_768)
+_GPT5 = Model(name="", context=400_000, output=128_000, reasoning=True, tiles=(70, 140))
+_O = Model(name="", context=200_000, output=100_000, reasoning=True, tiles=(75, 150))
+
+MODELS = Models(
+    (
+        Model(name="gpt-4o", snapshot="gpt-4o-2024-08-06", created=1715367049),
+        Model(name="gpt-4o-mini", snapshot="gpt-4o-mini-2024-07-18", created=1721172741, tiles=(2833, 5667)),
+        Model(name="gpt-4o-audio-preview", snapshot="gpt-4o-audio-preview-2025-06-03", sees=False, hears=True),
+        Model(
+            name="gpt-4o-mini-audio-preview", snapshot="gpt-4o-mini-audio-preview-2024-12-17", sees=False, hears=True
+        ),
+        Model(name="gpt-audio", snapshot="gpt-audio-2025-08-28", created=1756339249, sees=False, hears=True),
+        Model(name="gpt-4o-search-preview", snapshot="gpt-4o-search-preview-2025-03-11", searches=True),
+        Model(name="gpt-4o-mini-search-preview", snapshot="gpt-4o-mini-search-preview-2025-03-11", searches=True),
+        Model(name="chatgpt-4o-latest", created=1723515131),
+        Model(name="gpt-4.5-preview", snapshot="gpt-4.5-preview-2025-02-27"),
+        replace(_LARGE, name="gpt-4.1", snapshot="gpt-4.1-2025-04-14", created=1744316542),
+        replace(_LARGE, name="gpt-4.1-mini", snapshot="gpt-4.1-mini-2025-04-14", created=1744318173, patches=162),
+        replace(_LARGE, name="gpt-4.1-nano", snapshot="gpt-4.1-nano-2025-04-14", created=1744321707, patches=246),
+        Model(name="gpt-4-turbo", snapshot="gpt-4-turbo-2024-04-09", created=1712361441, output=4096),
+        Model(name="gpt-4", snapshot="gpt-4-0613", created=1687882411, context=8192, output=8192, sees=False),
+        Model(
+            name="gpt-3.5-turbo",
+            snapshot="gpt-3.5-turbo-0125",
+            created=1677610602,
+            context=16_385,
+            output=4096,
+            sees=False,
+        ),
+        Model(name="o1-mini", snapshot="o1-mini-2024-09-12", reasoning=True, output=65_536, system=False, sees=False),
+        replace(_O, name="o1", snapshot="o1-2024-12-17", created=1734375816),
+        replace(_O, name="o3-mini", snapshot="o3-mini-2025-01-31", created=1737146383, sees=False),
+        replace(_O, name="o3", snapshot="o3-2025-04-16", created=1744225308),
+        replace(_O, name="o4-mini", snapshot="o4-mini-2025-04-16", created=1744225351, patches=172),
+        replace(_GPT5, name="gpt-5-chat-latest", reasoning=False, output=16_384),
+        replace(_GPT5, name="gpt-5", snapshot="gpt-5-2025-08-07", created=1754425777),
+        replace(_GPT5, name="gpt-5-mini", snapshot="gpt-5-mini-2025-08-07", created=1754425928, patches=162),
+        replace(_GPT5, name="gpt-5-nano", snapshot="gpt-5-nano-2025-08-07", created=1754426384, patches=246),
+    ),
+    others=(
+        (r"gpt-5\.\d+(-[a-z]+)*|gpt-5-(pro|codex)", "gpt-5"),
+        (r"gpt-4o-(2024|latest).*", "gpt-4o"),
+        (r"gpt-4-(32k|vision-preview|1106-preview|0125-preview|turbo-preview)", "gpt-4-turbo"),
+        (r"gpt-3\.5-turbo-(16k|instruct|1106)", "gpt-3.5-turbo"),
+        (r"gpt-audio-mini", "gpt-audio"),
+        (r"o1-preview", "o1-mini"),
+        (r"o3-pro|o1-pro", "o3"),
+    ),
+)

@@ -1,0 +1,48 @@
+"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts. One per app, no globals."""
+
+from collections import OrderedDict
+
+from unigate.sandbox.brain.cache import PrefixCache
+from unigate.sandbox.options import Options
+from unigate.sandbox.serving.faults import Counter
+from unigate.sandbox.serving.log import Log
+
+
+class Accounts:
+    """What each credential has spent, in nano-USD; bounded."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._spent: OrderedDict[str, int] = OrderedDict()
+        self._limit = limit
+
+    def spend(self, credential: str, amount: int) -> None:
+        """Add to what a credential has spent."""
+        self._spent[credential] = self._spent.pop(credential, 0) + amount
+        if len(self._spent) > self._limit:
+            self._spent.popitem(last=False)
+
+    def spent(self, credential: str) -> int:
+        """What a credential has spent."""
+        return self._spent.get(credential, 0)
+
+    def clear(self) -> None:
+        """All accounts start anew."""
+        self._spent.clear()
+
+
+class World:
+    """The state of one sandbox."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.log = Log(options)
+        self.faults = Counter()
+        self.prefixes = PrefixCache()
+        self.accounts = Accounts()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.log.clear()
+        self.faults.clear()
+        self.prefixes.clear()
+        self.accounts.clear()
