@@ -1,0 +1,57 @@
+"""Call: one caller's request while it is served, with what was found out about it."""
+
+from collections.abc import Mapping
+
+from unigate.dialects import Dialect
+from unigate.spec.caller import Key
+from unigate.spec.exchange import Exchange
+from unigate.spec.facts import Facts
+from unigate.spec.operation import Operation
+from unigate.spec.record import Attempt
+
+_NOTHING: Mapping[str, str] = {}
+
+
+class Call:
+    """What the steps of the relay hand on to each other."""
+
+    __slots__ = (
+        "at",
+        "attempts",
+        "body",
+        "dialect",
+        "facts",
+        "id",
+        "include_cost",
+        "key",
+        "marks",
+        "operation",
+        "params",
+        "tokens",
+        "upstream_seconds",
+        "x",
+    )
+
+    def __init__(self, x: Exchange, id: str, operation: Operation, key: Key, at: int) -> None:
+        self.x = x
+        self.id = id
+        self.operation = operation
+        self.key = key
+        #: Milliseconds since 1970 at which the call was admitted; prices and windows go by it.
+        self.at = at
+        #: The caller's wire format; set for calls that go to a provider.
+        self.dialect: Dialect
+        self.params = _NOTHING
+        self.body = b""
+        self.facts: Facts = _NO_FACTS
+        self.attempts: list[Attempt] = []
+        #: Further reply headers: rate limits, what was ignored or limited.
+        self.marks: list[tuple[bytes, bytes]] = []
+        self.include_cost = False
+        #: Tokens used, once known; what the rate limit counts.
+        self.tokens = 0
+        #: Seconds spent waiting for providers, which are not our own share.
+        self.upstream_seconds = 0.0
+
+
+_NO_FACTS = Facts(model="")

@@ -1,0 +1,112 @@
+"""Free operations: answered by us, from what we know. No hold, no price; they count against rate limits only."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import parse_qs, unquote
+
+from unigate.base.errors import Forbidden, NotFound
+from unigate.dialects import dashboard, openai_models, platform
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.spec.balance import Balance
+from unigate.spec.exchange import Header
+from unigate.spec.price import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer of our own."""
+
+    body: bytes
+    status: int = 200
+    headers: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+
+
+async def models(call: Call, svc: Services) -> Reply:
+    """`GET /v1/models`: what the calling key may use."""
+    names = svc.router.models(call.key.group.name, svc.models)
+    return Reply(
+        openai_models.write_models(
+            _listing(call, svc, name) for name in names if svc.keys.allows_model(call.key, name) and _served(svc)
+        )
+    )
+
+
+async def model(call: Call, svc: Services) -> Reply:
+    """`GET /v1/models/{model}`: one of them; NotFound where the key may not use it or nothing serves it."""
+    name = unquote(call.params["model"])
+    names = svc.router.models(call.key.group.name, (*svc.models, name))
+    if name not in names or not svc.keys.allows_model(call.key, name) or not _served(svc):
+        raise NotFound(
+            f"The model '{name}' does not exist or you do not have access to it.", code="model_not_found", param="model"
+        )
+    return Reply(openai_models.write_model(_listing(call, svc, name)))
+
+
+async def billing_usage(call: Call, svc: Services) -> Reply:
+    """`GET /v1/billing/usage`: balance, used and in use, of the key (`type=token`) or its user."""
+    asked = parse_qs(call.x.query.decode("ascii", "replace"))
+    of_key = asked.get("type", [""])[-1] == "token"
+    if not of_key and not call.key.user_view:
+        raise Forbidden("This key may only see its own usage: add type=token.")
+    seen = await svc.bank.balance(call.key, of_key=of_key)
+    unit: Literal["usd", "credits"] = "usd" if asked.get("unit", [""])[-1] == "usd" else "credits"
+    return Reply(
+        platform.write_usage(
+            seen.granted, seen.used, seen.in_use, unit=unit, credits_per_usd=svc.settings.credits_per_usd
+        )
+    )
+
+
+async def subscription(call: Call, svc: Services) -> Reply:
+    """Dashboard-compatible `billing/subscription`."""
+    seen = await svc.bank.balance(call.key, of_key=_own_numbers(call))
+    return Reply(dashboard.write_subscription(_limit(seen), call.key.expires_at))
+
+
+async def dashboard_usage(call: Call, svc: Services) -> Reply:
+    """Dashboard-compatible `billing/usage`, in cents; its dates change nothing."""
+    seen = await svc.bank.balance(call.key, of_key=_own_numbers(call))
+    return Reply(dashboard.write_total_usage(seen.used, seen.in_use))
+
+
+async def credit_grants(call: Call, svc: Services) -> Reply:
+    """Dashboard-compatible `billing/credit_grants`."""
+    seen = await svc.bank.balance(call.key, of_key=_own_numbers(call))
+    return Reply(dashboard.write_credit_grants(_limit(seen), seen.used, seen.in_use))
+
+
+#: `Operation.use` -> the use case.
+USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply]]] = {
+    "models": models,
+    "model": model,
+    "billing_usage": billing_usage,
+    "dashboard_subscription": subscription,
+    "dashboard_usage": dashboard_usage,
+    "dashboard_credit_grants": credit_grants,
+}
+
+
+def _limit(seen: Balance) -> int:
+    """What was granted; a key without a budget shows a limit that is never reached."""
+    return dashboard.NO_LIMIT if seen.granted is None else seen.granted
+
+
+def _own_numbers(call: Call) -> bool:
+    """Whether the dashboard shows the key's numbers: it has a total budget, or may not see its user's."""
+    return "total" in call.key.budgets or not call.key.user_view
+
+
+def _served(svc: Services) -> bool:
+    """Whether chat, the one family that models are called by today, is not switched off."""
+    return svc.settings.operations.get("chat") != "off"
+
+
+def _listing(call: Call, svc: Services, name: str) -> openai_models.Listing:
+    return openai_models.Listing(
+        model=svc.models.get(name) or Model(name=name),
+        state="deprecated" if svc.settings.operations.get("chat") == "deprecated" else "live",
+        prices=svc.prices.rows(name, call.at),
+        multiplier=call.key.group.multiplier,
+    )

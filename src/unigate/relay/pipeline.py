@@ -1,0 +1,86 @@
+"""The hot path: carry one caller's call to a provider and its answer back, billed exactly once."""
+
+from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
+from unigate.base.money import format_usd
+from unigate.dialects import Dialect
+from unigate.relay.attempts import Opened, open_answer
+from unigate.relay.call import Call
+from unigate.relay.holding import Plan, plan
+from unigate.relay.services import Services
+from unigate.relay.settling import NO_USAGE, headers, record
+from unigate.relay.streaming import Stream
+
+
+async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
+    """Serve a call that costs: read, admit, choose, hold, send, watch, settle.
+
+    Raises GatewayError where nothing has been sent to the caller; everything set aside is given back then.
+    """
+    call.dialect = dialect
+    facts = call.facts = dialect.read(call.body)
+    call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
+    svc.keys.check(call.key, facts.model, call.x.client, call.at, call.operation)
+    admission = await svc.limits.take(call.key, call.dialect.input_bound(call.body, facts))
+    try:
+        call.marks += admission.headers()
+        candidates = svc.router.routes(facts.model, call.key.group.name, call.operation)
+        quote = svc.prices.quote(call.operation.name, facts.model, call.key.group, call.at)
+        made = await plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
+        try:
+            opened = await open_answer(call, svc, made, candidates)
+        except BaseException as error:
+            _failed(call, svc, made, error)
+            raise
+        try:
+            if opened.watch is not None:
+                await Stream(call, svc, made, opened).run()
+            else:
+                _whole(call, svc, made, opened)
+        finally:
+            opened.candidate.done()
+    finally:
+        admission.done(call.tokens)
+
+
+def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
+    """Settle an answer that was read whole and send it once its record is kept."""
+    seen = opened.seen
+    if seen.service_tier is not None:
+        call.facts.conditions["service_tier"] = seen.service_tier
+    usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.body, seen)
+    answer = opened.answer
+    row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)
+    svc.metrics.ended(row)
+    body = opened.body
+    if call.include_cost:
+        body = call.dialect.add_cost(body, format_usd(row.cost), usage)
+    head = headers(call, opened.candidate, answer.header(b"content-type") or b"application/json", row.cost)
+    x = call.x
+
+    def reply(kept: bool) -> None:
+        if kept:
+            x.reply(answer.status, head, body)
+        else:
+            error = StoreUnavailable(retry_after=1)
+            x.reply(error.status, head[:2], call.dialect.write_error(error, call.id))
+
+    x.promised = True
+    made.hold.settle(row, reply)
+
+
+def _failed(call: Call, svc: Services, made: Plan, error: BaseException) -> None:
+    """Give everything back; a call that reached a provider leaves its trail, free of charge."""
+    if not call.attempts:
+        made.hold.release()
+        return
+    if isinstance(error, GatewayError):
+        status = error.upstream_status if isinstance(error, UpstreamRefused) else error.status
+        row = record(call, None, None, NO_USAGE, end="failed", status=status, error=error.code)
+    else:
+        row = record(call, None, None, NO_USAGE, end="caller_left", status=0)
+    svc.metrics.ended(row)
+    made.hold.settle(row, _ignore)
+
+
+def _ignore(kept: bool) -> None:
+    """The caller learns of the failure whether or not its trail could be kept."""

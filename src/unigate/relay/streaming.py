@@ -1,0 +1,149 @@
+"""Streams: each piece goes to the caller as it comes, watched for usage; the end waits for the journal.
+
+A stream that breaks ends with the dialect's own error event and without a clean end. A caller who leaves cancels
+the upstream request. Both are charged for what went out.
+"""
+
+import asyncio
+
+from unigate.base.clock import monotonic
+from unigate.base.errors import GatewayError, StoreUnavailable, StreamBroken, UpstreamError
+from unigate.relay.attempts import Opened
+from unigate.relay.call import Call
+from unigate.relay.holding import Plan
+from unigate.relay.services import Services
+from unigate.relay.settling import headers, record
+from unigate.spec.record import End
+from unigate.spec.usage import Usage
+
+#: The hold is extended when less than this share (one in so many) of the held output is left.
+EXTEND_BELOW = 4
+
+
+class Stream:
+    """One stream on its way from a provider to a caller."""
+
+    __slots__ = ("_answer", "_call", "_candidate", "_first", "_opening", "_plan", "_settled", "_svc", "_watch")
+
+    def __init__(self, call: Call, svc: Services, plan: Plan, opened: Opened) -> None:
+        assert opened.watch is not None
+        self._call = call
+        self._svc = svc
+        self._plan = plan
+        self._candidate = opened.candidate
+        self._answer = opened.answer
+        self._watch = opened.watch
+        self._opening = opened.opening
+        self._first = monotonic()
+        self._settled = False
+
+    async def run(self) -> None:
+        """Carry the stream to its end and settle it, whatever happens."""
+        x = self._call.x
+        x.start(200, headers(self._call, self._candidate, b"text/event-stream; charset=utf-8", None), None)
+        try:
+            for piece in self._opening:
+                x.write(piece)
+            await self._carry()
+        except asyncio.CancelledError:
+            self._settle("caller_left", self._so_far())
+            raise
+        except UpstreamError as error:
+            self._svc.router.failed(self._candidate, error, delivered=True)
+            self._break("upstream_broken", error)
+        except GatewayError as error:
+            self._break("out_of_funds", error)
+        except BaseException:
+            self._settle("failed", self._so_far())
+            raise
+        finally:
+            if not self._answer.complete:
+                self._answer.abort()
+
+    async def _carry(self) -> None:
+        """Pass pieces on until the dialect's end; then settle, and read what is left of the answer."""
+        x, watch, piece_of, feed = self._call.x, self._watch, self._answer.piece, self._watch.feed
+        while not watch.done:
+            piece = await piece_of()
+            if piece is None:
+                break
+            if out := feed(piece):
+                x.write(out)
+                await x.drain()
+            if watch.error is not None:
+                raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
+            if watch.output_tokens * EXTEND_BELOW > self._plan.output_tokens * (EXTEND_BELOW - 1):
+                await self._extend()
+        if not watch.done:
+            if rest := watch.finish():
+                x.write(rest)
+            if not watch.finished:
+                raise StreamBroken
+        if watch.service_tier is not None:
+            self._call.facts.conditions["service_tier"] = watch.service_tier
+        self._settle("empty" if watch.empty else "completed", watch.usage or self._estimated())
+        await self._rest()
+
+    async def _rest(self) -> None:
+        """Read past the dialect's end, so that the connection can be used again; nothing there concerns the caller."""
+        try:
+            while await self._answer.piece() is not None:
+                pass
+        except UpstreamError:
+            pass
+
+    async def _extend(self) -> None:
+        """Hold as much output again; NoFunds where the money is used up."""
+        plan = self._plan
+        if plan.lowered is not None:
+            plan.output_tokens = 1 << 40  # the provider was told where to stop
+            return
+        more = self._svc.settings.hold.output_tokens * self._call.facts.count
+        conditions = self._call.facts.conditions
+        wanted = plan.quote.bound(plan.input_tokens, plan.output_tokens + more, conditions)
+        if not plan.hold.grow(wanted - plan.hold.amount):
+            await plan.hold.grow_slow(wanted - plan.hold.amount)
+        plan.output_tokens += more
+
+    def _estimated(self) -> Usage:
+        return self._call.dialect.estimate(self._call.body, self._watch)
+
+    def _so_far(self) -> Usage:
+        """What went out of a stream that did not end: told by the provider if it was, else counted by us."""
+        if not self._watch.content:
+            return Usage()
+        return self._watch.usage or self._estimated()
+
+    def _settle(self, end: End, usage: Usage, error: str = "") -> None:
+        """Settle once; the caller's last bytes follow when the record is kept."""
+        if self._settled:
+            return
+        self._settled = True
+        call = self._call
+        if end == "empty":
+            usage = Usage()
+        made = record(call, self._plan, self._candidate, usage, end=end, status=200, first=self._first, error=error)
+        call.upstream_seconds = 0.0
+        self._svc.metrics.ended(made)
+        call.x.promised = True
+        self._plan.hold.settle(made, self._finish if end in ("completed", "empty") else self._nothing)
+
+    def _finish(self, kept: bool) -> None:
+        x = self._call.x
+        if not kept:
+            x.write(self._call.dialect.write_stream_error(StoreUnavailable(), self._call.id))
+            x.cut()
+            return
+        if ending := self._watch.ending:
+            x.write(ending)
+        x.end()
+
+    def _nothing(self, kept: bool) -> None:
+        """A broken stream has said all that it will say."""
+
+    def _break(self, end: End, error: GatewayError) -> None:
+        """End with the dialect's error event; the connection is closed without the mark of a complete answer."""
+        self._settle(end, self._so_far(), error.code)
+        x = self._call.x
+        x.write(self._call.dialect.write_stream_error(error, self._call.id))
+        x.cut()

@@ -1,0 +1,230 @@
+"""A worker: the composition root. It builds every part from settings, serves, and takes everything down again.
+
+The only file that knows all rooms.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from unigate.access.keys import Keys
+from unigate.access.limiter import SharedLimits
+from unigate.access.limits import Limits
+from unigate.base import log as logging
+from unigate.base.clock import boot_seconds, monotonic_ns, now_ms
+from unigate.base.errors import GatewayError
+from unigate.billing.bank import Bank
+from unigate.billing.prices import Prices
+from unigate.dialects import operations
+from unigate.http import system, tuning
+from unigate.http.app import Gateway, render_wire
+from unigate.http.serving import Server
+from unigate.http.table import Table
+from unigate.manage import load, shipped
+from unigate.providers import catalogue
+from unigate.relay.metrics import Metrics
+from unigate.relay.services import Services
+from unigate.relay.upstreams import Upstreams
+from unigate.routing.choice import Router
+from unigate.routing.health import Rules
+from unigate.routing.judging import Event
+from unigate.routing.snapshot import snapshot
+from unigate.spec.terms import Terms
+from unigate.store.database import Database
+from unigate.store.open import connect
+from unigate.upstream import Client
+
+log: Any = structlog.get_logger("unigate.server")
+#: Seconds between publishing figures and retrying what could not be loaded.
+PERIOD = 1.0
+#: Seconds that calls in flight get to end when the worker is told to stop.
+DRAIN = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """What a worker is started with; plain values, so that they reach another process."""
+
+    database: str
+    data: Path
+    secret: str
+    node: str
+    allow_private: bool = False
+    workers: int = 1
+    #: The limiter's socket, None where there is one worker only.
+    limiter: str | None = None
+    terms: Terms = Terms()
+    drain: float = DRAIN
+    log_level: str = "info"
+
+
+def main(settings: WorkerSettings, sock: socket.socket, ready: Callable[[], None]) -> None:
+    """Run a worker until SIGTERM; `ready` is called once it serves."""
+    logging.configure(settings.log_level)
+    tuning.keep_memory()
+    with asyncio.Runner(loop_factory=tuning.new_event_loop) as runner:
+        runner.run(Worker(settings).run(sock, ready))
+
+
+class Worker:
+    """One serving process: parts, configuration, housekeeping."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._stopping = asyncio.Event()
+        self._db: Database
+        self._svc: Services
+        self._providers = catalogue()
+        #: Kinds of things that changed and are not loaded yet.
+        self._stale: set[str] = set()
+        self._changed = asyncio.Event()
+
+    async def run(self, sock: socket.socket, ready: Callable[[], None]) -> None:
+        """Build, serve, drain."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        settings = self._settings
+        self._db = connect(settings.database)
+        client = Client()
+        limits = await self._limits()
+        bank = Bank(
+            self._db,
+            settings.data / "journal",
+            settings.node,
+            alarm=_alarm,
+            terms=settings.terms,
+            on_change=self._on_change,
+        )
+        await bank.start()
+        self._svc = Services(
+            keys=Keys(self._db, settings.secret),
+            limits=limits,
+            router=Router(rules=Rules(workers=settings.workers), notify=_tell),
+            prices=Prices(()),
+            bank=bank,
+            upstreams=Upstreams(client, allow_private=settings.allow_private),
+            models={},
+            metrics=Metrics(),
+        )
+        self._stale = {"channels", "prices", "settings"}
+        await self._load()
+        management = system.create(self._readiness, self._gather)
+        gateway = Gateway(Table(operations()), self._svc, management, system.is_management)
+        server = Server(gateway, render_wire)
+        await server.start([sock])
+        tuning.settle_heap()
+        keeper = asyncio.ensure_future(self._keep_house())
+        ready()
+        await self._stopping.wait()
+        log.info("draining")
+        if not await server.drain(settings.drain):
+            log.warning("calls were cut off after the time for draining")
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
+        await bank.close()
+        if isinstance(limits, SharedLimits):
+            await limits.close()
+        await client.close()
+        await self._db.close()
+        self._figures_file(os.getpid()).unlink(missing_ok=True)
+
+    async def _limits(self) -> Limits | SharedLimits:
+        settings = self._settings
+        if settings.limiter is None:
+            return Limits(monotonic_ns)
+        shared = SharedLimits(settings.limiter, workers=settings.workers, clock_ns=monotonic_ns)
+        await shared.start()
+        return shared
+
+    def _on_change(self, kinds: set[str]) -> None:
+        """Somebody changed keys, channels, prices or settings: forget, and load anew."""
+        if "keys" in kinds:
+            self._svc.keys.forget()
+        self._stale |= kinds - {"keys"}
+        self._changed.set()
+
+    async def _load(self) -> None:
+        """Load what is stale; what fails stays stale and is tried again."""
+        svc, db = self._svc, self._db
+        if "settings" in self._stale:
+            svc.settings = await load.load_settings(db)
+            self._stale.discard("settings")
+        if "channels" in self._stale:
+            svc.router.replace(await load.load_channels(db, self._settings.secret, self._providers))
+            svc.upstreams.forget()
+            self._stale.discard("channels")
+        if "prices" in self._stale:
+            svc.prices = Prices(
+                await load.load_prices(db, shipped.prices()), allow_unpriced=svc.settings.allow_unpriced
+            )
+            svc.models = await load.load_models(db, shipped.models())
+            self._stale.discard("prices")
+
+    async def _keep_house(self) -> None:
+        """Load changes at once, and every second publish figures."""
+        while True:
+            self._changed.clear()
+            try:
+                await self._load()
+            except GatewayError as error:
+                log.warning("could not load changes", error=error.code, detail=error.detail)
+            try:
+                self._publish()
+            except OSError as error:
+                log.warning("could not publish figures", error=str(error))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD):
+                    await self._changed.wait()
+
+    def _figures_file(self, pid: int) -> Path:
+        return self._settings.data / "run" / f"figures-{pid}.json"
+
+    def _publish(self) -> None:
+        """Leave this process's figures, and what it knows of channels, where other processes of the node find them."""
+        if isinstance(self._svc.limits, SharedLimits):
+            self._svc.metrics.limiter_down = self._svc.limits.served_locally
+        path = self._figures_file(os.getpid())
+        path.parent.mkdir(exist_ok=True)
+        draft = path.with_suffix(".new")
+        figures = {"metrics": self._svc.metrics.export(), "health": snapshot(self._svc.router, now_ms())}
+        draft.write_bytes(msgspec.json.encode(figures))
+        draft.replace(path)
+
+    def _gather(self) -> Metrics:
+        """The figures of all workers of this node: this one's as they are, the others' as of a second ago."""
+        own = self._figures_file(os.getpid()).name
+        all_of = Metrics()
+        all_of.merge(self._svc.metrics.export())
+        for path in (self._settings.data / "run").glob("figures-*.json"):
+            if path.name != own:
+                with suppress(OSError, msgspec.DecodeError):
+                    all_of.merge(msgspec.json.decode(path.read_bytes())["metrics"])
+        return all_of
+
+    async def _readiness(self) -> dict[str, str | None]:
+        """What `/readyz` tells: name -> why it is not ready, or None."""
+        bank = self._svc.bank
+        return {
+            "store": None if boot_seconds() < bank.until else "no beat of this process was confirmed for too long",
+            "journal": None if bank.journal.ready else "the journal cannot be extended, or waits to be moved",
+            "configuration": f"could not load {', '.join(sorted(self._stale))}" if self._stale else None,
+            "draining": "the gateway is shutting down" if self._stopping.is_set() else None,
+        }
+
+
+def _tell(event: Event) -> None:
+    log.warning(event.kind, channel=event.channel.name, credential=event.credential, reason=event.reason)
+
+
+def _alarm(what: str, detail: str) -> None:
+    log.error("alarm", what=what, detail=detail)

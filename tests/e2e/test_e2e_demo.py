@@ -1,0 +1,49 @@
+"""What `unigate demo` prints, and its pages for operators."""
+
+import httpx
+from conftest import Process
+
+
+def test_what_it_prints(demo: Process) -> None:
+    assert set(demo.said) == {"url", "api_key", "admin", "sandbox_url"}
+    assert set(demo.said["admin"]) == {"email", "password"}
+    assert demo.said["api_key"].startswith("sk-")
+    assert len(demo.said["api_key"]) == 51
+
+
+def test_health_readiness_metrics(demo: Process) -> None:
+    assert httpx.get(demo.url + "/healthz").json() == {"status": "ok"}
+    ready = httpx.get(demo.url + "/readyz")
+    assert ready.status_code == 200, ready.text
+    auth = {"authorization": f"Bearer {demo.said['api_key']}"}
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "count me"}]}
+    assert httpx.post(demo.url + "/v1/chat/completions", headers=auth, json=body).status_code == 200
+    text = httpx.get(demo.url + "/metrics").text
+    assert 'unigate_calls_total{channel="' in text
+    assert "unigate_cost_usd_total" in text
+
+
+def test_relay_and_pages_on_one_connection(demo: Process) -> None:
+    auth = {"authorization": f"Bearer {demo.said['api_key']}"}
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "mixed"}]}
+    with httpx.Client(base_url=demo.url, limits=httpx.Limits(max_connections=1)) as one:
+        for _ in range(3):
+            assert one.get("/healthz").status_code == 200
+            assert one.post("/v1/chat/completions", headers=auth, json=body).status_code == 200
+            assert one.get("/v1/models", headers=auth).status_code == 200
+            assert one.get("/nothing-here").status_code == 404
+            assert one.get("/metrics").status_code == 200
+
+
+def test_browsers_may_call_the_relay(demo: Process) -> None:
+    asked = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    asked["access-control-request-headers"] = "authorization,content-type,x-stainless-lang"
+    reply = httpx.options(demo.url + "/v1/chat/completions", headers=asked)
+    assert reply.status_code == 204
+    assert reply.headers["access-control-allow-origin"] == "*"
+    assert "POST" in reply.headers["access-control-allow-methods"]
+    assert "x-stainless-lang" in reply.headers["access-control-allow-headers"]
+    refused = httpx.post(demo.url + "/v1/chat/completions", headers={"origin": "https://app.example"}, json={})
+    assert refused.status_code == 401
+    assert refused.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-origin" not in httpx.get(demo.url + "/healthz", headers=asked).headers
