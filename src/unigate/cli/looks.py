@@ -1,0 +1,176 @@
+"""Commands that look and tell: `explain`, `providers`, `doctor`, `version`, `ledger check`; and `migrate`."""
+
+from typing import Annotated
+
+import typer
+
+from unigate import __version__
+from unigate.base.errors import NotFound
+from unigate.base.money import format_usd
+from unigate.billing.check import Finding as LedgerFinding
+from unigate.billing.check import check
+from unigate.cli.common import (
+    DATA,
+    WANTING,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    group_of,
+    settings_of,
+    with_desk,
+)
+from unigate.cli.output import print_json, print_rows, say
+from unigate.dialects import operations
+from unigate.manage import load, users
+from unigate.manage.desk import Desk
+from unigate.manage.doctor import Finding, examine
+from unigate.providers import catalogue
+from unigate.routing.choice import Router
+from unigate.routing.explain import Explained
+from unigate.routing.explain import explain as explained
+from unigate.spec.operation import Operation
+from unigate.store import migrate as migrations
+
+app = typer.Typer()
+ledger_app = group_of("The books.")
+
+
+@app.command("explain")
+def explain(
+    *,
+    model: Annotated[str, typer.Argument(metavar="MODEL")],
+    group: Annotated[str, typer.Option(help="For users of this group.")] = users.DEFAULT_GROUP,
+    operation: Annotated[str, typer.Option(help="For this operation.")] = "openai.chat",
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Say which channels would serve a model, in which order, and why the others would not.
+
+    It goes by the database; what a running gateway has learnt of its channels' health is not in it.
+    """
+
+    async def look(desk: Desk) -> list[Explained]:
+        await users.show_group(desk, group)
+        router = Router(await load.load_channels(desk.db, desk.secret, desk.providers))
+        return explained(router, model, group, _operation(operation))
+
+    found = with_desk(config, data, look)
+    if json:
+        print_json(found)
+    else:
+        print_rows(found, ("name", "offered", "text", "upstream_model", "priority", "reason"))
+    if not any(one.offered for one in found):
+        raise typer.Exit(WANTING)
+
+
+@app.command("providers")
+def providers(*, json: JsonOption = False) -> None:
+    """List the providers that a channel may name."""
+    found = [
+        {
+            "name": provider.name,
+            "title": provider.title,
+            "base_url": provider.base_url,
+            "speaks": list(provider.speaks),
+            "needs": list(provider.needs),
+        }
+        for provider in catalogue().values()
+    ]
+    if json:
+        print_json(found)
+    else:
+        print_rows(found, ("name", "title", "base_url", "speaks", "needs"))
+
+
+@app.command("doctor")
+def doctor(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """Look for what should be put right; exit code 1 where something keeps calls from being served."""
+    found = _examined(config, data)
+    if json:
+        print_json(found)
+    elif found:
+        print_rows(found, ("level", "about", "message"))
+    else:
+        say("all is well")
+    if any(finding.level == "problem" for finding in found):
+        raise typer.Exit(WANTING)
+
+
+def _examined(config: ConfigOption, data: DataOption) -> list[Finding]:
+    import asyncio  # noqa: PLC0415 - only here: the other commands go through `with_desk`
+
+    from unigate.store.open import connect  # noqa: PLC0415
+
+    settings = settings_of(config, data)
+
+    async def run() -> list[Finding]:
+        db = connect(settings.database.url)
+        try:
+            desk = Desk(db=db, secret=settings.secret.reveal(), providers=catalogue())
+            return await examine(desk, settings.database.url, settings.data)
+        finally:
+            await db.close()
+
+    return asyncio.run(run())
+
+
+@app.command("migrate")
+def migrate(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """Bring the database to this version's schema; a new one is made where there is none."""
+    settings = settings_of(config, data)
+    before, newest = migrations.version(settings.database.url)
+    migrations.migrate(settings.database.url)
+    if json:
+        print_json({"from": before, "to": newest})
+    else:
+        say(f"the schema is {newest}" + ("" if before == newest else f", it was {before or 'empty'}"))
+
+
+@app.command("version")
+def version(*, json: JsonOption = False) -> None:
+    """Print the version."""
+    if json:
+        print_json({"version": __version__})
+    else:
+        say(f"unigate {__version__}")
+
+
+@ledger_app.command("check")
+def ledger_check(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """Recompute every balance from what was appended, and compare; exit code 1 where they differ."""
+    report = with_desk(config, data, lambda desk: check(desk.db))
+    if json:
+        print_json(
+            {
+                "sound": report.sound,
+                "findings": [_in_usd(finding) for finding in report.findings],
+                "open_holds": report.open_holds,
+                "held": format_usd(report.held),
+                "in_use": format_usd(report.in_use),
+            }
+        )
+    else:
+        if report.findings:
+            print_rows([_in_usd(finding) for finding in report.findings], ("rule", "subject", "says", "adds_up_to"))
+        held, in_use = format_usd(report.held), format_usd(report.in_use)
+        say("the books agree" if report.sound else f"{len(report.findings)} findings")
+        say(f"{report.open_holds} open holds keep {held} USD, of which {in_use} are in use or not moved yet")
+    if not report.sound:
+        raise typer.Exit(WANTING)
+
+
+def _in_usd(finding: LedgerFinding) -> dict[str, str]:
+    return {
+        "rule": finding.rule,
+        "subject": finding.subject,
+        "says": format_usd(finding.says),
+        "adds_up_to": format_usd(finding.adds_up_to),
+    }
+
+
+def _operation(name: str) -> Operation:
+    for row in operations():
+        if row.name == name:
+            return row
+    raise NotFound(f"There is no operation {name!r}.")

@@ -1,0 +1,207 @@
+"""`unigate price` and `unigate settings`."""
+
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from unigate.base.errors import Conflict
+from unigate.base.live_settings import LiveSettings
+from unigate.base.settings import Moment, PriceEntry, Usd
+from unigate.cli.common import (
+    DATA,
+    USAGE,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    fail,
+    given,
+    group_of,
+    parsed,
+    with_desk,
+)
+from unigate.cli.output import print_json, print_rows, print_view
+from unigate.manage import live, prices, shipped
+from unigate.manage.desk import Desk
+from unigate.manage.live import SettingView
+from unigate.manage.price_forms import FORMS
+from unigate.manage.prices import PriceView
+
+price_app = group_of("Prices in USD; a change is a new price from now on, or from a date.")
+settings_app = group_of("Settings that can change while the gateway runs.")
+
+_COLUMNS = ("model", "operation", "when", "rates", "starts", "source", "state", "id")
+Model = Annotated[str | None, typer.Option(help="A model's public name, or a pattern with * at its end.")]
+Operation = Annotated[str | None, typer.Option(help="An operation, such as openai.chat.")]
+When = Annotated[list[str] | None, typer.Option("--when", help="A condition NAME=VALUE; repeat.")]
+Starts = Annotated[str | None, typer.Option("--from", help="A date from which it holds; now where there is none.")]
+Rates = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RATE...",
+        help=f"NAME=USD, or NAME:VALUE=USD where it depends on a value (per_image:1024x1024=0.04, per_image:default="
+        f"0.08). Per million tokens: {', '.join(name for name in FORMS if not name.startswith('per_'))}; else "
+        f"{', '.join(name for name in FORMS if name.startswith('per_'))}.",
+    ),
+]
+PriceId = Annotated[str, typer.Argument(metavar="ID", help="As `price list` shows it.")]
+SettingName = Annotated[str, typer.Argument(metavar="NAME")]
+
+
+def _entry(
+    model: str | None, operation: str | None, when: list[str] | None, starts: str | None, rates: list[str]
+) -> PriceEntry:
+    """The price that the options of a command make."""
+    fields: dict[str, Any] = {}
+    for text in rates:
+        name, equals, amount = text.partition("=")
+        form, colon, value = name.partition(":")
+        if form not in FORMS or not equals:
+            fail(f"expected NAME=USD with a name of {', '.join(FORMS)}, not {text!r}", USAGE)
+        nano = parsed(form, amount, Usd)
+        if colon:
+            values = fields.setdefault(form, {})
+            if not isinstance(values, dict):
+                fail(f"{form} is given with and without a value", USAGE)
+            values[value] = nano
+        elif form in fields:
+            fail(f"{form} is given twice", USAGE)
+        else:
+            fields[form] = nano
+    conditions = [text.partition("=") for text in when or ()]
+    if not all(equals for _, equals, _ in conditions):
+        fail("--when: expected NAME=VALUE", USAGE)
+    return PriceEntry(
+        model=model,
+        operation=operation,
+        when={name: value for name, _, value in conditions},
+        starts=given("from", starts, Moment),
+        **fields,
+    )
+
+
+def _show(view: PriceView | SettingView, *, json: bool) -> None:
+    (print_json if json else print_view)(view)
+
+
+@price_app.command("list")
+def list_prices(
+    *,
+    history: Annotated[bool, typer.Option("--history", help="Also replaced and withdrawn ones.")] = False,
+    own: Annotated[bool, typer.Option("--own", help="Without those that ship with unigate.")] = False,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """List prices: your own, and the shipped ones that hold where you have none."""
+    below = () if own else shipped.prices()
+    views = with_desk(config, data, lambda desk: prices.list_prices(desk, below, history=history))
+    if json:
+        print_json(views)
+    else:
+        print_rows(views, _COLUMNS)
+
+
+@price_app.command("show")
+def show_price(*, id: PriceId, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """Show one of your own prices."""
+    _show(with_desk(config, data, lambda desk: prices.show_price(desk, id)), json=json)
+
+
+@price_app.command("create")
+def create_price(
+    *,
+    rates: Rates,
+    model: Model = None,
+    operation: Operation = None,
+    when: When = None,
+    starts: Starts = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Set a price where you have none of that model, operation and conditions yet."""
+    entry = _entry(model, operation, when, starts, rates)
+
+    async def create(desk: Desk) -> PriceView:
+        for view in await prices.list_prices(desk):
+            if (view.model, view.operation, view.when) == (entry.model, entry.operation, entry.when):
+                raise Conflict(f"There is such a price already ({view.id}): change it by `price set`.")
+        return await prices.set_price(desk, entry)
+
+    _show(with_desk(config, data, create), json=json)
+
+
+@price_app.command("set")
+def set_price(
+    *,
+    rates: Rates,
+    model: Model = None,
+    operation: Operation = None,
+    when: When = None,
+    starts: Starts = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Set a price from now on, or from a date; calls already admitted keep theirs."""
+    entry = _entry(model, operation, when, starts, rates)
+    _show(with_desk(config, data, lambda desk: prices.set_price(desk, entry)), json=json)
+
+
+@price_app.command("disable")
+def disable_price(
+    *, id: PriceId, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Withdraw a price; what stood before it, or was shipped, holds again."""
+    _show(with_desk(config, data, lambda desk: prices.withdraw_price(desk, id)), json=json)
+
+
+@settings_app.command("list")
+def list_settings(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """List all settings."""
+    views = with_desk(config, data, live.list_settings)
+    if json:
+        print_json(views)
+    else:
+        print_rows(views, ("name", "value", "default", "owned_by"))
+
+
+@settings_app.command("show")
+def show_setting(
+    *, name: SettingName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Show one setting."""
+    _show(with_desk(config, data, lambda desk: live.show_setting(desk, name)), json=json)
+
+
+@settings_app.command("set")
+def set_setting(
+    *,
+    name: SettingName,
+    value: Annotated[str, typer.Argument(metavar="VALUE", help="JSON, or a text.")],
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Change a setting, within about a second everywhere."""
+    found = _value(name, value)
+    _show(with_desk(config, data, lambda desk: live.set_setting(desk, name, found)), json=json)
+
+
+@settings_app.command("disable")
+def reset_setting(
+    *, name: SettingName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Back to the default."""
+    _show(with_desk(config, data, lambda desk: live.set_setting(desk, name, None)), json=json)
+
+
+def _value(name: str, text: str) -> object:
+    kinds = {field.name: field.type for field in msgspec.structs.fields(LiveSettings)}
+    if kinds.get(name) is str:
+        return text
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

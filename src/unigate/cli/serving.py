@@ -1,0 +1,64 @@
+"""Commands that serve: `serve`, `demo`, `sandbox`. They read settings; `run.py` does the rest."""
+
+from typing import Annotated
+
+import typer
+
+from unigate.base.settings import with_server
+from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, settings_of
+
+app = typer.Typer()
+
+Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
+Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that serve.")]
+
+
+@app.command("serve")
+def serve(
+    *,
+    config: ConfigOption = None,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Run the gateway. The file is applied first; options win over the environment, and that over the file."""
+    from unigate.cli import run  # noqa: PLC0415 - a server is not loaded to print help
+
+    settings = with_server(settings_of(config, data), host=host, port=port, workers=workers)
+    raise typer.Exit(run.serve(settings, as_json=json))
+
+
+@app.command("demo")
+def demo(
+    *,
+    host: Host = None,
+    port: Port = None,
+    workers: Workers = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Run the gateway with a sandbox in place of vendors, a user with balance, and a key."""
+    from unigate.cli import run  # noqa: PLC0415 - a server is not loaded to print help
+
+    settings = settings_of(None, data)
+    settings = with_server(settings, host=host, port=port, workers=workers, allow_private_upstreams=True)
+    raise typer.Exit(run.demo(settings, as_json=json))
+
+
+@app.command("sandbox")
+def sandbox(
+    *,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
+    tokens_per_second: Annotated[
+        float | None, typer.Option(min=0.001, help="How fast answers are written, where their model does not say.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run the imitation vendors alone."""
+    from unigate.cli import run  # noqa: PLC0415 - a server is not loaded to print help
+
+    raise typer.Exit(run.sandbox(host, port, as_json=json, tokens_per_second=tokens_per_second))

@@ -1,0 +1,229 @@
+"""`unigate user` and `unigate group`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unigate.base.money import format_usd
+from unigate.base.settings import Multiplier, Usd
+from unigate.cli.common import (
+    DATA,
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    given,
+    group_of,
+    parsed,
+    secret_text,
+    with_desk,
+)
+from unigate.cli.output import plain, print_json, print_rows, print_view, say
+from unigate.manage import users
+from unigate.manage.users import GroupView, UserChanges, UserView
+
+user_app = group_of("Users: who pays, and who may sign in.")
+group_app = group_of("Groups: a price multiplier, and the channels that its users may use.")
+
+_USER_COLUMNS = ("name", "email", "role", "group", "balance", "used", "enabled", "owned_by", "id")
+_GROUP_COLUMNS = ("name", "multiplier", "enabled", "owned_by", "id")
+UserName = Annotated[str, typer.Argument(metavar="NAME", help="Name, id or e-mail address.")]
+GroupName = Annotated[str, typer.Argument(metavar="NAME")]
+Email = Annotated[str | None, typer.Option(help="E-mail address to sign in with.")]
+Password = Annotated[str | None, typer.Option(help="Password; - reads it from standard input.")]
+Role = Annotated[str | None, typer.Option(help="user, operator, or owner.")]
+Group = Annotated[str | None, typer.Option(help="Name of the group.")]
+Factor = Annotated[str | None, typer.Option("--multiplier", help="What prices are multiplied by, such as 1.25.")]
+
+
+def _show(view: UserView | GroupView, *, json: bool) -> None:
+    (print_json if json else print_view)(view)
+
+
+@user_app.command("list")
+def list_users(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """List all users with their balances in USD."""
+    views = with_desk(config, data, users.list_users)
+    if json:
+        print_json(views)
+    else:
+        print_rows(views, _USER_COLUMNS)
+
+
+@user_app.command("show")
+def show_user(
+    *, name: UserName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Show one user."""
+    _show(with_desk(config, data, lambda desk: users.show_user(desk, name)), json=json)
+
+
+@user_app.command("create")
+def create_user(
+    *,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    email: Email = None,
+    password: Password = None,
+    role: Role = None,
+    group: Group = None,
+    credit: Annotated[str | None, typer.Option(help="USD to begin with.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Create a user. The first owner is made this way: --role owner --email E --password -."""
+    secret = secret_text("password", password)
+    amount = given("credit", credit, Usd) or 0
+    view = with_desk(
+        config,
+        data,
+        lambda desk: users.create_user(
+            desk,
+            name,
+            email=email,
+            password=secret,
+            role=role or "user",
+            group=group or users.DEFAULT_GROUP,
+            credit=amount,
+        ),
+    )
+    _show(view, json=json)
+
+
+@user_app.command("set")
+def set_user(
+    *,
+    name: UserName,
+    email: Email = None,
+    password: Password = None,
+    role: Role = None,
+    group: Group = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Change a user; what is not named stays."""
+    changes = UserChanges(email=email, password=secret_text("password", password), role=role, group=group)
+    _show(with_desk(config, data, lambda desk: users.set_user(desk, name, changes)), json=json)
+
+
+@user_app.command("disable")
+def disable_user(
+    *, name: UserName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Refuse the user's keys and sign-in, within about a second everywhere."""
+    _set_enabled(name, config, data, json=json, enabled=False)
+
+
+@user_app.command("enable")
+def enable_user(
+    *, name: UserName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Undo disable."""
+    _set_enabled(name, config, data, json=json, enabled=True)
+
+
+@user_app.command("topup")
+def topup(
+    *,
+    name: UserName,
+    amount: Annotated[str, typer.Argument(metavar="USD", help="How much credit to give, such as 25 or 0.5.")],
+    note: Annotated[str, typer.Option(help="Kept with the transfer.")] = "",
+    id: Annotated[str | None, typer.Option("--id", help="Your own id of this payment: it is given once.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Give a user credit."""
+    nano = parsed("usd", amount, Usd)
+    own = None if id is None else f"topup:{id}"
+    _show(with_desk(config, data, lambda desk: users.topup(desk, name, nano, note=note, id=own)), json=json)
+
+
+@user_app.command("takeback")
+def take_back(
+    *,
+    name: UserName,
+    amount: Annotated[str, typer.Argument(metavar="USD", help="How much credit to take back.")],
+    note: Annotated[str, typer.Option(help="Kept with the transfer.")] = "",
+    id: Annotated[str | None, typer.Option("--id", help="Your own id of this: it happens once.")] = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Take credit back, at most what is left of it."""
+    nano = parsed("usd", amount, Usd)
+    own = None if id is None else f"takeback:{id}"
+    view, taken = with_desk(config, data, lambda desk: users.take_back(desk, name, nano, note=note, id=own))
+    if json:
+        print_json({**plain(view), "taken": format_usd(taken)})
+    else:
+        say(f"took {format_usd(taken)} USD back")
+        print_view(view)
+
+
+@group_app.command("list")
+def list_groups(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
+    """List all groups."""
+    views = with_desk(config, data, users.list_groups)
+    if json:
+        print_json(views)
+    else:
+        print_rows(views, _GROUP_COLUMNS)
+
+
+@group_app.command("show")
+def show_group(
+    *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Show one group."""
+    _show(with_desk(config, data, lambda desk: users.show_group(desk, name)), json=json)
+
+
+@group_app.command("create")
+def create_group(
+    *,
+    name: GroupName,
+    multiplier: Factor = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Create a group."""
+    factor = parsed("multiplier", multiplier or "1", Multiplier)
+    _show(with_desk(config, data, lambda desk: users.create_group(desk, name, factor)), json=json)
+
+
+@group_app.command("set")
+def set_group(
+    *,
+    name: GroupName,
+    multiplier: Factor = None,
+    config: ConfigOption = None,
+    data: DataOption = DATA,
+    json: JsonOption = False,
+) -> None:
+    """Change a group's multiplier, for calls from now on."""
+    factor = given("multiplier", multiplier, Multiplier)
+    _show(with_desk(config, data, lambda desk: users.set_group(desk, name, factor)), json=json)
+
+
+@group_app.command("disable")
+def disable_group(
+    *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Refuse the keys of all users of a group."""
+    _show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=False)), json=json)
+
+
+@group_app.command("enable")
+def enable_group(
+    *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
+) -> None:
+    """Undo disable."""
+    _show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=True)), json=json)
+
+
+def _set_enabled(name: str, config: Path | None, data: Path, *, json: bool, enabled: bool) -> None:
+    changes = UserChanges(enabled=enabled)
+    _show(with_desk(config, data, lambda desk: users.set_user(desk, name, changes)), json=json)

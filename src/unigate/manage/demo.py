@@ -1,0 +1,127 @@
+"""Demo: channels to the sandbox, an owner, and a user with money and a key; the same ones each time it is started.
+
+What a person needs to sign in and to call is kept in DATA/demo.json, readable by its owner only.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from unigate.access.keys import new_secret
+from unigate.access.passwords import new_password
+from unigate.base.config_reader import ConfigError, Place, Secret
+from unigate.base.money import NANO
+from unigate.base.settings import ChannelEntry, Config, KeyEntry, Url, UserEntry
+from unigate.manage.apply import apply
+from unigate.manage.desk import Desk
+
+OWNER_EMAIL = "owner@example.com"
+CREDIT = 100 * NANO
+_CREDENTIAL = "sk-sandbox"
+_OPENAI = ("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*")
+_CHAT = ("gpt-4o", "gpt-4o-mini")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """What is printed at the start of a demo."""
+
+    api_key: str
+    email: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.email!r})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Face:
+    """A vendor of the sandbox: its path there, and the channel that leads to it."""
+
+    name: str
+    provider: str
+    path: str
+    #: Public name -> the vendor's.
+    models: dict[str, str]
+    priority: int = 0
+    options: dict[str, object] | None = None
+
+
+_FACES = (
+    _Face(name="sandbox-openai", provider="openai", path="/openai/v1", models={name: name for name in _OPENAI}),
+    _Face(
+        name="sandbox-azure",
+        provider="azure_openai",
+        path="/azure",
+        models={name: name for name in _CHAT},
+        priority=-1,
+        options={"api_version": "2024-10-21"},
+    ),
+    _Face(
+        name="sandbox-deepseek",
+        provider="deepseek",
+        path="/deepseek",
+        models={name: name for name in ("deepseek-chat", "deepseek-reasoner")},
+        priority=1,
+    ),
+    _Face(
+        name="sandbox-groq",
+        provider="groq",
+        path="/groq/openai/v1",
+        models={name: name for name in ("llama-3.1-8b-instant", "llama-3.3-70b-versatile")},
+        priority=1,
+    ),
+)
+
+
+def login(data: Path) -> Login:
+    """The demo's login and key: those of an earlier start, or new ones that are kept from now on. ConfigError."""
+    path = data / "demo.json"
+    try:
+        if path.exists():
+            return msgspec.json.decode(path.read_bytes(), type=Login)
+        made = Login(api_key=new_secret(), email=OWNER_EMAIL, password=new_password())
+        draft = data / f".demo-{secrets.token_hex(8)}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(msgspec.json.encode(made))
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigError(Place(str(path)), f"cannot be used: {error.strerror}") from None
+    except msgspec.DecodeError:
+        raise ConfigError(Place(str(path)), "is damaged; remove it to have a new login made") from None
+    return made
+
+
+async def prepare(desk: Desk, data: Path, sandbox_url: str) -> Login:
+    """Make the demo's channels, owner, user and key, or point the existing ones at the sandbox's address."""
+    found = login(data)
+    await apply(desk, demo_config(desk, found, sandbox_url), owner="demo")
+    return found
+
+
+def demo_config(desk: Desk, found: Login, sandbox_url: str) -> Config:
+    """The demo as a config file would name it; faces whose provider is not installed are left out."""
+    root = sandbox_url.rstrip("/")
+    return Config(
+        channels=[_channel(face, root) for face in _FACES if face.provider in desk.providers],
+        users=[
+            UserEntry(name="owner", email=found.email, password=Secret(found.password), role="owner"),
+            UserEntry(name="demo", email="demo@example.com", credit=CREDIT),
+        ],
+        keys=[KeyEntry(name="demo", user="demo", secret=Secret(found.api_key))],
+    )
+
+
+def _channel(face: _Face, root: str) -> ChannelEntry:
+    return ChannelEntry(
+        name=face.name,
+        provider=face.provider,
+        base_url=Url(root + face.path),
+        credentials=[Secret(_CREDENTIAL)],
+        models=face.models,
+        priority=face.priority,
+        options=face.options or {},
+    )

@@ -1,0 +1,83 @@
+"""Desk: what the use cases of this room work with, and the rules that they share."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+
+from unigate.access.secrets import Vault
+from unigate.base.clock import now_ms
+from unigate.base.errors import BadRequest, CallerError, Conflict
+from unigate.spec.provider import Provider
+from unigate.store import settings_rows
+from unigate.store.database import ConstraintFailed, Database
+from unigate.store.settings_rows import SettingRow
+from unigate.store.tables import OWNED_BY_FILE
+
+#: The setting that remembers which secret a database was made with.
+_SECRET_NAME = "_secret"  # noqa: S105 - a name, not a secret
+MAX_NAME = 200
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """A database, the secret that belongs to it, and the providers that channels may name."""
+
+    db: Database
+    secret: str = field(repr=False)
+    providers: Mapping[str, Provider] = field(default_factory=dict, repr=False)
+
+    @property
+    def vault(self) -> Vault:
+        """Seals and opens credentials."""
+        return Vault(self.secret)
+
+
+class OtherSecret(CallerError):
+    """This database was made with another secret: its keys and credentials cannot be used with this one."""
+
+
+async def check_secret(desk: Desk) -> None:
+    """Remember which secret this database belongs to, or raise OtherSecret where it is not this one."""
+    mine = desk.vault.id
+    async with desk.db.reading() as tx:
+        row = await settings_rows.setting(tx, _SECRET_NAME)
+    if row is None:
+        made = SettingRow(name=_SECRET_NAME, value=json_text(mine), owned_by="", changed_at=now_ms())
+        async with desk.db.writing() as tx:
+            await settings_rows.add_setting(tx, made)  # another process may be as quick
+            row = await settings_rows.setting(tx, _SECRET_NAME)
+    if row is None or msgspec.json.decode(row.value) != mine:
+        raise OtherSecret
+
+
+def json_text(value: object) -> str:
+    """JSON with sorted names, so that equal values are equal texts."""
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+def check_name(name: str, what: str) -> str:
+    """`name`, if it can be one; BadRequest."""
+    if not name.strip() or len(name) > MAX_NAME or _CONTROL.search(name) or name != name.strip():
+        raise BadRequest(f"A {what}'s name has 1 to 200 printable characters, not {name!r}.")
+    return name
+
+
+def check_editable(owned_by: str, what: str, name: str) -> None:
+    """Conflict where the config file owns it, since it would come back as it was at the next start."""
+    if owned_by == OWNED_BY_FILE:
+        raise Conflict(f"The {what} {name!r} belongs to the config file: change it there.")
+
+
+@contextmanager
+def unique(message: str) -> Iterator[None]:
+    """Turns a broken uniqueness into a Conflict with `message`."""
+    try:
+        yield
+    except ConstraintFailed as error:
+        if error.kind != "unique":
+            raise
+        raise Conflict(message) from None

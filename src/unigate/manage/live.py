@@ -1,0 +1,82 @@
+"""Live settings: show, set, and back to the default."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from unigate.base.clock import now_ms
+from unigate.base.errors import BadRequest
+from unigate.base.live_settings import LiveSettings
+from unigate.manage.desk import Desk, check_editable, json_text
+from unigate.store import generations
+from unigate.store import settings_rows as rows
+from unigate.store.settings_rows import SettingRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingView:
+    """A setting as it is shown."""
+
+    name: str
+    value: Any
+    default: Any
+    owned_by: str
+
+
+async def list_settings(desk: Desk) -> list[SettingView]:
+    """All settings with their values, by name."""
+    async with desk.db.reading() as tx:
+        found = {row.name: row for row in await rows.all_settings(tx)}
+    return [_view(name, found.get(name)) for name in LiveSettings.__struct_fields__]
+
+
+async def show_setting(desk: Desk, name: str) -> SettingView:
+    """One setting; BadRequest where there is none of that name."""
+    _type(name)
+    async with desk.db.reading() as tx:
+        return _view(name, await rows.setting(tx, name))
+
+
+async def set_setting(desk: Desk, name: str, value: object) -> SettingView:
+    """Another value, given as plain structures; None: back to the default. BadRequest, Conflict where it is the file's."""
+    checked = None if value is None else checked_setting(name, value)
+    async with desk.db.writing() as tx:
+        _type(name)
+        old = await rows.setting(tx, name)
+        if old is not None:
+            check_editable(old.owned_by, "setting", name)
+        row = None
+        if checked is None:
+            await rows.drop_setting(tx, name)
+        else:
+            row = setting_row(name, checked)
+            await rows.put_setting(tx, row)
+        await generations.bump(tx, ["settings"])
+    return _view(name, row)
+
+
+def checked_setting(name: str, value: object) -> object:
+    """A value as its setting's type; BadRequest."""
+    try:
+        return msgspec.convert(value, _type(name))
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"{name}: {error}") from None
+
+
+def setting_row(name: str, value: object, owned_by: str = "") -> SettingRow:
+    """The row that keeps a value."""
+    return SettingRow(name=name, value=json_text(value), owned_by=owned_by, changed_at=now_ms())
+
+
+def _type(name: str) -> Any:
+    for field in msgspec.structs.fields(LiveSettings):
+        if field.name == name:
+            return field.type
+    raise BadRequest(f"There is no setting {name!r}; known are {', '.join(LiveSettings.__struct_fields__)}.")
+
+
+def _view(name: str, row: SettingRow | None) -> SettingView:
+    default = msgspec.to_builtins(getattr(LiveSettings(), name))
+    value = msgspec.json.decode(row.value) if row is not None else default
+    return SettingView(name=name, value=value, default=default, owned_by=row.owned_by if row else "")

@@ -1,0 +1,18 @@
+"""Prices and models that ship with the gateway, as values. The operator's own rows win: see `load.py`."""
+
+from functools import cache
+
+from unigate import data
+from unigate.spec.price import Model, Price
+
+
+@cache
+def prices() -> tuple[Price, ...]:
+    """All shipped prices."""
+    return tuple(data.prices())
+
+
+@cache
+def models() -> tuple[Model, ...]:
+    """What is known of models."""
+    return tuple(data.models())
