@@ -232,7 +232,7 @@ def main() -> None:
         bench.run.stop()
     bench.found["void"] = bench.void
     write_json(Path("bench/results.json"), bench.found)
-    print(table(bench.found))  # noqa: T201
+    print(table(bench.found))
     if bench.void:
         raise SystemExit("VOID: " + "; ".join(bench.void))
 

@@ -41,15 +41,16 @@ class Mover:
         self._carrier = Carrier(folder, terms, alarm=alarm, failpoint=failpoint)
         self.journals: dict[str, Followed] = {}
         self._scanned = -terms.scan
+        self._stepped = monotonic()
         #: Processes seen alive: id -> beat, for how long it has stood still, when it was last looked at.
         self._beats: dict[str, tuple[int, float, float]] = {}
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
     def lag(self) -> float:
-        """Seconds since the end of every journal was last reached."""
-        now = monotonic()
-        return max((now - j.caught_up for j in self.journals.values() if not j.stopped), default=0)
+        """Seconds since the end of every journal was last reached, or since anybody looked at all."""
+        since = [journal.caught_up for journal in self.journals.values() if not journal.stopped]
+        return monotonic() - min([self._stepped, *since])
 
     async def step(self, database: Database, *, look: bool = False) -> int:
         """Move one batch of every journal; how many records there were. Raises StoreUnavailable.
@@ -70,6 +71,7 @@ class Mover:
             if journal.ended or not journal.numbers:
                 journal.release()
                 del self.journals[journal.process_id]
+        self._stepped = monotonic()
         return moved
 
     async def drain(self, database: Database, *, seconds: float = 30.0) -> bool:
@@ -137,17 +139,25 @@ class Mover:
             if node == self._node and process_id in self.journals:
                 continue  # its lock decides
             known, still, looked = self._beats.get(process_id, (beat, 0, now))
-            still = still + min(now - looked, longest) if known == beat else 0
+            still = still + (now - looked if now - looked <= longest else 0) if known == beat else 0
             seen[process_id] = (beat, still, now)
             if still >= self._terms.death:
-                async with database.writing() as tx:
-                    dead = await processes.declare_dead(tx, process_id, beat, at=now_ms())
-                    if dead:
-                        await close_holds(tx, process_id)
-                if dead:
-                    self._alarm("process", f"process {process_id} of node {node} was silent for too long: dead")
-                    del seen[process_id]
+                await self._declare_dead(database, process_id, beat, node)
+                del seen[process_id]
         self._beats = seen
+
+    async def _declare_dead(self, database: Database, process_id: str, beat: int, node: str) -> None:
+        """Declare a process dead and close what it held, unless it has beaten in the meantime."""
+        try:
+            async with database.writing() as tx:
+                dead = await processes.declare_dead(tx, process_id, beat, at=now_ms())
+                if dead:
+                    await close_holds(tx, process_id)
+        except StoreUnavailable:
+            self._beats.clear()  # where we cannot write, nobody could beat
+            raise
+        if dead:
+            self._alarm("process", f"process {process_id} of node {node} was silent for too long: dead")
 
 
 def lock(folder: Path) -> int | None:

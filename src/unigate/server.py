@@ -4,16 +4,14 @@ The only file that knows all rooms.
 """
 
 import asyncio
-import os
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
 from unigate.access.keys import Keys
@@ -29,7 +27,7 @@ from unigate.http import system, tuning
 from unigate.http.app import Gateway, render_wire
 from unigate.http.serving import Server
 from unigate.http.table import Table
-from unigate.manage import load, shipped
+from unigate.manage import figures, load, shipped
 from unigate.providers import catalogue
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
@@ -62,7 +60,7 @@ class WorkerSettings:
     workers: int = 1
     #: The limiter's socket, None where there is one worker only.
     limiter: str | None = None
-    terms: Terms = Terms()
+    terms: Terms = field(default_factory=Terms)
     drain: float = DRAIN
     log_level: str = "info"
 
@@ -122,7 +120,7 @@ class Worker:
         server = Server(gateway, render_wire)
         await server.start([sock])
         tuning.settle_heap()
-        keeper = asyncio.ensure_future(self._keep_house())
+        keeper = asyncio.create_task(self._keep_house())  # noqa: TID251 - kept until the end of this function
         ready()
         await self._stopping.wait()
         log.info("draining")
@@ -136,7 +134,7 @@ class Worker:
             await limits.close()
         await client.close()
         await self._db.close()
-        self._figures_file(os.getpid()).unlink(missing_ok=True)
+        figures.withdraw(settings.data)
 
     async def _limits(self) -> Limits | SharedLimits:
         settings = self._settings
@@ -151,6 +149,8 @@ class Worker:
         if "keys" in kinds:
             self._svc.keys.forget()
         self._stale |= kinds - {"keys"}
+        if "settings" in kinds:
+            self._stale.add("prices")  # whether calls without a price are served is a setting
         self._changed.set()
 
     async def _load(self) -> None:
@@ -186,29 +186,19 @@ class Worker:
                 async with asyncio.timeout(PERIOD):
                     await self._changed.wait()
 
-    def _figures_file(self, pid: int) -> Path:
-        return self._settings.data / "run" / f"figures-{pid}.json"
-
     def _publish(self) -> None:
-        """Leave this process's figures, and what it knows of channels, where other processes of the node find them."""
-        if isinstance(self._svc.limits, SharedLimits):
-            self._svc.metrics.limiter_down = self._svc.limits.served_locally
-        path = self._figures_file(os.getpid())
-        path.parent.mkdir(exist_ok=True)
-        draft = path.with_suffix(".new")
-        figures = {"metrics": self._svc.metrics.export(), "health": snapshot(self._svc.router, now_ms())}
-        draft.write_bytes(msgspec.json.encode(figures))
-        draft.replace(path)
+        """Leave this process's figures where the other processes of the node find them."""
+        svc = self._svc
+        if isinstance(svc.limits, SharedLimits):
+            svc.metrics.limiter_down = svc.limits.served_locally
+        figures.publish(self._settings.data, svc.metrics.export(), snapshot(svc.router, now_ms()))
 
     def _gather(self) -> Metrics:
-        """The figures of all workers of this node: this one's as they are, the others' as of a second ago."""
-        own = self._figures_file(os.getpid()).name
+        """The counters of all workers of this node: this one's as they are, the others' as of a second ago."""
         all_of = Metrics()
         all_of.merge(self._svc.metrics.export())
-        for path in (self._settings.data / "run").glob("figures-*.json"):
-            if path.name != own:
-                with suppress(OSError, msgspec.DecodeError):
-                    all_of.merge(msgspec.json.decode(path.read_bytes())["metrics"])
+        for counters in figures.counters_of_others(self._settings.data):
+            all_of.merge(counters)
         return all_of
 
     async def _readiness(self) -> dict[str, str | None]:

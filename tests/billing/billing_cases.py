@@ -178,3 +178,15 @@ class Flaky:
     def _reach(self) -> None:
         if self.down:
             raise StoreUnavailable(detail="out of reach")
+
+
+async def kill(bank: Bank) -> None:
+    """End a bank as a kill would: nothing more reaches the database, and its locks are gone."""
+    for task in [*bank._tasks, bank.teller._task]:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    journal = bank.journal
+    for segment in (journal._segment, journal._spare, *journal._old.values()):
+        if segment is not None:
+            segment.close()

@@ -6,7 +6,8 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import World, usage_rows
+
+from support.world import World, usage_rows
 
 GOOD = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = json.dumps(GOOD)

@@ -1,7 +1,8 @@
 """What `unigate demo` prints, and its pages for operators."""
 
 import httpx
-from conftest import Process
+
+from support.world import Process
 
 
 def test_what_it_prints(demo: Process) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import World, build_world, until, usage_rows
+
+from support.waiting import wait_until
+from support.world import World, build_world, usage_rows
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,13 @@ def channels() -> str:
     for n, case in enumerate(CASES):
         model = f"{{case-{n}: gpt-4o-mini}}"
         out.append(
-            f"  - {{name: bad-{n}, provider: openai, base_url: \"SANDBOX/fault/{case.fault}/openai/v1\", priority: 1,"
+            f'  - {{name: bad-{n}, provider: openai, base_url: "SANDBOX/fault/{case.fault}/openai/v1", priority: 1,'
             f" credentials: sk-bad, models: {model}, timeouts: {case.timeouts}}}"
         )
         out.append(
             f"  - {{name: good-{n}, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-good, models: {model}}}"
         )
-    out.append("prices:\n  - {model: \"case-*\", input: 0.15, output: 0.60}")
+    out.append('prices:\n  - {model: "case-*", input: 0.15, output: 0.60}')
     return "\n".join(out)
 
 
@@ -156,10 +158,8 @@ def test_every_route_failing(world: World) -> None:
         ("401", 503, "no_channel_available"),
         ("429", 429, "rate_limit_exceeded"),
     ):
-        reply = world.post(
-            {"model": "o3-mini", "messages": [{"role": "user", "content": f"[[fault:{fault}]]"}]}
-        )
+        reply = world.post({"model": "o3-mini", "messages": [{"role": "user", "content": f"[[fault:{fault}]]"}]})
         assert (reply.status_code, reply.json()["error"]["code"]) in ((status, code), (503, "no_channel_available"))
         assert "sk-" not in reply.text
-    until(lambda: world.usage()["cache_used"] == 0)
+    wait_until(lambda: world.usage()["cache_used"] == 0)
     assert world.usage()["used"] == before["used"]

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import World, until, usage_rows
+
+from support.waiting import wait_until
+from support.world import World, usage_rows
 
 CALLERS, AFFORDABLE = 300, 100
 
@@ -48,7 +50,7 @@ async def test_three_hundred_callers_with_money_for_a_hundred(any_world: World) 
     statuses = Counter(reply.status_code if reply is not None else 0 for reply in replies)
     assert statuses == {200: AFFORDABLE, 402: CALLERS - AFFORDABLE}, statuses
     assert {reply.headers["x-unigate-cost"] for reply in replies if reply and reply.status_code == 200} == {"1"}
-    until(lambda: settled(any_world, key))
+    wait_until(lambda: settled(any_world, key))
     assert any_world.usage(key) == {"balance": 0, "used": 100, "cache_used": 0}
     check(any_world)
 
@@ -64,7 +66,7 @@ async def test_kill_a_worker_under_load(any_world: World) -> None:
     whole = {r.headers["x-request-id"]: r.headers["x-unigate-cost"] for r in replies if r and r.status_code == 200}
     cut = sum(reply is None for reply in replies)
     assert whole, "some calls got through"
-    until(lambda: settled(any_world, any_world.key), seconds=30)
+    wait_until(lambda: settled(any_world, any_world.key), seconds=30)
     found = {row["id"]: row["cost"] for row in await usage_rows(any_world) if row["ended"] == "completed"}
     assert set(whole) <= set(found), "each whole reply has its row"
     for call_id, cost in whole.items():
@@ -89,6 +91,6 @@ async def test_a_small_balance_is_served_as_far_as_it_reaches(world: World) -> N
     assert reply.status_code == 200, reply.text
     assert reply.headers["x-unigate-limited"].startswith("output_tokens=")
     assert reply.json()["choices"][0]["finish_reason"] == "length"
-    until(lambda: settled(world, key))
+    wait_until(lambda: settled(world, key))
     assert world.usage(key)["balance"] >= 0
     assert json.loads(reply.text)["usage"]["completion_tokens"] <= int(reply.headers["x-unigate-limited"].split("=")[1])

@@ -2,14 +2,18 @@
 
 import json
 import re
+from typing import cast
 
 import httpx
 import openai
 import pytest
-from conftest import Process, until
+from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMessageParam
 
-MESSAGES = [{"role": "user", "content": "Say hello to the people of Lyon, please."}]
-WEATHER = {
+from support.waiting import wait_until
+from support.world import Process
+
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Say hello to the people of Lyon, please."}]
+WEATHER: ChatCompletionFunctionToolParam = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -25,7 +29,7 @@ def client(demo: Process) -> openai.OpenAI:
 
 
 def test_chat(demo: Process) -> None:
-    raw = client(demo).chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=MESSAGES)  # type: ignore[arg-type]
+    raw = client(demo).chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=MESSAGES)
     reply = raw.parse()
     assert reply.choices[0].message.content
     assert reply.usage is not None and reply.usage.prompt_tokens > 0 and reply.usage.completion_tokens > 0
@@ -35,7 +39,7 @@ def test_chat(demo: Process) -> None:
 
 
 def test_stream(demo: Process) -> None:
-    stream = client(demo).chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True)  # type: ignore[call-overload]
+    stream = client(demo).chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True)
     chunks = list(stream)
     text = "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
     assert text
@@ -46,7 +50,7 @@ def test_stream(demo: Process) -> None:
 def test_stream_with_usage(demo: Process) -> None:
     stream = client(demo).chat.completions.create(
         model="gpt-4o-mini",
-        messages=MESSAGES,  # type: ignore[arg-type]
+        messages=MESSAGES,
         stream=True,
         stream_options={"include_usage": True},
     )
@@ -57,27 +61,27 @@ def test_stream_with_usage(demo: Process) -> None:
 
 async def test_async(demo: Process) -> None:
     async with openai.AsyncOpenAI(base_url=demo.url + "/v1", api_key=demo.said["api_key"], max_retries=0) as sdk:
-        reply = await sdk.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)  # type: ignore[arg-type]
+        reply = await sdk.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)
         assert reply.choices[0].message.content
-        stream = await sdk.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True)  # type: ignore[call-overload]
+        stream = await sdk.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True)
         assert [c async for c in stream]
 
 
 def test_tools_there_and_back(demo: Process) -> None:
     sdk = client(demo)
-    asked = [{"role": "user", "content": "What is the weather in Paris?"}]
-    first = sdk.chat.completions.create(model="gpt-4o-mini", messages=asked, tools=[WEATHER])  # type: ignore[arg-type, list-item]
+    asked: list[ChatCompletionMessageParam] = [{"role": "user", "content": "What is the weather in Paris?"}]
+    first = sdk.chat.completions.create(model="gpt-4o-mini", messages=asked, tools=[WEATHER])
     calls = first.choices[0].message.tool_calls
     assert calls is not None
     call = calls[0]
     assert call.type == "function"
     assert isinstance(json.loads(call.function.arguments)["city"], str)
-    answered = [
+    answered: list[ChatCompletionMessageParam] = [
         *asked,
-        first.choices[0].message.model_dump(exclude_none=True),
+        cast(ChatCompletionMessageParam, first.choices[0].message.model_dump(exclude_none=True)),
         {"role": "tool", "tool_call_id": call.id, "content": '{"celsius": 21}'},
     ]
-    second = sdk.chat.completions.create(model="gpt-4o-mini", messages=answered, tools=[WEATHER])  # type: ignore[arg-type, list-item]
+    second = sdk.chat.completions.create(model="gpt-4o-mini", messages=answered, tools=[WEATHER])
     assert "21" in (second.choices[0].message.content or "")
 
 
@@ -121,9 +125,9 @@ def test_the_call_is_found_on_the_ledger(demo: Process) -> None:
         return dict(httpx.get(demo.url + "/v1/billing/usage?unit=usd", headers=auth).json()["data"])
 
     before = data()
-    reply = client(demo).chat.completions.with_raw_response.create(model="gpt-4o", messages=MESSAGES)  # type: ignore[arg-type]
+    reply = client(demo).chat.completions.with_raw_response.create(model="gpt-4o", messages=MESSAGES)
     assert float(reply.headers["x-unigate-cost"]) > 0
-    until(lambda: data()["used"] > before["used"] and data()["cache_used"] == 0)
+    wait_until(lambda: data()["used"] > before["used"] and data()["cache_used"] == 0)
 
 
 def test_the_dashboard_shows_the_same(demo: Process) -> None:

@@ -79,17 +79,18 @@ BROKEN = {
 
 async def answered_and_again(client: Client, answer: bytes, *, cut: int = 0) -> tuple[Answer, bytes, int]:
     """Send to a vendor that gives `answer` (in pieces of `cut` bytes); then a second request. Connections used."""
-
     sent = asyncio.Event()
 
     async def handler(peer: Peer) -> None:
         if peer.number == 0:
             await peer.request()
-            for start in range(0, len(answer), cut or len(answer)):
-                peer.writer.write(answer[start : start + (cut or len(answer))])
-                await peer.writer.drain()
-                await asyncio.sleep(0)
-            sent.set()
+            try:
+                for start in range(0, len(answer), cut or len(answer)):
+                    peer.writer.write(answer[start : start + (cut or len(answer))])
+                    await peer.writer.drain()
+                    await asyncio.sleep(0)
+            finally:
+                sent.set()
         await peer.request()
         await peer.send(sized(b"second"))
         await peer.gone()

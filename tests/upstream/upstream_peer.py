@@ -123,7 +123,9 @@ class Vendor:
 
 
 @contextlib.asynccontextmanager
-async def vendor(handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> AsyncIterator[Vendor]:
+async def vendor(
+    handler: Handler, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
+) -> AsyncIterator[Vendor]:
     """Serve each connection by `handler`; what it raises fails the test, except that the client closed."""
     failures: list[BaseException] = []
     tasks: set[asyncio.Task[None]] = set()
@@ -167,4 +169,3 @@ def answering(*answers: bytes) -> Handler:
         await peer.gone()
 
     return handler
-

@@ -28,6 +28,10 @@ _FIRST_PAUSE: Final = 0.05
 class Limiter(Protocol):
     """Decides about calls: `Limits` in one worker, `SharedLimits` in each of several."""
 
+    def admit(self, key: Key, tokens: int) -> Admission | None:
+        """The same at once, or None where `take` has to ask somebody."""
+        ...
+
     async def take(self, key: Key, tokens: int) -> Admission:
         """Admit a call that is estimated to use `tokens`, or raise TooMany."""
         ...
@@ -143,6 +147,10 @@ class SharedLimits:
             if self._wire.transport is not None:
                 self._wire.transport.close()
             await self._wire.lost.wait()
+
+    def admit(self, key: Key, tokens: int) -> Admission | None:  # noqa: ARG002 - see Limiter
+        """A key without limits is admitted at once."""
+        return None if key.rpm or key.tpm or key.concurrency else UNLIMITED
 
     async def take(self, key: Key, tokens: int) -> Admission:
         """Admit a call that is estimated to use `tokens`, or raise TooMany. At most `patience` seconds."""

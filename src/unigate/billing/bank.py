@@ -155,7 +155,9 @@ class Bank:
     def careful(self, key: Key) -> bool:
         """Whether so much was lost on this user today that holds are to be taken at the model's maximum."""
         wallet = self.wallets.get(key.wallet_id)
-        return wallet is not None and wallet.careful_day == day_of(now_ms(), self.terms.offset_minutes)
+        if wallet is None or not wallet.careful_day:
+            return False
+        return wallet.careful_day == day_of(now_ms(), self.terms.offset_minutes)
 
     async def balance(self, key: Key, *, of_key: bool = False) -> Balance:
         """What the key's user has, or what its own budget leaves (`of_key`). Raises StoreUnavailable."""

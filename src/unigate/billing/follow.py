@@ -108,7 +108,8 @@ class Carrier:
             return len(entries)
         if finished:
             await self._finish(database, journal, number, path)
-        elif blank(data, 0):
+            return await self.move(database, journal)
+        if blank(data, 0):
             journal.whole()
             journal.caught_up = monotonic()
         elif journal.torn_for() > self._terms.torn and any_record(journal.read(path, number, self._rest(path)), 1):

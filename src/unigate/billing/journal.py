@@ -58,7 +58,8 @@ class Journal:
         #: Left behind, but still locked until they have been moved.
         self._old: dict[int, Segment] = {}
         self._moved: dict[int, int] = {}
-        self._number = 0
+        #: How many segments were published, and how many made.
+        self._number = self._made = 0
         self._pending: list[Item] = []
         self._scheduled = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -84,7 +85,7 @@ class Journal:
             self._segment = self._make()
         except BlockingIOError:  # a sweep of unfinished files met it
             self._segment = self._make()
-        self._segment.publish()
+        self._publish(self._segment)
         self._judge()
 
     def append(self, record: Record, then: Then, undo: Undo | None = None) -> None:
@@ -242,7 +243,7 @@ class Journal:
         try:
             segment = segment or self._make()
             self._failpoint("journal.before_rename")
-            segment.publish()
+            self._publish(segment)
             self._failpoint("journal.after_rename")
         except OSError as error:
             self._alarm("journal", f"no new segment could be made: {error}")
@@ -253,18 +254,22 @@ class Journal:
         if self._terms.sync:
             self._run(self._sync_names())
 
-    def _make(self) -> Segment:
+    def _publish(self, segment: Segment) -> None:
         self._number += 1
-        return segments.create(self._folder, self.process_id, self._number, self._size)
+        segment.publish(self.process_id, self._number)
+
+    def _make(self) -> Segment:
+        return segments.create(self._folder, self._name(), self._size)
+
+    def _name(self) -> str:
+        self._made += 1
+        return f"{self.process_id}.{self._made}"
 
     async def _prepare(self) -> None:
         """Make the next segment in a thread, so that going on in it takes no time."""
-        self._number += 1
         loop = asyncio.get_running_loop()
         try:
-            self._spare = await loop.run_in_executor(
-                None, segments.create, self._folder, self.process_id, self._number, self._size
-            )
+            self._spare = await loop.run_in_executor(None, segments.create, self._folder, self._name(), self._size)
         except OSError as error:
             self._alarm("journal", f"no spare segment could be made: {error}")
         finally:

@@ -20,19 +20,20 @@ class Segment:
 
     __slots__ = ("fd", "number", "offset", "path", "size")
 
-    def __init__(self, fd: int, number: int, path: Path, size: int) -> None:
+    def __init__(self, fd: int, path: Path, size: int) -> None:
         self.fd = fd
-        self.number = number
+        #: Given when it is published: one with a higher number exists only when nothing more is written to this one.
+        self.number = 0
         self.path = path
         self.size = size
         #: Where the next record goes: behind the last good one.
         self.offset = 0
 
-    def publish(self) -> None:
+    def publish(self, process_id: str, number: int) -> None:
         """Give it its name, from when on the mover sees it. OSError leaves it unusable."""
-        final = self.path.with_suffix(SUFFIX)
+        final = path_of(self.path.parent, process_id, number)
         self.path.rename(final)
-        self.path = final
+        self.path, self.number = final, number
 
     def close(self) -> None:
         """Let go of the file and its lock."""
@@ -41,9 +42,9 @@ class Segment:
             os.close(fd)
 
 
-def create(folder: Path, process_id: str, number: int, size: int) -> Segment:
+def create(folder: Path, name: str, size: int) -> Segment:
     """Make and lock an unpublished segment of zeros; OSError where that is not possible."""
-    path = folder.joinpath(f"{process_id}.{number:08d}{UNFINISHED}")
+    path = folder.joinpath(name + UNFINISHED)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +55,7 @@ def create(folder: Path, process_id: str, number: int, size: int) -> Segment:
         os.close(fd)
         path.unlink(missing_ok=True)
         raise
-    return Segment(fd, number, path, size)
+    return Segment(fd, path, size)
 
 
 def _allocate(fd: int, size: int) -> None:

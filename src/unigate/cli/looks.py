@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from unigate import __version__
+from unigate.base.clock import now_ms
 from unigate.base.errors import NotFound
 from unigate.base.money import format_usd
 from unigate.billing.check import Finding as LedgerFinding
@@ -21,13 +22,14 @@ from unigate.cli.common import (
 )
 from unigate.cli.output import print_json, print_rows, say
 from unigate.dialects import operations
-from unigate.manage import load, users
+from unigate.manage import figures, load, users
 from unigate.manage.desk import Desk
 from unigate.manage.doctor import Finding, examine
 from unigate.providers import catalogue
 from unigate.routing.choice import Router
 from unigate.routing.explain import Explained
 from unigate.routing.explain import explain as explained
+from unigate.routing.snapshot import restore
 from unigate.spec.operation import Operation
 from unigate.store import migrate as migrations
 
@@ -47,12 +49,14 @@ def explain(
 ) -> None:
     """Say which channels would serve a model, in which order, and why the others would not.
 
-    It goes by the database; what a running gateway has learnt of its channels' health is not in it.
+    Where a gateway runs on the data directory, what it has learnt of its channels' health counts.
     """
 
     async def look(desk: Desk) -> list[Explained]:
         await users.show_group(desk, group)
         router = Router(await load.load_channels(desk.db, desk.secret, desk.providers))
+        if health := figures.health(data):
+            restore(router, health, now_ms(), in_flight=True)
         return explained(router, model, group, _operation(operation))
 
     found = with_desk(config, data, look)

@@ -20,6 +20,7 @@ from unigate.base.settings import Settings
 from unigate.cli.children import SandboxSettings, limiter_main, mover_main, sandbox_main
 from unigate.http.listen import listen
 from unigate.manage import demo as demos
+from unigate.manage import figures
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk, check_secret
 from unigate.providers import catalogue
@@ -83,13 +84,12 @@ class _Home:
     def __enter__(self) -> None:
         (self._data / "journal").mkdir(parents=True, exist_ok=True)
         (self._data / "run").mkdir(exist_ok=True)
-        for left in (self._data / "run").glob("figures-*"):
-            left.unlink(missing_ok=True)
         self._lock = (self._data / "run" / "lock").open("ab")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise ConfigError(Place(str(self._data)), "another gateway runs on this data directory") from None
+        figures.clear(self._data)
 
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
@@ -177,7 +177,7 @@ def _node(data: Path) -> str:
 def _announce(said: dict[str, Any], *, as_json: bool) -> None:
     """Say where it serves, once it does."""
     if as_json:
-        print(json.dumps(said), flush=True)  # noqa: T201
+        print(json.dumps(said), flush=True)
         return
     lines = [f"unigate serves on {said['url']}"]
     if "api_key" in said:
@@ -190,4 +190,4 @@ def _announce(said: dict[str, Any], *, as_json: bool) -> None:
             "    -H 'content-type: application/json' \\",
             """    -d '{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hello!"}]}'""",
         ]
-    print("\n".join(lines), file=sys.stdout, flush=True)  # noqa: T201
+    print("\n".join(lines), file=sys.stdout, flush=True)

@@ -54,7 +54,8 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
     tokens_per_second: Annotated[
-        float | None, typer.Option(min=0.001, help="How fast answers are written, where their model does not say.")
+        float | None,
+        typer.Option(min=0, help="How fast answers are written, where their model does not say; 0: at once."),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -283,8 +283,8 @@ def _output_limit(call: _Call) -> int:
     if older < 0 or newer < 0:
         name = "max_tokens" if older < 0 else "max_completion_tokens"
         raise BadRequest(f"Invalid '{name}': expected a value of at least 0.", param=name)
-    most = older if older > newer else newer
-    return most if most < MAX_COUNT else MAX_COUNT
+    most = max(newer, older)
+    return min(MAX_COUNT, most)
 
 
 def _unescaped(body: bytes) -> bytes:

@@ -93,16 +93,16 @@ class Gateway:
         call.params = params
         if state == "deprecated":
             call.marks.append((b"deprecation", b"true"))
-        if x.header(b"origin") is not None:
+        if b"origin" in x.fields:
             call.marks += cors.ANSWER
         if operation.body == "json":
-            _check_media_type(x.header(b"content-type"))
+            _check_media_type(x.fields.get(b"content-type"))
             call.body = await x.read(svc.settings.relay.body_bytes)
         if operation.use == "relay":
             await relay(call, self._dialects[operation.dialect], svc)
             return
         svc.keys.check(key, None, x.client, call.at, operation)
-        admission = await svc.limits.take(key, 0)
+        admission = svc.limits.admit(key, 0) or await svc.limits.take(key, 0)
         try:
             reply = await USES[operation.use](call, svc)
             head = [*reply.headers, (b"x-request-id", request_id.encode()), *admission.headers(), *call.marks]
@@ -153,7 +153,7 @@ def render_wire(_x: Exchange | None, error: GatewayError) -> tuple[int, list[Hea
 
 def _check_media_type(value: bytes | None) -> None:
     """A JSON body is declared as JSON, or not at all; UnsupportedMediaType."""
-    if value is None:
+    if value is None or value == b"application/json":
         return
     kind = value.partition(b";")[0].strip().lower()
     if kind != b"application/json" and not kind.endswith(b"+json"):

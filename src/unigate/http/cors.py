@@ -4,15 +4,24 @@ from collections.abc import Iterable
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+_RATES = tuple(
+    b"x-ratelimit-%b-%b" % (a, b) for b in (b"requests", b"tokens") for a in (b"limit", b"remaining", b"reset")
+)
+#: Reply headers that scripts of other origins may read.
+EXPOSED = (
+    b"x-request-id",
+    b"x-unigate-cost",
+    b"x-unigate-overhead-ms",
+    b"x-unigate-ignored",
+    b"x-unigate-limited",
+    b"deprecation",
+    b"retry-after",
+    *_RATES,
+)
 #: On every answer of a relay operation to a request that names an origin.
 ANSWER: Headers = (
     (b"access-control-allow-origin", b"*"),
-    (
-        b"access-control-expose-headers",
-        b"x-request-id, x-unigate-cost, x-unigate-overhead-ms, x-unigate-ignored, x-unigate-limited, retry-after,"
-        b" x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests,"
-        b" x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens",
-    ),
+    (b"access-control-expose-headers", b", ".join(EXPOSED)),
 )
 
 

@@ -1,7 +1,6 @@
 """Trying routes until one answers: failover is possible until the first content has gone out, in streams too."""
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any
 
 from unigate.base.clock import monotonic, now_ms
@@ -14,6 +13,7 @@ from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
 from unigate.spec.record import Attempt
+from unigate.spec.usage import Usage
 from unigate.upstream import Answer
 
 #: An error's body is read as far as this.
@@ -22,18 +22,20 @@ ERROR_LIMIT = 256 * 1024
 OPENING_LIMIT = 256 * 1024
 
 
-@dataclass(slots=True)
 class Opened:
     """An answer that is good so far: whole with what was seen in it, or a stream up to its first content."""
 
-    candidate: Candidate
-    answer: Answer
-    body: bytes = b""
-    #: What the dialect's `read_answer` saw.
-    seen: Any = None
-    watch: Watcher | None = None
-    #: Pieces of a stream that wait for its first content.
-    opening: list[bytes] = field(default_factory=list)
+    __slots__ = ("answer", "body", "candidate", "opening", "seen", "watch")
+
+    def __init__(self, candidate: Candidate, answer: Answer) -> None:
+        self.candidate = candidate
+        self.answer = answer
+        self.body = b""
+        #: What the dialect's `read_answer` saw.
+        self.seen: Any = None
+        self.watch: Watcher | None = None
+        #: Pieces of a stream that wait for its first content.
+        self.opening: list[bytes] = []
 
 
 async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Candidate]) -> Opened:
@@ -75,17 +77,12 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
 
 async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
     """One try: the answer is read whole, or until its first content."""
-    facts = call.facts
-    provider = candidate.route.channel.provider
-    edits = call.dialect.Edits(
-        model=candidate.route.model,
-        ask_usage=facts.stream and provider.stream_options,
-        output_limit=plan.lowered,
-        limit_field=provider.limit_field,
-    )
-    body, ignored = provider.adjust_request(call.dialect.edit(call.body, facts, edits), candidate.route.channel.options)
+    channel = candidate.route.channel
+    provider, stream = channel.provider, call.facts.stream
+    body, ignored = provider.adjust_request(_edited(call, plan, candidate), channel.options)
+    endpoint, request = svc.upstreams.to(candidate, call.operation)
     began = monotonic()
-    answer = await svc.upstreams.send(candidate, call.operation, body)
+    answer = await svc.upstreams.client.send(endpoint, request, body, channel.timeouts)
     try:
         if not 200 <= answer.status < 300:
             raise UpstreamRefused(
@@ -95,8 +92,8 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
                 retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
             )
         opened = Opened(candidate, answer)
-        if facts.stream and (answer.header(b"content-type") or b"").startswith(b"text/event-stream"):
-            await _first_content(call, svc, plan, opened)
+        if stream and (answer.header(b"content-type") or b"").startswith(b"text/event-stream"):
+            await _first_content(call, plan, opened)
         else:
             opened.body = await answer.read(svc.settings.relay.answer_bytes)
             opened.seen = call.dialect.read_answer(opened.body, provider)
@@ -105,23 +102,39 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
         raise
     seconds = monotonic() - began
     call.upstream_seconds += seconds
-    call.attempts.append(
-        Attempt(candidate.route.channel.id, candidate.credential.id, answer.status, "", int(seconds * 1000))
-    )
+    call.attempts.append(Attempt(channel.id, candidate.credential.id, answer.status, "", int(seconds * 1000)))
     if ignored:
         call.marks.append((b"x-unigate-ignored", ", ".join(ignored).encode()))
     svc.router.worked(candidate, seconds)
     return opened
 
 
-async def _first_content(call: Call, svc: Services, plan: Plan, opened: Opened) -> None:
+def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
+    """The body as the provider gets it; mostly the caller's own."""
+    facts, model = call.facts, candidate.route.model
+    if model == facts.model and not facts.stream and plan.lowered is None and not facts.include_cost:
+        return call.body
+    provider = candidate.route.channel.provider
+    edits = call.dialect.Edits(
+        model=model,
+        ask_usage=facts.stream and provider.stream_options,
+        output_limit=plan.lowered,
+        limit_field=provider.limit_field,
+    )
+    return call.dialect.edit(call.body, facts, edits)
+
+
+async def _first_content(call: Call, plan: Plan, opened: Opened) -> None:
     """Read a stream until its first content, or its end; what may go to the caller waits in `opened.opening`."""
-    quote, conditions = plan.quote, call.facts.conditions
+
+    def cost(usage: Usage) -> str:
+        return format_usd(plan.quote.cost(usage, served_conditions(call, watch.service_tier))[0])
+
     watch = opened.watch = call.dialect.Watch(
         call.facts,
         opened.candidate.route.channel.provider,
         show_usage=call.facts.usage_in_stream,
-        cost=(lambda usage: format_usd(quote.cost(usage, conditions)[0])) if call.include_cost else None,
+        cost=cost if call.include_cost else None,
     )
     size = 0
     while not watch.content and not watch.done and size <= OPENING_LIMIT:
@@ -133,6 +146,13 @@ async def _first_content(call: Call, svc: Services, plan: Plan, opened: Opened) 
             size += len(out)
         if watch.error is not None and not watch.content:
             raise BadAnswer("The provider sent an error in its stream.", detail=watch.error.decode("utf-8", "replace"))
+
+
+def served_conditions(call: Call, tier: str | None) -> dict[str, str | int]:
+    """What price conditions may ask for, with the service tier that the provider says it served the call by."""
+    if tier is not None:
+        call.facts.conditions["service_tier"] = tier
+    return call.facts.conditions
 
 
 def _note(call: Call, svc: Services, candidate: Candidate, failure: UpstreamError, began: float) -> None:

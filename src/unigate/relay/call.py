@@ -8,6 +8,7 @@ from unigate.spec.exchange import Exchange
 from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.record import Attempt
+from unigate.spec.usage import Usage
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -23,12 +24,13 @@ class Call:
         "facts",
         "id",
         "include_cost",
+        "input_tokens",
         "key",
         "marks",
         "operation",
         "params",
-        "tokens",
         "upstream_seconds",
+        "usage",
         "x",
     )
 
@@ -48,8 +50,10 @@ class Call:
         #: Further reply headers: rate limits, what was ignored or limited.
         self.marks: list[tuple[bytes, bytes]] = []
         self.include_cost = False
-        #: Tokens used, once known; what the rate limit counts.
-        self.tokens = 0
+        #: The most input tokens that the body can count.
+        self.input_tokens = 0
+        #: What was used, once known; what the rate limit counts.
+        self.usage: Usage | None = None
         #: Seconds spent waiting for providers, which are not our own share.
         self.upstream_seconds = 0.0
 

@@ -1,6 +1,7 @@
 """How much money is set aside for a call, and how much output that allows."""
 
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from typing import Any
 
 from unigate.billing.bank import Bank, Hold
 from unigate.billing.prices import Quote
@@ -11,27 +12,31 @@ from unigate.spec.price import Model
 UNKNOWN_INPUT_LIMIT = 128_000
 
 
-@dataclass(slots=True, kw_only=True)
 class Plan:
     """The money side of a call: what is held, at which price, for how many tokens."""
 
-    hold: Hold
-    quote: Quote
-    input_tokens: int
-    #: Output tokens of all answers together that the hold pays.
-    output_tokens: int
-    #: Output tokens per answer that are asked of the provider, None where the caller's own limit stands.
-    lowered: int | None = None
+    __slots__ = ("hold", "input_tokens", "lowered", "output_tokens", "quote")
+
+    def __init__(self, hold: Hold, quote: Quote, input_tokens: int, output_tokens: int) -> None:
+        self.hold = hold
+        self.quote = quote
+        self.input_tokens = input_tokens
+        #: Output tokens of all answers together that the hold pays.
+        self.output_tokens = output_tokens
+        #: Output tokens per answer that are asked of the provider, None where the caller's own limit stands.
+        self.lowered: int | None = None
 
 
-async def plan(call: Call, bank: Bank, quote: Quote, model: Model | None, held_output: int) -> Plan:
-    """Hold the most that this call can cost, or, where output can be limited, what is left.
+def plan(
+    call: Call, bank: Bank, quote: Quote, model: Model | None, held_output: int
+) -> Plan | Coroutine[Any, Any, Plan]:
+    """Hold the most that this call can cost, at once from the lease; else what is to be awaited for it.
 
-    `held_output` is the setting for how much output of one answer is held at first. Raises NoFunds,
-    StoreUnavailable.
+    `held_output` is the setting for how much output of one answer is held at first. Where the money falls short and
+    output can be limited, what is left is held. Awaiting raises NoFunds, StoreUnavailable.
     """
     facts = call.facts
-    input_tokens = call.dialect.input_bound(call.body, facts)
+    input_tokens = call.input_tokens
     limit = model.input_limit if model is not None else None
     if facts.open_input:
         input_tokens = max(input_tokens, UNKNOWN_INPUT_LIMIT) if limit is None else limit
@@ -40,15 +45,23 @@ async def plan(call: Call, bank: Bank, quote: Quote, model: Model | None, held_o
     per_answer = facts.output_limit
     if per_answer is None:
         per_answer = (model.output_limit if model is not None else None) or held_output
-    if not bank.careful(call.key):
-        per_answer = min(per_answer, held_output)
+    if per_answer > held_output and not bank.careful(call.key):
+        per_answer = held_output
     output_tokens = per_answer * facts.count
     amount = quote.bound(input_tokens, output_tokens, facts.conditions)
     hold = bank.hold(call.key, amount)
     if hold is None:
-        least = quote.bound(input_tokens, facts.count, facts.conditions)
-        hold = await bank.hold_slow(call.key, amount, least)
-    made = Plan(hold=hold, quote=quote, input_tokens=input_tokens, output_tokens=output_tokens)
+        return _wait(call, bank, quote, input_tokens, output_tokens)
+    return Plan(hold, quote, input_tokens, output_tokens)
+
+
+async def _wait(call: Call, bank: Bank, quote: Quote, input_tokens: int, output_tokens: int) -> Plan:
+    """Hold what the lease does not reach for: all of it, or what is left of the money."""
+    facts = call.facts
+    amount = quote.bound(input_tokens, output_tokens, facts.conditions)
+    least = quote.bound(input_tokens, facts.count, facts.conditions)
+    hold = await bank.hold_slow(call.key, amount, least)
+    made = Plan(hold, quote, input_tokens, output_tokens)
     if hold.amount < amount:
         affordable = quote.output_affordable(hold.amount, input_tokens, facts.conditions) // facts.count
         made.lowered = max(1, affordable)

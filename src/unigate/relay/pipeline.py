@@ -1,9 +1,10 @@
 """The hot path: carry one caller's call to a provider and its answer back, billed exactly once."""
 
+from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect
-from unigate.relay.attempts import Opened, open_answer
+from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
 from unigate.relay.services import Services
@@ -19,13 +20,18 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
     call.dialect = dialect
     facts = call.facts = dialect.read(call.body)
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
-    svc.keys.check(call.key, facts.model, call.x.client, call.at, call.operation)
-    admission = await svc.limits.take(call.key, call.dialect.input_bound(call.body, facts))
+    key, operation = call.key, call.operation
+    svc.keys.check(key, facts.model, call.x.client, call.at, operation)
+    tokens = call.input_tokens = dialect.input_bound(call.body, facts)
+    admission = svc.limits.admit(key, tokens) or await svc.limits.take(key, tokens)
     try:
-        call.marks += admission.headers()
-        candidates = svc.router.routes(facts.model, call.key.group.name, call.operation)
-        quote = svc.prices.quote(call.operation.name, facts.model, call.key.group, call.at)
-        made = await plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
+        if admission is not UNLIMITED:
+            call.marks += admission.headers()
+        candidates = svc.router.routes(facts.model, key.group.name, operation)
+        quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)
+        made = plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
+        if not isinstance(made, Plan):
+            made = await made
         try:
             opened = await open_answer(call, svc, made, candidates)
         except BaseException as error:
@@ -39,14 +45,13 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
         finally:
             opened.candidate.done()
     finally:
-        admission.done(call.tokens)
+        admission.done(call.usage.tokens if call.usage is not None and key.tpm else 0)
 
 
 def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     """Settle an answer that was read whole and send it once its record is kept."""
     seen = opened.seen
-    if seen.service_tier is not None:
-        call.facts.conditions["service_tier"] = seen.service_tier
+    served_conditions(call, seen.service_tier)
     usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.body, seen)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)

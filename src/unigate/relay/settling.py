@@ -34,10 +34,12 @@ def record(
     if plan is not None:
         multiplier = plan.quote.multiplier
         if usage.units:
-            call.tokens = usage.input_tokens + usage.output_tokens
+            call.usage = usage
             cost, price = plan.quote.cost(usage, call.facts.conditions)
     started = call.x.started
     total = now - started
+    # Of a stream our own share is told as of its first content: what comes after is the provider's pace.
+    own = (total if first is None else first - started) - call.upstream_seconds
     key = call.key
     return Record(
         call.id,
@@ -57,7 +59,7 @@ def record(
         cost,
         int(((first or now) - started) * 1_000_000),
         int(total * 1_000_000),
-        int((total - call.upstream_seconds) * 1_000_000),
+        int(own * 1_000_000),
         price,
         multiplier,
         call.attempts,

@@ -5,10 +5,11 @@ the upstream request. Both are charged for what went out.
 """
 
 import asyncio
+from contextlib import suppress
 
 from unigate.base.clock import monotonic
 from unigate.base.errors import GatewayError, StoreUnavailable, StreamBroken, UpstreamError
-from unigate.relay.attempts import Opened
+from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.services import Services
@@ -18,6 +19,8 @@ from unigate.spec.usage import Usage
 
 #: The hold is extended when less than this share (one in so many) of the held output is left.
 EXTEND_BELOW = 4
+#: How long the rest of an answer is awaited behind the dialect's end.
+REST_SECONDS = 1.0
 
 
 class Stream:
@@ -64,33 +67,33 @@ class Stream:
         """Pass pieces on until the dialect's end; then settle, and read what is left of the answer."""
         x, watch, piece_of, feed = self._call.x, self._watch, self._answer.piece, self._watch.feed
         while not watch.done:
+            if watch.error is not None:
+                raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
             piece = await piece_of()
             if piece is None:
                 break
             if out := feed(piece):
                 x.write(out)
                 await x.drain()
-            if watch.error is not None:
-                raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
             if watch.output_tokens * EXTEND_BELOW > self._plan.output_tokens * (EXTEND_BELOW - 1):
                 await self._extend()
         if not watch.done:
+            if watch.error is not None:
+                raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
             if rest := watch.finish():
                 x.write(rest)
             if not watch.finished:
                 raise StreamBroken
-        if watch.service_tier is not None:
-            self._call.facts.conditions["service_tier"] = watch.service_tier
+        served_conditions(self._call, watch.service_tier)
         self._settle("empty" if watch.empty else "completed", watch.usage or self._estimated())
         await self._rest()
 
     async def _rest(self) -> None:
         """Read past the dialect's end, so that the connection can be used again; nothing there concerns the caller."""
-        try:
-            while await self._answer.piece() is not None:
-                pass
-        except UpstreamError:
-            pass
+        with suppress(UpstreamError, TimeoutError):
+            async with asyncio.timeout(REST_SECONDS):
+                while await self._answer.piece() is not None:
+                    pass
 
     async def _extend(self) -> None:
         """Hold as much output again; NoFunds where the money is used up."""
@@ -123,7 +126,6 @@ class Stream:
         if end == "empty":
             usage = Usage()
         made = record(call, self._plan, self._candidate, usage, end=end, status=200, first=self._first, error=error)
-        call.upstream_seconds = 0.0
         self._svc.metrics.ended(made)
         call.x.promised = True
         self._plan.hold.settle(made, self._finish if end in ("completed", "empty") else self._nothing)

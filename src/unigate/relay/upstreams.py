@@ -3,7 +3,7 @@
 from unigate.routing.choice import Candidate
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Request
-from unigate.upstream import Answer, Client, Endpoint, endpoint
+from unigate.upstream import Client, Endpoint, endpoint
 
 #: Kept request heads; a configuration has far fewer.
 KEPT = 10_000
@@ -23,14 +23,11 @@ class Upstreams:
         """Channels have changed."""
         self._kept.clear()
 
-    async def send(self, candidate: Candidate, operation: Operation, body: bytes) -> Answer:
-        """Send an operation's body by a candidate; raises what the client raises."""
+    def to(self, candidate: Candidate, operation: Operation) -> tuple[Endpoint, Request]:
+        """Where and with which head a call goes by a candidate."""
         route = candidate.route
         name = (route.channel.id, candidate.credential.id, operation.name, route.model)
-        kept = self._kept.get(name)
-        if kept is None:
-            kept = self._keep(name, candidate, operation)
-        return await self.client.send(kept[0], kept[1], body, route.channel.timeouts)
+        return self._kept.get(name) or self._keep(name, candidate, operation)
 
     def _keep(
         self, name: tuple[str, str, str, str], candidate: Candidate, operation: Operation

@@ -32,7 +32,7 @@ class Auth(Protocol):
         ...
 
 
-def bearer(credential: Credential, options: Options) -> Headers:
+def bearer(credential: Credential, options: Options) -> Headers:  # noqa: ARG001 - every Auth takes them
     """`Authorization: Bearer SECRET`."""
     return ((b"authorization", b"Bearer " + credential.secret.encode()),)
 
@@ -48,7 +48,7 @@ class Request:
     headers: Headers = ()
 
 
-def no_change(body: bytes, options: Options) -> tuple[bytes, tuple[str, ...]]:
+def no_change(body: bytes, options: Options) -> tuple[bytes, tuple[str, ...]]:  # noqa: ARG001 - as every such change
     """The body as it is; nothing ignored."""
     return body, ()
 

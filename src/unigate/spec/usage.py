@@ -39,3 +39,8 @@ class Usage:
     def output_tokens(self) -> int:
         """All output units together: what a vendor calls completion tokens."""
         return sum(n for unit, n in self.units.items() if unit in OUTPUT_UNITS)
+
+    @property
+    def tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
