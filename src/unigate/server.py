@@ -178,6 +178,8 @@ class Worker:
                 await self._load()
             except GatewayError as error:
                 log.warning("could not load changes", error=error.code, detail=error.detail)
+            except Exception:
+                log.exception("could not load changes")
             try:
                 self._publish()
             except OSError as error:

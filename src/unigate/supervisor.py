@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType, ModuleType
@@ -25,7 +26,9 @@ from unigate.base.clock import monotonic
 
 log: Any = structlog.get_logger("unigate.supervisor")
 
-_SPAWN = multiprocessing.get_context("spawn")  # a fork would copy threads and locks in whatever state they are
+# A fork of ourselves would copy threads and locks in whatever state they are; a fresh interpreter for each child would
+# load everything once more each. So one fresh process without threads loads it, and children are forked from that.
+_SERVER = multiprocessing.get_context("forkserver")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,13 @@ class Terms:
     longest_pause: float = 5.0
     #: A child that ran this long died of something new.
     steady: float = 10.0
+
+
+def prepare(modules: Sequence[str]) -> None:
+    """Begin to load what children will need, beside whatever the caller does next; once, before the first child."""
+    _SERVER.set_forkserver_preload([__name__, *modules])
+    with _nothing_to_import_again():
+        forkserver.ensure_running()
 
 
 class Supervisor:
@@ -155,10 +165,10 @@ class _Post:
 
     def start(self) -> None:
         """Fill the place with a new process."""
-        mine, theirs = _SPAWN.Pipe(duplex=False)
+        mine, theirs = _SERVER.Pipe(duplex=False)
         patience = self._terms.late if self.child.late else self._terms.drain
         arguments = (self.child.target, self.child.args, theirs, patience)
-        process = _SPAWN.Process(target=_enter, args=arguments, name=self.child.name, daemon=True)
+        process = _SERVER.Process(target=_enter, args=arguments, name=self.child.name, daemon=True)
         with _nothing_to_import_again():
             process.start()
         theirs.close()

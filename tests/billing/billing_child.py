@@ -7,8 +7,11 @@ the n-th time that it comes by.
 import asyncio
 import json
 import os
+import select
 import signal
+import socket
 import sys
+import traceback
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -91,9 +94,9 @@ async def work(told: dict[str, Any]) -> None:
     say(closed=True)
 
 
-def main() -> None:
+def main(what: str) -> None:
     """What the argument says."""
-    told = json.loads(sys.argv[1])
+    told = json.loads(what)
     if told["be"] == "mover":
         terms = replace(QUICK, **told.get("terms", {}))
         failpoint = Failpoint(told.get("failpoint", ""))
@@ -103,5 +106,58 @@ def main() -> None:
         asyncio.run(work(told))
 
 
-if __name__ == "__main__":
-    main()
+def nursery(path: str) -> None:
+    """Fork children on demand, until our input ends: everything is imported once, so that each starts in no time.
+
+    A connection brings the argument and the files for a child's input and output; it is told the child's process id,
+    and in the end its wait status.
+    """
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(16)
+    ended, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(ended, False)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    os.write(1, b"ready\n")
+    children: dict[int, socket.socket] = {}
+    while True:
+        ready, _, _ = select.select([server.fileno(), ended, 0], [], [])
+        if 0 in ready:
+            return
+        if ended in ready:
+            os.read(ended, 4096)
+            while children:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    break
+                connection = children.pop(pid)
+                connection.send(f"{status}\n".encode())
+                connection.close()
+        if server.fileno() in ready:
+            connection, _ = server.accept()
+            what, files, _, _ = socket.recv_fds(connection, 1 << 16, 2)
+            pid = os.fork()
+            if not pid:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                _grow_up(what.decode(), files, [server.fileno(), ended, wake, connection.fileno()])
+            connection.send(f"{pid}\n".encode())
+            children[pid] = connection
+            for file in files:
+                os.close(file)
+
+
+def _grow_up(what: str, files: list[int], others: list[int]) -> None:
+    """Be the child."""
+    try:
+        for place, file in enumerate(files):
+            os.dup2(file, place)
+        for file in (*files, *others):
+            os.close(file)
+        main(what)
+        os._exit(0)
+    except BaseException:  # noqa: BLE001 - nothing of the nursery's own may run on
+        traceback.print_exc()
+        os._exit(1)

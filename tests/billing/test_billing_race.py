@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from billing_cases import House, fund, key
-from billing_processes import Child, start
+from billing_processes import Child, Nursery
 
 from unigate.spec.balance import Balance
 from unigate.store.balances import user_balance
@@ -17,18 +17,16 @@ COST = 1000
 
 
 @asynccontextmanager
-async def banks(house: House, url: str, count: int, **terms: float) -> AsyncIterator[list[Child]]:
+async def banks(nursery: Nursery, house: House, url: str, count: int, **terms: float) -> AsyncIterator[list[Child]]:
     """So many processes with a bank each, which are ended whatever happens."""
-    started = [await start("bank", url, house.folder, terms={"idle": 60, **terms}) for _ in range(count)]
+    started = [await nursery.start("bank", url, house.folder, terms={"idle": 60, **terms}) for _ in range(count)]
     try:
         for child in started:
             await child.hear("ready")
         yield started
     finally:
         for child in started:
-            if child.process.returncode is None:
-                child.send(signal.SIGKILL)
-                await child.process.wait()
+            await child.kill()
 
 
 async def shown(database: Database) -> Balance:
@@ -49,18 +47,20 @@ async def all_spent(house: House, children: list[Child]) -> None:
 
 
 @pytest.mark.parametrize("how", ["one worker", "split", "idle lease"])
-async def test_three_hundred_callers_on_money_for_a_hundred(house: House, database_url: str, how: str) -> None:
+async def test_three_hundred_callers_on_money_for_a_hundred(
+    nursery: Nursery, house: House, database_url: str, how: str
+) -> None:
     await fund(house.database, 100 * COST)
     mover = house.mover()
     moving = asyncio.ensure_future(_move(house, mover.step))
-    async with banks(house, database_url, 2) as children:
+    async with banks(nursery, house, database_url, 2) as children:
         first, second = children
         if how == "idle lease":
             second.tell(do="lease", cost=COST)
             assert await second.hear("leased") > 8 * COST
         counts = [150, 150] if how == "split" else [300]
         for child, count in zip(children, counts, strict=False):
-            child.tell(do="calls", cost=COST, count=count, name=str(child.process.pid))
+            child.tell(do="calls", cost=COST, count=count, name=str(child.pid))
         ended = [await child.hear("ended") for child, _ in zip(children, counts, strict=False)]
         assert sum(e.get("ok", 0) for e in ended) == 100
         assert sum(e.get("402", 0) for e in ended) == 200
@@ -72,11 +72,11 @@ async def test_three_hundred_callers_on_money_for_a_hundred(house: House, databa
 
 
 async def test_with_the_other_worker_stopped_nobody_is_told_that_there_is_no_money(
-    house: House, database_url: str
+    nursery: Nursery, house: House, database_url: str
 ) -> None:
     await fund(house.database, 100 * COST)
     mover = house.mover()
-    async with banks(house, database_url, 2, hold_wait=1.0, recall_wait=0.5) as children:
+    async with banks(nursery, house, database_url, 2, hold_wait=1.0, recall_wait=0.5) as children:
         first, second = children
         second.tell(do="lease", cost=COST)
         leased = await second.hear("leased")
@@ -92,15 +92,16 @@ async def test_with_the_other_worker_stopped_nobody_is_told_that_there_is_no_mon
         await all_spent(house, children)
 
 
-async def test_a_killed_workers_lease_comes_back_to_the_others(house: House, database_url: str) -> None:
+async def test_a_killed_workers_lease_comes_back_to_the_others(
+    nursery: Nursery, house: House, database_url: str
+) -> None:
     await fund(house.database, 100 * COST)
     mover = house.mover()
-    async with banks(house, database_url, 2, hold_wait=5.0, recall_wait=5.0) as children:
+    async with banks(nursery, house, database_url, 2, hold_wait=5.0, recall_wait=5.0) as children:
         first, second = children
         second.tell(do="lease", cost=COST)
         await second.hear("leased")
-        second.send(signal.SIGKILL)
-        await second.process.wait()
+        await second.kill()
         moving = asyncio.ensure_future(_move(house, mover.step))
         first.tell(do="calls", cost=COST, count=150, name="a")
         assert await first.hear("ended") == {"ok": 100, "402": 50}
@@ -111,10 +112,10 @@ async def test_a_killed_workers_lease_comes_back_to_the_others(house: House, dat
 
 
 async def test_a_worker_that_was_stopped_for_longer_than_s_admits_nothing_before_it_has_beaten(
-    house: House, database_url: str
+    nursery: Nursery, house: House, database_url: str
 ) -> None:
     await fund(house.database, 10_000 * COST)
-    async with banks(house, database_url, 1, silence=0.5, beat=0.1) as (child,):
+    async with banks(nursery, house, database_url, 1, silence=0.5, beat=0.1) as (child,):
         child.tell(do="lease", cost=COST)
         await child.hear("leased")
         child.send(signal.SIGSTOP)

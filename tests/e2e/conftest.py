@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from support.postgres import Cluster
 from support.world import Process, World, build_world, start
 
 
@@ -35,3 +37,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     yield built
     built.process.stop()
     built.sandbox.stop()
+
+
+@pytest.fixture(scope="session")
+def vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A sandbox that all gateways of `set_stage` share; calls in it are found by a mark in their prompt."""
+    process = start(["sandbox", "--port", "0", "--json"], tmp_path_factory.mktemp("vendors") / "log")
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def module_postgres_url(_postgres: Cluster) -> Iterator[str]:
+    """The address of a PostgreSQL database without any table, for the tests of a module."""
+    name = f"m_{uuid4().hex}"
+    yield _postgres.create(name)
+    _postgres.drop(name)

@@ -455,6 +455,24 @@ async def test_nothing_is_looked_at_after_the_last_request(last: bytes) -> None:
         assert b"connection" not in replies[0].headers
 
 
+async def test_what_is_behind_the_last_request_is_not_even_queued() -> None:
+    go = asyncio.Event()
+
+    async def handler(x: Exchange) -> None:
+        await go.wait()
+        x.reply(200, (), b"")
+
+    async with wire(handler) as w:
+        caller = await w.ask(get(b"/", b"Connection: close") + SMUGGLED)
+        await until(w.serving)
+        await caller.send(SMUGGLED)
+        await asyncio.sleep(0.01)
+        connection = w.connection()
+        assert not connection.waiting
+        go.set()
+        assert [r.status for r in await caller.replies()] == [200]
+
+
 async def test_1_0_is_kept_when_asked_for() -> None:
     raw = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
     async with wire() as w:

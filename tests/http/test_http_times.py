@@ -3,13 +3,15 @@
 import asyncio
 import socket
 from math import inf
+from typing import cast
 
 import pytest
-from http_kit import BOUND, SHORT, Caller, get, post, until, wire
+from http_kit import BOUND, SHORT, Caller, Wire, get, post, render_error, until, wire
 
 from unigate.base.clock import monotonic
 from unigate.http.exchange import Exchange
-from unigate.http.state import Limits
+from unigate.http.protocol import Connection
+from unigate.http.state import Limits, ServerState
 from unigate.http.timers import Sweep
 
 
@@ -202,20 +204,63 @@ async def test_a_whole_reply_that_nobody_takes(*, close: bool) -> None:
 
 
 async def test_a_steady_reader_gets_all_of_it() -> None:
-    async def handler(x: Exchange) -> None:
-        x.reply(200, (), b"x" * (6 << 20))
+    """Also when it takes several times the write timeout, and when the connection closes behind the reply."""
+    size = 12 << 20
 
-    async with wire(handler, Limits(write_time=1.0, idle_time=SHORT, linger_time=SHORT)) as w:
-        for raw in (get(), get(b"/", b"Connection: close"), b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"):
-            caller = await w.connect(receive_buffer=1 << 18)
-            await caller.send(raw)
-            start, size = monotonic(), 0
-            while size < 6 << 20 and await caller.more():
-                size += len(caller.buffer)
-                caller.buffer = b""
-                await asyncio.sleep(SHORT / 25)
-            assert size >= 6 << 20
-            assert monotonic() - start > 1.2
+    async def handler(x: Exchange) -> None:
+        x.reply(200, (), b"x" * size)
+
+    async def read(w: Wire, raw: bytes) -> tuple[int, float]:
+        caller = await w.connect(receive_buffer=1 << 18)
+        await caller.send(raw)
+        start, got = monotonic(), 0
+        while got < size and await caller.more():
+            got += len(caller.buffer)
+            caller.buffer = b""
+            await asyncio.sleep(0.015)
+        return got, monotonic() - start
+
+    async with wire(handler, Limits(write_time=0.6, idle_time=SHORT, linger_time=SHORT)) as w:
+        early = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"
+        for got, took in await asyncio.gather(
+            *[read(w, raw) for raw in (get(), get(b"/", b"Connection: close"), early)]
+        ):
+            assert got >= size
+            assert took > 2
+
+
+def test_the_end_of_a_reply_is_watched_to_its_last_byte() -> None:
+    """Below the low-water mark too: a transport that closes never gives up by itself."""
+
+    class Stuck:
+        def get_write_buffer_size(self) -> int:
+            return 100
+
+        def get_extra_info(self, name: str) -> None:
+            return None
+
+        def can_write_eof(self) -> bool:
+            return False
+
+        def close(self) -> None: ...
+
+        def abort(self) -> None:
+            aborted.append(monotonic())
+
+    aborted: list[float] = []
+    loop = asyncio.new_event_loop()
+
+    async def never(x: Exchange) -> None: ...
+
+    connection = Connection(ServerState(loop, never, render_error, Limits()))
+    connection.transport = cast(asyncio.Transport, Stuck())
+    connection.pause_writing()
+    connection._shut(linger=False)
+    connection.resume_writing()
+    assert connection.write_deadline < inf
+    connection.expire(connection.write_deadline)
+    assert aborted
+    loop.close()
 
 
 # Connections, and the end of the server.

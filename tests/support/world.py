@@ -47,11 +47,12 @@ class Process:
                 self.popen.stdout.close()
 
 
-def start(arguments: list[str], log: Path, **environ: str) -> Process:
-    """Start `unigate ARGUMENTS`, which prints one line of JSON once it serves."""
+def start(arguments: list[str], log: Path, *, program: Path | None = None, **environ: str) -> Process:
+    """Start `unigate ARGUMENTS`, or another program, which prints one line of JSON once it serves."""
+    command = ["-m", "unigate"] if program is None else [str(program)]
     with log.open("ab") as errors:
         popen = subprocess.Popen(
-            [sys.executable, "-m", "unigate", *arguments],
+            [sys.executable, *command, *arguments],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

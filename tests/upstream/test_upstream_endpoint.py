@@ -77,7 +77,7 @@ def test_a_proxys_url() -> None:
     ["proxy:3128", "https://u:secret@p", "ftp://u:secret@p", "http://u:secret@p/x", "http://u:secret@:1", "socks4://p"],
 )
 def test_what_is_no_proxys_url_does_not_show_its_password(url: str) -> None:
-    with pytest.raises(ValueError, match="proxy|host") as error:
+    with pytest.raises(ValueError, match=r"proxy|host") as error:
         endpoint("https://api.example.com", proxy=url)
     assert "secret" not in str(error.value)
 

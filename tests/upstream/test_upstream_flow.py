@@ -149,6 +149,25 @@ async def test_an_early_answer_is_delivered_and_the_connection_dropped(client: C
         await gone.wait()
 
 
+async def test_so_it_is_where_the_transport_still_holds_the_rest(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unigate.upstream.connection.PART", 1 << 30)
+    release = asyncio.Event()
+
+    async def handler(peer: Peer) -> None:
+        await peer.head()
+        peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await peer.send(OK)
+        await release.wait()
+
+    async with vendor(handler) as server:
+        answer = await client.send(server.at(), POST, b"x" * 30_000_000, LONG)
+        assert await answer.read(100) == b"ok" and answer.complete
+        await until(lambda: client.open_connections == 0)
+        release.set()
+
+
 async def test_a_cancelled_call_reaches_the_vendor_at_once(client: Client) -> None:
     came, gone = asyncio.Event(), asyncio.Event()
 

@@ -4,13 +4,31 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
 _SECRET = re.compile(r"(?i)\b(sk-|bearer\s+|key\s+|token\s+|password=|api[-_]key[=:]\s*)[^\s\"',&]{4,}")
 #: Fields whose value is never shown, whatever it is.
 _HIDDEN = frozenset({"authorization", "secret", "password", "credential", "api_key", "body", "prompt"})
+
+
+class _Lenient:
+    """A stream that loses what it cannot write: a full disk under the log must not fail a call, nor what watches it."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush, if that is possible."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure(level: str = "info", *, json: bool = True) -> None:
@@ -26,7 +44,7 @@ def configure(level: str = "info", *, json: bool = True) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Lenient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(name)s: %(message)s")

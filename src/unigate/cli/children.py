@@ -20,6 +20,7 @@ from unigate.http.exchange import Exchange
 from unigate.http.serving import Server
 from unigate.sandbox.app import create
 from unigate.sandbox.options import Options
+from unigate.spec.terms import Terms
 
 log: Any = structlog.get_logger("unigate.mover")
 
@@ -55,11 +56,11 @@ async def _run(settings: SandboxSettings, sock: socket.socket, ready: Callable[[
     await server.drain(1.0)
 
 
-def mover_main(database: str, folder: Path, node: str, ready: Callable[[], None]) -> None:
+def mover_main(database: str, folder: Path, node: str, terms: Terms, ready: Callable[[], None]) -> None:
     """Move journals until told to stop, and then to their end."""
     logging.configure()
     ready()
-    mover.main(database, folder, node, alarm=_alarm)
+    mover.main(database, folder, node, terms=terms, alarm=_alarm)
 
 
 def limiter_main(path: str, ready: Callable[[], None]) -> None:

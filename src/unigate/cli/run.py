@@ -26,26 +26,33 @@ from unigate.manage.desk import Desk, check_secret
 from unigate.providers import catalogue
 from unigate.server import WorkerSettings
 from unigate.server import main as worker_main
+from unigate.spec.terms import Terms
 from unigate.store.migrate import migrate
 from unigate.store.open import connect
-from unigate.supervisor import Child, Supervisor
+from unigate.supervisor import Child, Supervisor, prepare
+
+#: What children need, loaded once for all of them.
+_LOADED = ("unigate.cli.children", "unigate.server")
 
 
-def serve(settings: Settings, *, as_json: bool = False) -> int:
-    """Run the gateway until it is told to stop; the exit code."""
+def serve(settings: Settings, *, as_json: bool = False, terms: Terms | None = None) -> int:
+    """Run the gateway until it is told to stop; the exit code. `terms` are the books' own unless given."""
     logging.configure()
     with _Home(settings.data):
+        prepare(_LOADED)
         migrate(settings.database.url)
         asyncio.run(_apply(settings))
         sockets = _listen(settings.server.host, settings.server.port, settings.server.workers)
         url = _url(settings.server.host, sockets[0])
-        return _supervise(_gateway(settings, sockets), partial(_announce, {"url": url}, as_json=as_json))
+        children = _gateway(settings, sockets, terms=terms or Terms())
+        return _supervise(children, partial(_announce, {"url": url}, as_json=as_json))
 
 
 def demo(settings: Settings, *, as_json: bool = False) -> int:
     """Run gateway and sandbox with a demo user until told to stop; the exit code."""
     logging.configure()
     with _Home(settings.data):
+        prepare(_LOADED)
         migrate(settings.database.url)
         host = settings.server.host
         vendors = _listen("127.0.0.1", 0)
@@ -60,7 +67,7 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
         }
         children = [
             Child(name="sandbox", target=sandbox_main, args=(SandboxSettings(), vendors[0])),
-            *_gateway(settings, sockets, allow_private=True),
+            *_gateway(settings, sockets, terms=Terms(), allow_private=True),
         ]
         return _supervise(children, partial(_announce, said, as_json=as_json))
 
@@ -68,6 +75,7 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
 def sandbox(host: str, port: int, *, as_json: bool = False, tokens_per_second: float | None = None) -> int:
     """Run the imitation vendors alone; the exit code."""
     logging.configure()
+    prepare(_LOADED[:1])
     sockets = _listen(host, port)
     settings = SandboxSettings() if tokens_per_second is None else SandboxSettings(tokens_per_second=tokens_per_second)
     children = [Child(name="sandbox", target=sandbox_main, args=(settings, sockets[0]))]
@@ -96,7 +104,9 @@ class _Home:
             self._lock.close()
 
 
-def _gateway(settings: Settings, sockets: list[socket.socket], *, allow_private: bool = False) -> list[Child]:
+def _gateway(
+    settings: Settings, sockets: list[socket.socket], *, terms: Terms, allow_private: bool = False
+) -> list[Child]:
     """The processes of a gateway: mover, limiter where workers share limits, workers."""
     node = _node(settings.data)
     url, data = settings.database.url, settings.data
@@ -104,7 +114,7 @@ def _gateway(settings: Settings, sockets: list[socket.socket], *, allow_private:
         Child(
             name="mover",
             target=mover_main,
-            args=(url, data / "journal", node),
+            args=(url, data / "journal", node, terms),
             late=True,
         )
     ]
@@ -120,6 +130,7 @@ def _gateway(settings: Settings, sockets: list[socket.socket], *, allow_private:
         allow_private=allow_private or settings.server.allow_private_upstreams,
         workers=len(sockets),
         limiter=limiter,
+        terms=terms,
     )
     children += [Child(name=f"worker-{n}", target=worker_main, args=(worker, sock)) for n, sock in enumerate(sockets)]
     return children

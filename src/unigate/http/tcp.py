@@ -19,7 +19,7 @@ def untaken(sock: socket.socket | None) -> int:
         return 0
     try:
         answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
-    except OSError:
+    except (OSError, ValueError):  # closed by now
         return 0
     return int.from_bytes(answer, sys.byteorder)
 

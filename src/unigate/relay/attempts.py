@@ -102,7 +102,8 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
         raise
     seconds = monotonic() - began
     call.upstream_seconds += seconds
-    call.attempts.append(Attempt(channel.id, candidate.credential.id, answer.status, "", int(seconds * 1000)))
+    if call.attempts:  # a first try that went well is told by the row itself
+        call.attempts.append(Attempt(channel.id, candidate.credential.id, answer.status, "", int(seconds * 1000)))
     if ignored:
         call.marks.append((b"x-unigate-ignored", ", ".join(ignored).encode()))
     svc.router.worked(candidate, seconds)

@@ -47,7 +47,8 @@ class Client:
         self._limits = limits or ClientLimits()
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
-        self._connector = Connector(self._limits, Resolver(self._limits.dns_seconds, lookup), Contexts(ca_file))
+        self._resolver = Resolver(self._limits.dns_seconds, lookup)
+        self._connector = Connector(self._limits, self._resolver, Contexts(ca_file))
         self._targets: dict[int, _Target] = {}
         self._pools: dict[Endpoint, Pool] = {}
         self._connections: set[Connection] = set()
@@ -99,6 +100,7 @@ class Client:
         self._closed = True
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self._resolver.close()
         self._pools.clear()
         self._targets.clear()
         if self._connections:

@@ -6,6 +6,7 @@ the data ended, and it is closed by any byte that comes while nothing is awaited
 
 import asyncio
 import select
+import ssl
 from collections.abc import Callable
 from typing import cast
 
@@ -20,6 +21,7 @@ from unigate.upstream.reader import Reader
 
 #: What is written in one go, and in how large parts the rest follows as the transport takes it.
 PART = 64 * 1024
+_ALWAYS_FITS = 16 * 1024  # into an idle connection's buffers
 _WRITE_HIGH, _WRITE_LOW = 64 * 1024, 16 * 1024  # uvloop's own low mark is 16 bytes, its marks for TLS are too high
 
 
@@ -42,7 +44,8 @@ class Connection(Reader, asyncio.Protocol):
         "_high",
         "_is_closing",
         "_poll",
-        "_tls",
+        "_size",
+        "_ssl",
         "_transport",
         "_unsent",
         "_write",
@@ -68,12 +71,14 @@ class Connection(Reader, asyncio.Protocol):
         self._write: Callable[[bytes], None] = _write_nowhere
         self._is_closing: Callable[[], bool] = _closing
         self._poll: Callable[[int], list[tuple[int, int]]] | None = None
-        self._tls = False
+        self._ssl: ssl.SSLObject | None = None
         self._high = limits.high
         #: Something moved since the last sweep.
         self._heard = False
         self._unsent: memoryview | None = None
         self._blocked = False
+        #: Of the request's body.
+        self._size = 0
 
     def exchange(self, head: Head, body: bytes, timeouts: Timeouts, started: float, now: float) -> Answer:
         """Write a request; the answer's `waiter` ends when its head is there, or when it failed.
@@ -85,7 +90,7 @@ class Connection(Reader, asyncio.Protocol):
         self._head_bytes = self._interim = 0
         self._coded = False
         self._is_head = head.is_head
-        size = len(body)
+        size = self._size = len(body)
         try:
             if not size:
                 self._write(head.bare)
@@ -166,7 +171,7 @@ class Connection(Reader, asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH, low=_WRITE_LOW)
         self._write = self._transport.write
         self._is_closing = self._transport.is_closing
-        self._tls = transport.get_extra_info("ssl_object") is not None
+        self._ssl = transport.get_extra_info("ssl_object")
         sock = transport.get_extra_info("socket")
         if sock is not None and hasattr(select, "poll"):
             poll = select.poll()
@@ -207,7 +212,7 @@ class Connection(Reader, asyncio.Protocol):
         """The peer closed in order: the end of an answer without length, else too early."""
         answer = self._answer
         if answer is not None:
-            if self._ends_with_connection():
+            if self._ends_with_connection() and self._in_order():
                 self._answer = None
                 answer.finish("closed")
             else:
@@ -220,7 +225,7 @@ class Connection(Reader, asyncio.Protocol):
         self._gone(self)
         if self._answer is not None:
             self._lost(exc)
-        self._transport = self._poll = None
+        self._transport = self._poll = self._ssl = None
         self._write = _write_nowhere
         self._is_closing = _closing
         del self._feed, self._parser  # they hold this object, and it them
@@ -254,7 +259,7 @@ class Connection(Reader, asyncio.Protocol):
         """All of the answer was read. The connection is used again if nothing speaks against it."""
         if answer.end is not None:  # it failed
             return
-        if self._keep and self._unsent is None and not self.closed and self._idle_seconds > 0:
+        if self._keep and self._idle_seconds > 0 and not self.closed and (self._size < _ALWAYS_FITS or self._written()):
             if answer.paused and self._transport is not None:
                 self._transport.resume_reading()
             self.idle_until = self._now() + self._idle_seconds
@@ -269,12 +274,25 @@ class Connection(Reader, asyncio.Protocol):
         assert answer is not None
         why = (str(exc) or type(exc).__name__) if exc is not None else "the connection was closed"
         if not self._in_head:
-            cut = self._tls and exc is None and self._ends_with_connection()
+            cut = self._ssl is not None and exc is None and self._ends_with_connection()
             self.fail(StreamBroken(detail=why), "cut" if cut else "broken")
         elif self._head_bytes:
             self.fail(BadAnswer(detail=f"{why} within the head"), "broken")
         else:
             self.fail(Unreachable(detail=f"{why} before an answer came"), "unanswered")
+
+    def _written(self) -> bool:
+        """Whether all of the request has left the process: else the answer came too early to trust what follows."""
+        return self._unsent is None and self._transport is not None and not self._transport.get_write_buffer_size()
+
+    def _in_order(self) -> bool:
+        """Whether the peer really said that this is the end. asyncio's own TLS reports a raw close as one, too."""
+        if self._ssl is None:
+            return True
+        try:
+            return not self._ssl.read(1)  # nothing behind the peer's `close_notify`
+        except ssl.SSLError:
+            return False
 
     def _pump(self) -> None:
         """Write on as far as the transport takes it. Time for the first byte counts from the end of the request."""

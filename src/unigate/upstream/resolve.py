@@ -41,6 +41,11 @@ class Resolver:
             raise Unreachable(detail=f"{host} has no public address, and private ones are not allowed")
         return allowed
 
+    def close(self) -> None:
+        """Nobody waits for names any more."""
+        for task in self._running.values():
+            task.cancel()
+
     async def _named(self, host: str) -> list[Address]:
         now = asyncio.get_running_loop().time()
         kept = self._kept.get(host)
