@@ -47,7 +47,7 @@ channels:
     options: {{tls_verify: false}}
 prices: [{{model: gpt-4o-mini, input: 0.15, cached_input: 0.075, output: 0.60}}]
 users: [{{name: bench, email: bench@example.com, credit: 100000}}]
-keys: [{{name: bench, user: bench, secret: {KEY}, budget: {{total: 50000}}, limits: {{rpm: 100000000, tpm: 0, concurrency: 100000}}}}]
+keys: [{{name: bench, user: bench, secret: {KEY}, budget: {{total: 50000}}, limits: {{rpm: 6000000, tpm: 0, concurrency: 10000}}}}]
 """
     )
     return path

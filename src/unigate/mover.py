@@ -64,6 +64,8 @@ class Mover:
             segments.sweep(self._folder)
             for journal in self.journals.values():
                 self._prove(journal)
+                if journal.stopped:
+                    await self._carrier.look_again(database, journal)
             await self._watch(database)
         moved = 0
         for journal in list(self.journals.values()):

@@ -182,6 +182,7 @@ class Flaky:
 
 async def kill(bank: Bank) -> None:
     """End a bank as a kill would: nothing more reaches the database, and its locks are gone."""
+    bank.closing = True
     for task in [*bank._tasks, bank.teller._task]:
         if task is not None:
             task.cancel()

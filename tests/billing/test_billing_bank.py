@@ -360,6 +360,37 @@ async def test_midnight(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     assert report.held == 0
 
 
+@pytest.mark.parametrize("days", [1, -1])
+async def test_clocks_that_move_by_a_day(house: House, monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Nobody dies of it, nothing is held twice, and calls go on."""
+    from unigate.billing import upkeep  # noqa: PLC0415 - only its clock is of interest
+
+    await fund(house.database, LARGE)
+    moved = [0]
+    real = clock.now_ms
+    for module in (bank_module, upkeep):
+        monkeypatch.setattr(module, "now_ms", lambda: real() + moved[0])
+    both = key(budgets={"day": 50_000, "total": 100_000})
+    mover = house.mover()
+    async with house.open(replace(QUICK, idle=60)) as bank:
+        before = await bank.hold_slow(both, 1000, 1000)
+        process_id = bank.process_id
+        moved[0] = days * 86_400_000
+        await until(lambda: bank.leases[both.id].until == 0)
+        after = await bank.hold_slow(both, 1000, 1000)
+        assert after.day != before.day
+        assert await settle(before, 10)
+        assert await settle(after, 20)
+        for _ in range(5):
+            await mover.step(house.database, look=True)
+        assert bank.process_id == process_id
+    mover.close()
+    report = await house.moved()
+    assert report.findings == ()
+    assert report.held == 0
+    assert house.alarms == []
+
+
 async def test_a_caller_who_leaves_while_waiting_leaves_nothing_held(house: House) -> None:
     await fund(house.database, 5000)
     async with house.open() as bank:
@@ -401,7 +432,7 @@ async def test_who_leaves_as_the_answer_comes_gives_it_back(house: House) -> Non
 
 async def test_three_hundred_callers_on_money_for_a_hundred(house: House) -> None:
     await fund(house.database, 100 * 1000)
-    async with house.open() as bank:
+    async with house.open(replace(QUICK, hold_wait=15)) as bank:
 
         async def call() -> bool:
             hold = bank.hold(KEY, 1000)

@@ -435,9 +435,13 @@ def test_what_is_no_segment_is_left_alone(tmp_path: Path) -> None:
 
 def test_unfinished_files_of_the_dead_are_swept(tmp_path: Path) -> None:
     living = segments.create(tmp_path, "prc_1.1", 100)
-    (tmp_path / "prc_2.1.new").touch()
+    for name in ("prc_1.1.new", "prc_2.1.new"):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1, 1))
+    (tmp_path / "prc_3.1.new").touch()
     assert segments.sweep(tmp_path) == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["prc_1.1.new"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["prc_1.1.new", "prc_3.1.new"], "one lives, one is young"
+    (tmp_path / "prc_3.1.new").unlink()
     living.publish("prc_1", 1)
     assert [p.name for p in tmp_path.iterdir()] == ["prc_1.00000001.journal"]
     living.close()

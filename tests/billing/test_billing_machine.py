@@ -6,7 +6,7 @@ Real banks, journals, movers and a real database, driven step by step; and two w
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -137,32 +137,30 @@ class Books:
         """One thing, if it is possible."""
         node = NODES[0 if a % 4 else 1]
         who = KEYS[b % len(KEYS)]
-        if name == "start":
-            if len(self.banks) < 3:
-                self.start(node)
-        elif name in ("move", "move_unheard", "another_mover"):
-            getattr(self, name)(node)
-        elif name == "top_up":
-            self.top_up(100 + 30 * b, who.wallet_id)
-        elif name == "trouble":
-            self.trouble(a % 2 == 0)
-        elif name in ("settle", "grow"):
-            if self.calls:
-                call = a % len(self.calls)
-                if name == "settle":
-                    self.settle(call, b % 11, c if c > 90 else 0)
-                else:
-                    self.grow(call, c + 1)
-        elif not self.banks:
-            self.start(node)
-        elif name == "hold":
-            self.hold(a, who, 1 + c, c // 2)
-        elif name == "calls":
-            self.calls_at_once(a, who, [1 + (b + c * n) % 40 for n in range(1 + c % 6)])
-        elif name == "kill":
-            self.kill(a, c)
-        else:
-            getattr(self, name)(a)
+        call = a % max(len(self.calls), 1)
+        always: dict[str, Callable[[], object]] = {
+            "start": lambda: self.start(node),
+            "move": lambda: self.move(node),
+            "move_unheard": lambda: self.move_unheard(node),
+            "another_mover": lambda: self.another_mover(node),
+            "top_up": lambda: self.top_up(100 + 30 * b, who.wallet_id),
+            "trouble": lambda: self.trouble(a % 2 == 0),
+        }
+        with_calls: dict[str, Callable[[], object]] = {
+            "settle": lambda: self.settle(call, min(b % 14, 10), c if c > 50 else 0),
+            "grow": lambda: self.grow(call, c + 1),
+        }
+        with_banks: dict[str, Callable[[], object]] = {
+            "hold": lambda: self.hold(a, who, 1 + c, c // 2),
+            "calls": lambda: self.calls_at_once(a, who, [1 + (b + c * n) % 40 for n in range(1 + c % 6)]),
+            "beat": lambda: self.beat(a),
+            "kill": lambda: self.kill(a, c),
+            "end": lambda: self.end(a),
+            "lose": lambda: self.lose(a),
+        }
+        possible = {**always, **(with_calls if self.calls else {}), **(with_banks if self.banks else {})}
+        if name in possible:
+            possible[name]()
 
     def begin(self) -> None:
         shutil.copy(_template(), self.folder / "unigate.db")
@@ -180,6 +178,8 @@ class Books:
         self.alarms.append((kind, text))
 
     def start(self, node: str) -> None:
+        if len(self.banks) == 3:
+            return
         bank = Bank(self.flaky, self.folder / node, node, alarm=self.alarm, terms=STEPWISE)
         try:
             self.run(bank.start())
@@ -257,9 +257,9 @@ class Books:
         try:
             self.run(hold.grow_slow(amount))
         except GatewayError:
-            assert hold.amount in (before, before + amount)
+            assert hold.amount >= before
         else:
-            assert hold.amount == before + amount
+            assert hold.amount >= before + amount, "more where one that nobody waited for any more came late"
 
     def move(self, node: str) -> None:
         self._step(node)

@@ -20,6 +20,7 @@ from unigate.billing import follow, segments
 from unigate.billing.bank import Bank
 from unigate.billing.check import check
 from unigate.billing.format import HEAD, frame
+from unigate.billing.salvage import skip_damage
 from unigate.mover import Mover
 from unigate.spec.record import Record
 from unigate.store import processes
@@ -29,8 +30,8 @@ from unigate.store.ledger_tables import accounts, set_aside, usage
 
 KEY = key()
 LARGE = 10**9
-#: R is 0.4 s.
-MORTAL = replace(QUICK, silence=0.2, longest_call=0.1, grace=0.1, idle=60)
+#: R is 0.7 s.
+MORTAL = replace(QUICK, silence=0.5, longest_call=0.1, grace=0.1, idle=60)
 
 
 async def charged(database: Database) -> list[tuple[str, int]]:
@@ -183,6 +184,13 @@ async def test_damage_before_good_records_stops_a_journal(house: House, living: 
     await other.drain(house.database, seconds=5)
     assert path.exists(), "another mover leaves it alone too"
     other.close()
+    skipped = await skip_damage(house.database, house.folder, process_id)
+    assert [(s.segment, s.start, s.end) for s in skipped] == [(1, 2 * size, 3 * size)]
+    assert await mover.drain(house.database), "an operator let it go on"
+    assert not path.exists()
+    assert [id for id, _ in await charged(house.database)][:5] == ["r_000", "r_001", "r_003", "r_004", "r_005"]
+    assert (await money(house.database))[1] == 0
+    assert {f.rule for f in (await check(house.database)).findings} == {"no record is set aside"}
     mover.close()
 
 

@@ -4,9 +4,10 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
-from billing_cases import House, fund, key
+from billing_cases import QUICK, House, fund, key
 from billing_processes import Child, Nursery
 
 from unigate.spec.balance import Balance
@@ -19,7 +20,10 @@ COST = 1000
 @asynccontextmanager
 async def banks(nursery: Nursery, house: House, url: str, count: int, **terms: float) -> AsyncIterator[list[Child]]:
     """So many processes with a bank each, which are ended whatever happens."""
-    started = [await nursery.start("bank", url, house.folder, terms={"idle": 60, **terms}) for _ in range(count)]
+    started = [
+        await nursery.start("bank", url, house.folder, terms={"idle": 60, "hold_wait": 15, "recall_wait": 10, **terms})
+        for _ in range(count)
+    ]
     try:
         for child in started:
             await child.hear("ready")
@@ -115,11 +119,11 @@ async def test_a_worker_that_was_stopped_for_longer_than_s_admits_nothing_before
     nursery: Nursery, house: House, database_url: str
 ) -> None:
     await fund(house.database, 10_000 * COST)
-    async with banks(nursery, house, database_url, 1, silence=0.5, beat=0.1) as (child,):
+    async with banks(nursery, house, database_url, 1, silence=1.5, beat=0.1) as (child,):
         child.tell(do="lease", cost=COST)
         await child.hear("leased")
         child.send(signal.SIGSTOP)
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(1.8)
         async with house.database.writing() as tx:
             from sqlalchemy import update  # noqa: PLC0415 - only here
 
@@ -137,6 +141,39 @@ async def test_a_worker_that_was_stopped_for_longer_than_s_admits_nothing_before
         assert await child.end() == 0
     report = await house.moved()
     assert [f for f in report.findings if f.rule != "an open hold has an owner"] == []
+
+
+@pytest.mark.parametrize("declared", [False, True])
+async def test_a_worker_that_is_stopped_in_its_calls(
+    nursery: Nursery, house: House, database_url: str, declared: bool
+) -> None:
+    """Shorter or longer than R: the calls in flight end, and each is charged once."""
+    await fund(house.database, 10_000 * COST)
+    terms = replace(QUICK, silence=2.0, longest_call=0.1, grace=0.1)
+    watcher = house.mover(terms, node="node-2")
+    async with banks(nursery, house, database_url, 1, silence=2.0, beat=0.05) as (child,):
+        child.tell(do="calls", cost=COST, count=20, name="a", wait=0.3)
+        for _ in range(20):
+            await child.hear("sent")
+        child.send(signal.SIGSTOP)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + (20 if declared else 0.7)
+        while loop.time() < end and not (declared and house.alarms):
+            if declared:
+                await watcher.step(house.database, look=True)
+            await asyncio.sleep(0.02)
+        assert [kind for kind, _ in house.alarms] == (["process"] if declared else [])
+        child.send(signal.SIGCONT)
+        assert await child.hear("ended") == {"ok": 20}
+        child.tell(do="calls", cost=COST, count=5, name="b")
+        assert set(await child.hear("ended")) <= {"ok", "503"}
+        assert await child.end() == 0
+    watcher.close()
+    report = await house.moved()
+    assert report.findings == ()
+    assert (report.open_holds, report.held) == (0, 0)
+    kept = len(child.all("kept"))
+    assert await shown(house.database) == Balance(granted=10_000 * COST, used=kept * COST, in_use=0)
 
 
 async def _move(house: House, step: object) -> None:

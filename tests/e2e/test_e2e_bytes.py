@@ -30,7 +30,7 @@ class Vendor(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = "http://127.0.0.1:{}".format(self._listener.getsockname()[1])
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.heads: list[bytes] = []
         self.bodies: list[bytes] = []
 

@@ -20,7 +20,7 @@ keys:
 MISTAKES = {
     "no yaml": ("users: [{name: alice\nkeys: 3", 2, ""),
     "a tab": ("server:\n\tport: 3\n", 2, ""),
-    "an unknown section": ("server: {}\nchanels: []\n", 2, "chanels"),
+    "an unknown section": ("server: {}\nroutes: []\n", 2, "routes"),
     "an unknown key": ("\n\nserver:\n  prot: 80\n", 4, "prot"),
     "a key twice": ("secret: 0123456789abcdef\nserver: {}\nserver: {}\n", 3, "twice"),
     "a wrong type": ("server:\n  workers: many\n", 2, "many"),
@@ -37,8 +37,10 @@ MISTAKES = {
     "an unknown setting": ("settings:\n  hold: {output: 3}\n", 2, "output"),
     "a bad address": ("keys:\n  - {name: a, user: b, secret: sk-0123456789, addresses: [here]}\n", 2, "here"),
     "two keys alike": (
-        "users: [{name: a}]\nkeys:\n"
-        "  - {name: a, user: a, secret: sk-0123456789}\n  - {name: b, user: a, secret: sk-0123456789}\n",
+        (
+            "users: [{name: a}]\nkeys:\n"
+            "  - {name: a, user: a, secret: sk-0123456789}\n  - {name: b, user: a, secret: sk-0123456789}\n"
+        ),
         4,
         "",
     ),
@@ -85,7 +87,7 @@ def test_no_file(tmp_path: Path) -> None:
 )
 def test_a_bad_variable_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str) -> None:
     monkeypatch.setenv(variable, value)
-    code, out, err = shell("user", "list", "--data", str(tmp_path / "data"))
+    code, _out, err = shell("user", "list", "--data", str(tmp_path / "data"))
     assert code == 2 and "Traceback" not in err, err
     assert variable in err or "database.url" in err, err
 

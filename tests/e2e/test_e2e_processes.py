@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from support.stage import MAIN, Stage, alive, body, children, gather_posts, set_stage, workers_of
+from support.stage import MAIN, Stage, alive, body, descendants, gather_posts, set_stage, workers_of
 from support.waiting import until, wait_until
 from support.world import Process, start
 
@@ -39,7 +39,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator
 def counted(stage: Stage, model: str) -> float:
     """How many calls of a model the gateway has counted, from whichever worker answers."""
     text = httpx.get(stage.url + "/metrics").text
-    return sum(float(value) for value in re.findall(rf'^unigate_calls_total{{.*model="{model}".*}} (\S+)$', text, re.M))
+    return sum(
+        float(value) for value in re.findall(rf'^unigate_calls_total{{.*model="{model}".*}} (\S+)$', text, re.MULTILINE)
+    )
 
 
 async def test_a_rate_is_shared_by_workers(pair: Stage) -> None:
@@ -102,11 +104,13 @@ def test_a_port_in_use_is_refused(pair: Stage, tmp_path: Path, workers: str) -> 
 
 def test_nobody_outlives_the_supervisor(tmp_path: Path, vendors: Process) -> None:
     stage = set_stage(tmp_path, vendors, MAIN + USERS, workers=2)
-    family = children(stage.process.popen.pid)
-    assert len(family) >= 4, "workers, mover, limiter"
-    replies = [stage.chat() for _ in range(5)]
-    assert stage.stop_hard() == -signal.SIGKILL
-    wait_until(lambda: not any(alive(pid) for pid in family), seconds=20, what="the end of all children")
+    try:
+        family = descendants(stage.process.popen.pid)
+        assert len(family) >= 4, "workers, mover, limiter"
+        replies = [stage.chat() for _ in range(5)]
+    finally:
+        assert stage.stop_hard() == -signal.SIGKILL
+    wait_until(lambda: not any(alive(pid) for pid in family), seconds=20, what="the end of all of them")
     with socket.socket() as sock:
         assert sock.connect_ex(("127.0.0.1", int(stage.url.rpartition(":")[2]))) != 0
     again = set_stage(tmp_path, vendors, MAIN + USERS, workers=2)

@@ -212,14 +212,17 @@ def mark() -> str:
     return f"mark-{uuid4().hex}"
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started and that run."""
-    found = []
+def descendants(pid: int) -> list[int]:
+    """The processes below a process that run."""
+    parents: dict[int, int] = {}
     for status in Path("/proc").glob("[0-9]*/status"):
         with suppress(OSError):
-            if f"\nPPid:\t{pid}\n" in status.read_text():
-                found.append(int(status.parent.name))
-    return [child for child in found if alive(child)]
+            _, _, rest = status.read_text().partition("\nPPid:\t")
+            parents[int(status.parent.name)] = int(rest.split("\n")[0])
+    found = [pid]
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return [child for child in found[1:] if alive(child)]
 
 
 def alive(pid: int) -> bool:

@@ -122,6 +122,7 @@ async def test_the_transport_never_holds_much_of_a_large_request(client: Client)
         (connection,) = client._connections
         await until(lambda: connection._blocked)
         assert connection._transport is not None
+        assert connection._transport.get_write_buffer_limits() == (16 * 1024, 64 * 1024)
         assert connection._transport.get_write_buffer_size() <= 3 * 64 * 1024
         release.set()
         with pytest.raises(Exception, match="provider"):
@@ -145,6 +146,7 @@ async def test_an_early_answer_is_delivered_and_the_connection_dropped(client: C
     async with vendor(handler) as server:
         answer = await client.send(server.at(), POST, b"x" * 30_000_000, LONG)
         assert (answer.status, await answer.read(100)) == (413, b"large")
+        assert client.idle_connections == 0
         await until(lambda: client.open_connections == 0)
         await gone.wait()
 
@@ -164,6 +166,7 @@ async def test_so_it_is_where_the_transport_still_holds_the_rest(
     async with vendor(handler) as server:
         answer = await client.send(server.at(), POST, b"x" * 30_000_000, LONG)
         assert await answer.read(100) == b"ok" and answer.complete
+        assert client.idle_connections == 0
         await until(lambda: client.open_connections == 0)
         release.set()
 

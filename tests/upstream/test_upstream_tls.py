@@ -203,6 +203,9 @@ async def test_a_caller_who_leaves_is_seen_over_tls(client: Client, tls: ssl.SSL
     async with vendor(handler, tls=tls) as server:
         task = asyncio.ensure_future(client.send(server.at(ca_file=ca_file), POST, b"{}", LONG))
         await came.wait()
+        (connection,) = client._connections
+        assert connection._transport is not None
+        assert connection._transport.get_write_buffer_limits() == (16 * 1024, 64 * 1024)
         task.cancel()
         async with asyncio.timeout(2):
             await gone.wait()

@@ -231,7 +231,7 @@ class Bank:
         wallet.exact += waiters
         if wallet.task is None:
             wallet.task = self.spawn(recall.serve(self, wallet))
-            wallet.task.add_done_callback(lambda _task: self._served(wallet))
+            wallet.task.add_done_callback(lambda task: self._served(wallet, task))
 
     def note_losses(self, wallet: Wallet, funds: Funds) -> None:
         """See Desk."""
@@ -254,9 +254,13 @@ class Bank:
         if not task.cancelled() and task.exception() is not None:
             self.alarm("bank", f"something beside the calls failed: {task.exception()!r}")
 
-    def _served(self, wallet: Wallet) -> None:
+    def _served(self, wallet: Wallet, task: asyncio.Task[None]) -> None:
         wallet.task = None
-        if wallet.exact and not self.closing:
+        if task.cancelled() or task.exception() is not None:
+            for waiter in wallet.exact:
+                waiter.give_up("serving exact holds failed")
+            wallet.exact.clear()
+        elif wallet.exact:
             self.want_exact(wallet, ())
 
     def _admit(self) -> None:

@@ -116,6 +116,15 @@ class Carrier:
             await self._stop(database, journal, number)
         return 0
 
+    async def look_again(self, database: Database, journal: Followed) -> None:
+        """See whether an operator has let a damaged journal go on."""
+        async with database.reading() as tx:
+            known = await processes.positions(tx, journal.process_id)
+        if not any(state == "stopped" for _, state in known.values()):
+            journal.stopped = False
+            journal.position = None
+            journal.whole()
+
     def _rest(self, path: Path) -> int:
         return path.stat().st_size + 1
 

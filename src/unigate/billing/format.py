@@ -25,7 +25,7 @@ HEAD = _HEAD.size
 _ZEROS = bytes(HEAD)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
-_MOST = (1 << 63) - 1
+_LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,17 @@ def blank(data: bytes, place: int) -> bool:
 
 def any_record(data: bytes, start: int) -> bool:
     """Whether a good record begins anywhere from `start` on."""
+    return next_record(data, start) is not None
+
+
+def next_record(data: bytes, start: int) -> int | None:
+    """Where the first good record from `start` on begins; None where there is none."""
     place = data.find(MARK, start)
     while place >= 0:
         if _entry(data, place) is not None:
-            return True
+            return place
         place = data.find(MARK, place + 1)
-    return False
+    return None
 
 
 def decode(entry: Entry) -> Record:
@@ -99,12 +104,22 @@ def flaw_of(record: Record) -> str:
         return "a cost without a hold"
     if not record.id:
         return "no id"
-    numbers = (record.at, record.status, record.first_us, record.total_us, record.own_us, record.multiplier, record.day)
-    if not all(-_MOST <= number <= _MOST for number in numbers) or record.day < 0:
+    if not (
+        _LEAST <= record.at <= _MOST
+        and _LEAST <= record.status <= _MOST
+        and _LEAST <= record.first_us <= _MOST
+        and _LEAST <= record.total_us <= _MOST
+        and _LEAST <= record.own_us <= _MOST
+        and _LEAST <= record.multiplier <= _MOST
+        and 0 <= record.day <= _MOST
+    ):
         return "a number out of range"
-    if not all(0 <= count <= _MOST for count in record.units.values()) or sum(record.units.values()) > _MOST:
-        return "a count out of range"
-    return ""
+    total = 0
+    for count in record.units.values():
+        if count < 0:
+            return "a count out of range"
+        total += count
+    return "a count out of range" if total > _MOST else ""
 
 
 def _entry(data: bytes, place: int) -> Entry | None:

@@ -169,7 +169,7 @@ class Hold:
         raise NotImplementedError
 
     async def grow_slow(self, amount: int) -> None:
-        """Raise it by `amount`. Raises NoFunds, StoreUnavailable; the hold stays as it is then."""
+        """Raise it by `amount`. Raises NoFunds, StoreUnavailable; it may still rise later then."""
         if amount > 0 and not self.grow(amount):
             await self._owner.extend(self, amount)
 

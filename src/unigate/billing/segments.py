@@ -9,8 +9,12 @@ import fcntl
 import os
 from pathlib import Path
 
+from unigate.base.clock import now_ms
+
 SUFFIX = ".journal"
 UNFINISHED = ".new"
+#: An unfinished file is left alone for so many milliseconds.
+YOUNG_MS = 60_000
 #: Systems and file systems without it get a sparse file, whose writes may fail; that is handled.
 _NO_ALLOCATION = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
@@ -109,12 +113,14 @@ def try_lock(path: Path) -> int | None:
 
 
 def sweep(folder: Path) -> int:
-    """Delete unpublished files whose makers died; how many."""
-    swept = 0
+    """Delete unpublished files whose makers died; how many. What was made just now may not be locked yet."""
+    swept, before = 0, now_ms() - YOUNG_MS
     for path in folder.iterdir():
         if path.suffix != UNFINISHED:
             continue
         try:
+            if path.stat().st_mtime_ns // 1_000_000 > before:
+                continue
             fd = try_lock(path)
             if fd is not None:
                 path.unlink(missing_ok=True)

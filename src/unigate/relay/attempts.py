@@ -56,7 +56,9 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
         except UpstreamError as failure:
             call.upstream_seconds += monotonic() - began
             verdict = svc.router.failed(candidate, failure)
-            _note(call, svc, candidate, failure, began)
+            status = failure.upstream_status if isinstance(failure, UpstreamRefused) else 0
+            svc.metrics.failed(candidate.route.channel.name, str(status or failure.code))
+            _note(call, candidate, status, failure.code, began)
             if verdict.passes_through:
                 raise
             failures.append(failure)
@@ -67,8 +69,10 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
                 patience -= pause
                 await asyncio.sleep(pause)
                 call.upstream_seconds += pause
-        except BaseException:
+        except BaseException as error:
             candidate.done()
+            if isinstance(error, asyncio.CancelledError):
+                _note(call, candidate, 0, "caller_left", began)
             raise
         else:
             return opened
@@ -156,11 +160,7 @@ def served_conditions(call: Call, tier: str | None) -> dict[str, str | int]:
     return call.facts.conditions
 
 
-def _note(call: Call, svc: Services, candidate: Candidate, failure: UpstreamError, began: float) -> None:
-    """Write a failed try into the call's trail."""
-    status = failure.upstream_status if isinstance(failure, UpstreamRefused) else 0
-    channel = candidate.route.channel
-    call.attempts.append(
-        Attempt(channel.id, candidate.credential.id, status, failure.code, int((monotonic() - began) * 1000))
-    )
-    svc.metrics.failed(channel.name, str(status or failure.code))
+def _note(call: Call, candidate: Candidate, status: int, code: str, began: float) -> None:
+    """Write a try that gave no answer into the call's trail."""
+    milliseconds = int((monotonic() - began) * 1000)
+    call.attempts.append(Attempt(candidate.route.channel.id, candidate.credential.id, status, code, milliseconds))

@@ -1,5 +1,7 @@
 """The hot path: carry one caller's call to a provider and its answer back, billed exactly once."""
 
+import asyncio
+
 from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
@@ -10,6 +12,8 @@ from unigate.relay.holding import Plan, plan
 from unigate.relay.services import Services
 from unigate.relay.settling import NO_USAGE, headers, record
 from unigate.relay.streaming import Stream
+
+_JSON_TYPE = (b"content-type", b"application/json")
 
 
 async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
@@ -66,8 +70,9 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
         if kept:
             x.reply(answer.status, head, body)
         else:
-            error = StoreUnavailable(retry_after=1)
-            x.reply(error.status, head[:2], call.dialect.write_error(error, call.id))
+            error = StoreUnavailable()
+            told = [_JSON_TYPE, (b"x-request-id", call.id.encode()), (b"retry-after", b"1"), *call.marks]
+            x.reply(error.status, told, call.dialect.write_error(error, call.id))
 
     x.promised = True
     made.hold.settle(row, reply)
@@ -81,8 +86,10 @@ def _failed(call: Call, svc: Services, made: Plan, error: BaseException) -> None
     if isinstance(error, GatewayError):
         status = error.upstream_status if isinstance(error, UpstreamRefused) else error.status
         row = record(call, None, None, NO_USAGE, end="failed", status=status, error=error.code)
-    else:
+    elif isinstance(error, asyncio.CancelledError):
         row = record(call, None, None, NO_USAGE, end="caller_left", status=0)
+    else:
+        row = record(call, None, None, NO_USAGE, end="failed", status=500, error="internal_error")
     svc.metrics.ended(row)
     made.hold.settle(row, _ignore)
 

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, case, select, update
 
 from unigate.base import ids
 from unigate.base.money import MAX_SUM
-from unigate.spec.record import Attempt, Record
+from unigate.spec.record import Record
 from unigate.spec.usage import INPUT_UNITS, OUTPUT_UNITS
 from unigate.store import holds as hold_rows
 from unigate.store.database import Tx
@@ -24,6 +24,8 @@ from unigate.store.metadata import insert
 
 #: Records in one statement.
 BATCH = 500
+
+_json = msgspec.json.Encoder().encode
 
 _USAGE = insert(usage).on_conflict_do_nothing(index_elements=["id"]).returning(usage.c.id)
 _SHORT = (
@@ -251,24 +253,30 @@ def _short(record: Record, part: int, more: int, transfer: str) -> dict[str, obj
 
 
 def _row(record: Record, transfer: str) -> dict[str, object]:
-    units = record.units
+    units, attempts = record.units, record.attempts
+    input_tokens = output_tokens = 0
+    for unit, count in units.items():
+        if unit in INPUT_UNITS:
+            input_tokens += count
+        elif unit in OUTPUT_UNITS:
+            output_tokens += count
     return {
-        "id": _text(record.id),
+        "id": record.id,
         "at": record.at,
-        "user_id": _text(record.user),
-        "key_id": _text(record.key),
+        "user_id": record.user,
+        "key_id": record.key,
         "group_name": _text(record.group),
-        "operation": _text(record.operation),
+        "operation": record.operation,
         "model": _text(record.model),
-        "channel_id": _text(record.channel),
+        "channel_id": record.channel,
         "upstream_model": _text(record.upstream_model),
         "status": record.status,
-        "ended": _text(record.end),
+        "ended": record.end,
         "stream": int(record.stream),
         "estimated": int(record.estimated),
-        "input_tokens": sum(n for unit, n in units.items() if unit in INPUT_UNITS),
-        "output_tokens": sum(n for unit, n in units.items() if unit in OUTPUT_UNITS),
-        "units": msgspec.json.encode(units).decode() if units else "",
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "units": _json(units).decode() if units else "",
         "cost": record.cost,
         "charged": record.cost,
         "overrun": 0,
@@ -277,10 +285,10 @@ def _row(record: Record, transfer: str) -> dict[str, object]:
         "first_us": record.first_us,
         "total_us": record.total_us,
         "own_us": record.own_us,
-        "price_id": _text(record.price),
+        "price_id": record.price,
         "multiplier": record.multiplier,
-        "attempts": _trail(record.attempts),
-        "hold_id": _text(record.hold),
+        "attempts": _json(attempts).decode() if len(attempts) > 1 else "",
+        "hold_id": record.hold,
         "day": record.day,
         "transfer_id": transfer if record.cost else "",
         "error": _text(record.error),
@@ -288,12 +296,6 @@ def _row(record: Record, transfer: str) -> dict[str, object]:
     }
 
 
-def _trail(attempts: list[Attempt]) -> str:
-    """The tries as JSON; "" for one that went well, since the row itself says it all."""
-    told = len(attempts) > 1 or any(attempt.error for attempt in attempts)
-    return msgspec.json.encode(attempts).decode() if told else ""
-
-
 def _text(value: str) -> str:
-    """Text as both databases take it: PostgreSQL knows no NUL."""
+    """Text from outside as both databases take it: PostgreSQL knows no NUL."""
     return value.replace("\0", "\ufffd") if "\0" in value else value

@@ -10,20 +10,22 @@ depends_on = None
 
 _MOST = 10**18
 _OPEN = sa.text("state = 'open'")
+_STAY = "CREATE TRIGGER transfers_stay BEFORE"
+_REMAIN = "CREATE TRIGGER transfers_remain BEFORE"
+_REFUSE = "BEGIN SELECT RAISE(ABORT, 'transfers are never changed or deleted'); END"
+_FUNCTION = """
+CREATE FUNCTION transfers_stay() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'transfers are never changed or deleted'; END $$
+"""
 _APPEND_ONLY = {
     "sqlite": (
-        "CREATE TRIGGER transfers_stay BEFORE UPDATE ON transfers"
-        " BEGIN SELECT RAISE(ABORT, 'transfers are never changed'); END",
-        "CREATE TRIGGER transfers_remain BEFORE DELETE ON transfers"
-        " BEGIN SELECT RAISE(ABORT, 'transfers are never deleted'); END",
+        f"{_STAY} UPDATE ON transfers {_REFUSE}",
+        f"{_REMAIN} DELETE ON transfers {_REFUSE}",
     ),
     "postgresql": (
-        "CREATE FUNCTION transfers_stay() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'transfers are never changed or deleted'; END $$",
-        "CREATE TRIGGER transfers_stay BEFORE UPDATE OR DELETE ON transfers"
-        " FOR EACH ROW EXECUTE FUNCTION transfers_stay()",
-        "CREATE TRIGGER transfers_remain BEFORE TRUNCATE ON transfers"
-        " FOR EACH STATEMENT EXECUTE FUNCTION transfers_stay()",
+        _FUNCTION,
+        f"{_STAY} UPDATE OR DELETE ON transfers FOR EACH ROW EXECUTE FUNCTION transfers_stay()",
+        f"{_REMAIN} TRUNCATE ON transfers FOR EACH STATEMENT EXECUTE FUNCTION transfers_stay()",
     ),
 }
 
