@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from billing_cases import QUICK, House, fund, key, settle
 
 from support.postgres import Cluster
@@ -15,6 +16,7 @@ from unigate.base.clock import boot_seconds
 from unigate.base.errors import StoreUnavailable
 from unigate.billing.bank import Bank
 from unigate.spec.caller import Key
+from unigate.store.ledger import lock_wallet
 from unigate.store.migrate import migrate
 from unigate.store.open import connect
 
@@ -115,3 +117,23 @@ async def test_postgresql_that_is_stopped(postgres_cluster: Cluster, tmp_path: P
     assert report.findings == ()
     assert report.held == 0
     await house.database.close()
+
+
+async def test_a_process_that_is_frozen_in_a_transaction_keeps_nobody_waiting_for_long(postgres_url: str) -> None:
+    frozen, other = connect(postgres_url, statement=0.5), connect(postgres_url, statement=0.5)
+    await fund(other, LARGE)
+    with pytest.raises(StoreUnavailable):
+        async with frozen.writing() as tx:
+            await lock_wallet(tx, "wal_1")
+            for _ in range(20):
+                try:
+                    async with other.writing() as theirs:
+                        assert await lock_wallet(theirs, "wal_1") is not None
+                    break
+                except StoreUnavailable:
+                    await asyncio.sleep(0.05)
+            else:
+                raise AssertionError("the lock was kept")
+            await lock_wallet(tx, "wal_1")
+    await frozen.close()
+    await other.close()

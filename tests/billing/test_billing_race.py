@@ -9,10 +9,13 @@ from dataclasses import replace
 import pytest
 from billing_cases import QUICK, House, fund, key
 from billing_processes import Child, Nursery
+from sqlalchemy import update
 
+from unigate.base.errors import StoreUnavailable
 from unigate.spec.balance import Balance
 from unigate.store.balances import user_balance
 from unigate.store.database import Database
+from unigate.store.ledger_tables import processes
 
 COST = 1000
 
@@ -122,13 +125,9 @@ async def test_a_worker_that_was_stopped_for_longer_than_s_admits_nothing_before
     async with banks(nursery, house, database_url, 1, silence=1.5, beat=0.1) as (child,):
         child.tell(do="lease", cost=COST)
         await child.hear("leased")
-        child.send(signal.SIGSTOP)
+        await _stop_between_transactions(house, child)
         await asyncio.sleep(1.8)
         async with house.database.writing() as tx:
-            from sqlalchemy import update  # noqa: PLC0415 - only here
-
-            from unigate.store.ledger_tables import processes  # noqa: PLC0415 - only here
-
             await tx.run(update(processes).values(state="dead"))
         child.tell(do="calls", cost=COST, count=20, name="late")
         child.send(signal.SIGCONT)
@@ -155,7 +154,7 @@ async def test_a_worker_that_is_stopped_in_its_calls(
         child.tell(do="calls", cost=COST, count=20, name="a", wait=0.3)
         for _ in range(20):
             await child.hear("sent")
-        child.send(signal.SIGSTOP)
+        await _stop_between_transactions(house, child)
         loop = asyncio.get_running_loop()
         end = loop.time() + (20 if declared else 0.7)
         while loop.time() < end and not (declared and house.alarms):
@@ -174,6 +173,21 @@ async def test_a_worker_that_is_stopped_in_its_calls(
     assert (report.open_holds, report.held) == (0, 0)
     kept = len(child.all("kept"))
     assert await shown(house.database) == Balance(granted=10_000 * COST, used=kept * COST, in_use=0)
+
+
+async def _stop_between_transactions(house: House, child: Child) -> None:
+    """Stop a process where it keeps nobody else from the database: SQLite would wait for it."""
+    for _ in range(50):
+        child.send(signal.SIGSTOP)
+        try:
+            async with house.database.writing() as tx:
+                await tx.run(update(processes).values(turn=processes.c.turn))
+        except StoreUnavailable:
+            child.send(signal.SIGCONT)
+            await asyncio.sleep(0.03)
+        else:
+            return
+    raise AssertionError("it is always in a transaction")
 
 
 async def _move(house: House, step: object) -> None:

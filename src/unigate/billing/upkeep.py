@@ -5,8 +5,9 @@ One that no longer counts as alive drops its leases and begins again under a new
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,7 +15,8 @@ from unigate.base import ids
 from unigate.base.clock import LONG_AGO, Seconds, boot_seconds, now_ms
 from unigate.base.errors import StoreUnavailable
 from unigate.billing import recall
-from unigate.billing.journal import Journal
+from unigate.billing.journal import Alarm, Failpoint, Journal
+from unigate.billing.lease import Account, Lease, Wallet
 from unigate.billing.periods import day_of
 from unigate.billing.statements import Give
 from unigate.billing.teller import Teller
@@ -23,17 +25,44 @@ from unigate.store import holds, processes
 from unigate.store.captures import BATCH, capture, cost_of
 from unigate.store.processes import Pulse
 
-if TYPE_CHECKING:
-    from unigate.billing.bank import Bank
-
 #: Accounts that nobody uses are forgotten every so many beats.
 FORGET_EVERY = 60
+
+
+class House(recall.Lender, Protocol):
+    """What upkeep needs of the bank."""
+
+    folder: Path
+    node: str
+    process_id: str
+    until: Seconds
+    alone: bool
+    closing: bool
+    alarm: Alarm
+    failpoint: Failpoint
+    on_change: Callable[[set[str]], None]
+    wallets: dict[str, Wallet]
+    accounts: dict[str, Account]
+    leases: dict[str, Lease]
+    retired: set[Lease]
+
+    def retire(self, lease: Lease) -> None:
+        """Take no more holds from a lease, and give it back when the last of them ends."""
+        ...
+
+    def day_end(self) -> Seconds:
+        """The moment on the boot clock at which the budgets' day ends."""
+        ...
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside; it is kept until it ends, and its failure is told."""
+        ...
 
 
 class Upkeep:
     """The background side of a bank."""
 
-    def __init__(self, bank: "Bank") -> None:
+    def __init__(self, bank: House) -> None:
         self._bank = bank
         self._loops: list[asyncio.Task[None]] = []
         self._generations: dict[str, int] = {}

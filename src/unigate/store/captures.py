@@ -253,7 +253,7 @@ def _short(record: Record, part: int, more: int, transfer: str) -> dict[str, obj
 
 
 def _row(record: Record, transfer: str) -> dict[str, object]:
-    units, attempts = record.units, record.attempts
+    units = record.units
     input_tokens = output_tokens = 0
     for unit, count in units.items():
         if unit in INPUT_UNITS:
@@ -287,13 +287,19 @@ def _row(record: Record, transfer: str) -> dict[str, object]:
         "own_us": record.own_us,
         "price_id": record.price,
         "multiplier": record.multiplier,
-        "attempts": _json(attempts).decode() if len(attempts) > 1 else "",
+        "attempts": _trail(record.attempts),
         "hold_id": record.hold,
         "day": record.day,
         "transfer_id": transfer if record.cost else "",
         "error": _text(record.error),
         "upstream_request_id": _text(record.request_id_upstream),
     }
+
+
+def _trail(attempts: list[Attempt]) -> str:
+    """The tries as JSON; "" for one that went well, since the row itself says it all."""
+    told = len(attempts) > 1 or any(attempt.error for attempt in attempts)
+    return _json(attempts).decode() if told else ""
 
 
 def _text(value: str) -> str:

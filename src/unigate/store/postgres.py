@@ -76,6 +76,8 @@ class Line:
                 "application_name": "unigate",
                 "jit": "off",
                 "statement_timeout": self._milliseconds,
+                # a process that is frozen inside a transaction must not keep its locks
+                "idle_in_transaction_session_timeout": self._milliseconds,
                 "synchronous_commit": "on",
             },
         )
