@@ -69,6 +69,7 @@ def main(settings: WorkerSettings, sock: socket.socket, ready: Callable[[], None
     """Run a worker until SIGTERM; `ready` is called once it serves."""
     logging.configure(settings.log_level)
     tuning.keep_memory()
+    tuning.many_descriptors()
     with asyncio.Runner(loop_factory=tuning.new_event_loop) as runner:
         runner.run(Worker(settings).run(sock, ready))
 

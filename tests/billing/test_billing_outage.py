@@ -122,7 +122,8 @@ async def test_postgresql_that_is_stopped(postgres_cluster: Cluster, tmp_path: P
 async def test_a_process_that_is_frozen_in_a_transaction_keeps_nobody_waiting_for_long(postgres_url: str) -> None:
     frozen, other = connect(postgres_url, statement=0.5), connect(postgres_url, statement=0.5)
     await fund(other, LARGE)
-    with pytest.raises(StoreUnavailable):
+
+    async def freeze() -> None:
         async with frozen.writing() as tx:
             await lock_wallet(tx, "wal_1")
             for _ in range(20):
@@ -135,5 +136,8 @@ async def test_a_process_that_is_frozen_in_a_transaction_keeps_nobody_waiting_fo
             else:
                 raise AssertionError("the lock was kept")
             await lock_wallet(tx, "wal_1")
+
+    with pytest.raises(StoreUnavailable):
+        await freeze()
     await frozen.close()
     await other.close()

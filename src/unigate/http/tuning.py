@@ -8,10 +8,13 @@ import ctypes
 import gc
 import importlib.util
 import platform
+import resource
 import sys
 
 #: A call makes some hundred objects and leaves no cycles: the young are looked at every few hundred calls.
 _GARBAGE = (50_000, 20, 50)
+#: Two for each call, and some for files.
+_DESCRIPTORS = 65_536
 # glibc, malloc.h
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -26,6 +29,16 @@ def keep_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(_M_TRIM_THRESHOLD, 64 << 20) and libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20))
+
+
+def many_descriptors() -> int:
+    """Allow as many open connections as the system lets us; how many descriptors that are."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return soft
 
 
 def settle_heap() -> None:

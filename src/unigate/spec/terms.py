@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """Seconds, bytes, counts and shares of spec; the letters S and R are those of docs/money.md."""
+    """Seconds, bytes, counts and shares; S and R are the letters by which the rules call two of them."""
 
     #: Between two beats of a process.
     beat: float = 1.0

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, case, select, update
 
 from unigate.base import ids
 from unigate.base.money import MAX_SUM
-from unigate.spec.record import Record
+from unigate.spec.record import Attempt, Record
 from unigate.spec.usage import INPUT_UNITS, OUTPUT_UNITS
 from unigate.store import holds as hold_rows
 from unigate.store.database import Tx

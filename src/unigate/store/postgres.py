@@ -58,6 +58,7 @@ class Line:
     def __init__(self, url: str, *, statement: float) -> None:
         self._url = url
         self._milliseconds = str(int(statement * 1000))
+        self._idle_milliseconds = str(int(statement * 2000))
         self._connection: Connection | None = None
 
     async def open(self, seconds: float) -> Connection:
@@ -77,7 +78,7 @@ class Line:
                 "jit": "off",
                 "statement_timeout": self._milliseconds,
                 # a process that is frozen inside a transaction must not keep its locks
-                "idle_in_transaction_session_timeout": self._milliseconds,
+                "idle_in_transaction_session_timeout": self._idle_milliseconds,
                 "synchronous_commit": "on",
             },
         )
