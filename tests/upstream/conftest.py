@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -31,7 +32,7 @@ async def make_client() -> AsyncIterator[Callable[..., Client]]:
     """Clients with other limits or settings."""
     made: list[Client] = []
 
-    def make(**options: object) -> Client:
+    def make(**options: Any) -> Client:
         settings = {name: options.pop(name) for name in ("ca_file", "lookup") if name in options}
         made.append(Client(ClientLimits(**{"sweep_seconds": 0.02, **options}), **settings))
         return made[-1]
