@@ -62,7 +62,7 @@ def with_desk(config: Path | None, data: Path, work: "Callable[[Desk], Coroutine
         raise Conflict(f"The database's schema is {has}, this version's is {newest}: run `unigate migrate`.")
 
     async def run() -> R:
-        db = connect(settings.database.url)
+        db = connect(settings.database.url, statement=statement)
         try:
             desk = Desk(db=db, secret=settings.secret.reveal(), providers=catalogue())
             await check_secret(desk)

@@ -33,6 +33,9 @@ from unigate.routing.snapshot import restore
 from unigate.spec.operation import Operation
 from unigate.store import migrate as migrations
 
+#: Seconds that one statement over all of the ledger may take.
+_WHOLE_LEDGER = 3600.0
+
 app = typer.Typer()
 ledger_app = group_of("The books.")
 
@@ -143,7 +146,7 @@ def version(*, json: JsonOption = False) -> None:
 @ledger_app.command("check")
 def ledger_check(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Recompute every balance from what was appended, and compare; exit code 1 where they differ."""
-    report = with_desk(config, data, lambda desk: check(desk.db))
+    report = with_desk(config, data, lambda desk: check(desk.db), statement=_WHOLE_LEDGER)
     if json:
         print_json(
             {

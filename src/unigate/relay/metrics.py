@@ -34,9 +34,9 @@ class Metrics:
         self.attempts: dict[tuple[str, str], int] = {}
         self.limiter_down = 0
 
-    def ended(self, record: Record) -> None:
-        """Count a call that ended."""
-        name = (record.operation, record.model, record.channel, record.end)
+    def ended(self, record: Record, channel: str = "") -> None:
+        """Count a call that ended; `channel`: the name of the one that served it."""
+        name = (record.operation, record.model, channel, record.end)
         series = self.calls.get(name)
         if series is None:
             series = self.calls[name] = Series()

@@ -59,7 +59,7 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.body, seen)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)
-    svc.metrics.ended(row)
+    svc.metrics.ended(row, opened.candidate.route.channel.name)
     body = opened.body
     if call.include_cost:
         body = call.dialect.add_cost(body, format_usd(row.cost), usage)
