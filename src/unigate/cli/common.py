@@ -46,8 +46,10 @@ def settings_of(config: Path | None, data: Path) -> Settings:
     return settings
 
 
-def with_desk(config: Path | None, data: Path, work: "Callable[[Desk], Coroutine[Any, Any, R]]") -> R:
-    """Run a use case on the database, whose tables are made if there are none yet."""
+def with_desk(
+    config: Path | None, data: Path, work: "Callable[[Any], Coroutine[Any, Any, R]]", *, statement: float = 2.0
+) -> R:
+    """Run a use case on the database, whose tables are made if there are none yet; `statement`: seconds for one."""
     # Here and not above: `--help` and `version` need none of it.
     from unigate.manage.desk import Desk, check_secret  # noqa: PLC0415
     from unigate.providers import catalogue  # noqa: PLC0415
