@@ -47,7 +47,7 @@ def settings_of(config: Path | None, data: Path) -> Settings:
 
 
 def with_desk(
-    config: Path | None, data: Path, work: "Callable[[Any], Coroutine[Any, Any, R]]", *, statement: float = 2.0
+    config: Path | None, data: Path, work: "Callable[[Desk], Coroutine[Any, Any, R]]", *, statement: float = 2.0
 ) -> R:
     """Run a use case on the database, whose tables are made if there are none yet; `statement`: seconds for one."""
     # Here and not above: `--help` and `version` need none of it.
