@@ -99,6 +99,8 @@ class Gateway:
             _check_media_type(x.fields.get(b"content-type"))
             call.body = await x.read(svc.settings.relay.body_bytes)
         if operation.use == "relay":
+            if b"idempotency-key" in x.fields:
+                call.marks.append((b"x-unigate-ignored", b"idempotency-key"))  # only tasks heed it
             await relay(call, self._dialects[operation.dialect], svc)
             return
         svc.keys.check(key, None, x.client, call.at, operation)

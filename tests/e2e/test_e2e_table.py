@@ -1,0 +1,65 @@
+"""The walk over all operations: none is open that does not say so, and each answers in its dialect's form."""
+
+from itertools import product
+
+import httpx
+import pytest
+
+from support.world import World
+from unigate.dialects import operations
+from unigate.spec.operation import Operation
+
+ROWS = [(row, path) for row in operations() for path in (row.path, *row.aliases)]
+
+
+def call(world: World, row: Operation, path: str, key: str | None) -> httpx.Response:
+    """One call of an operation, with a body where it takes one."""
+    url = world.url + path.replace("{model:path}", "gpt-4o-mini")
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]} if row.body == "json" else None
+    return httpx.request(row.method, url, headers=headers, json=body, timeout=30)
+
+
+@pytest.mark.parametrize(("row", "path"), ROWS, ids=[f"{row.method} {path}" for row, path in ROWS])
+def test_each_operation_needs_a_key_with_its_scope(world: World, row: Operation, path: str) -> None:
+    assert row.scope == "relay", "an operation that is open to everybody would need a test of its own"
+    for key, status, code in (
+        (None, 401, "invalid_api_key"),
+        ("sk-nobody", 401, "invalid_api_key"),
+        ("sk-disabled-0123456789", 401, "invalid_api_key"),
+        ("sk-scopeless-0123456789", 403, "insufficient_permissions"),
+    ):
+        reply = call(world, row, path, key)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (status, code), (key, reply.text)
+        assert reply.headers["x-request-id"].startswith("req_")
+    assert call(world, row, path, world.key).status_code == 200
+
+
+@pytest.mark.parametrize(("row", "path"), ROWS, ids=[f"{row.method} {path}" for row, path in ROWS])
+def test_expired_keys_and_empty_wallets(world: World, row: Operation, path: str) -> None:
+    expired = call(world, row, path, "sk-expired-0123456789")
+    assert expired.status_code == (200 if row.answers_expired else 401)
+    poor = call(world, row, path, "sk-poor-0123456789")
+    assert poor.status_code == (200 if row.free else 402)
+
+
+def test_no_two_operations_share_a_place() -> None:
+    places = [(row.method, path) for row, path in ROWS]
+    assert len(places) == len(set(places))
+
+
+def test_other_methods_are_refused(world: World) -> None:
+    for (row, path), method in product(ROWS, ("GET", "POST", "PUT", "PATCH", "DELETE")):
+        if method == row.method:
+            continue
+        url = world.url + path.replace("{model:path}", "gpt-4o-mini")
+        reply = httpx.request(method, url, headers={"authorization": f"Bearer {world.key}"})
+        assert reply.status_code == 405, (method, path, reply.text)
+        assert row.method in reply.headers["allow"]
+
+
+def test_a_header_that_only_tasks_heed_is_named(world: World) -> None:
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}]}
+    reply = world.post(body, **{"idempotency-key": "once"})
+    assert reply.status_code == 200
+    assert reply.headers["x-unigate-ignored"] == "idempotency-key"
