@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from support.waiting import wait_until
-from support.world import World, build_world, usage_rows
+from support.world import World, build_world, rows_until
 
 
 @dataclass(frozen=True)
@@ -98,15 +98,8 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 async def found_row(world: World, model: str) -> dict[str, Any]:
     """The one row of a case's call."""
-    rows: list[dict[str, Any]] = []
-
-    async def look() -> bool:
-        rows[:] = [row for row in await usage_rows(world) if row["model"] == model]
-        return bool(rows)
-
-    for _ in range(200):
-        if await look():
-            break
+    found = await rows_until(world, lambda rows: any(row["model"] == model for row in rows))
+    rows = [row for row in found if row["model"] == model]
     assert len(rows) == 1, rows
     return rows[0]
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from support.waiting import wait_until
-from support.world import World, usage_rows
+from support.world import World, rows_until
 
 CALLERS, AFFORDABLE = 300, 100
 
@@ -73,12 +73,8 @@ async def kill_workers_under_load(any_world: World) -> None:
     cut = sum(reply is None for reply in replies)
     assert whole, "some calls got through"
     wait_until(lambda: settled(any_world, any_world.key), seconds=30)
-    found: dict[str, int] = {}
-    for _ in range(300):
-        found = {row["id"]: row["cost"] for row in await usage_rows(any_world) if row["ended"] == "completed"}
-        if set(whole) <= set(found):
-            break
-        await asyncio.sleep(0.1)  # the dead worker's journal is being moved
+    rows = await rows_until(any_world, lambda rows: set(whole) <= {row["id"] for row in rows})
+    found = {row["id"]: row["cost"] for row in rows if row["ended"] == "completed"}
     assert set(whole) <= set(found), "each whole reply has its row"
     for call_id, cost in whole.items():
         assert found[call_id] == round(float(cost) * 1_000_000_000)

@@ -1,10 +1,13 @@
 """Real processes for end-to-end tests: a demo, or a gateway with its own configuration in front of a sandbox."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,3 +213,14 @@ def build_world(home: Path, database: str, *, workers: int = 1, more: str = "", 
         sandbox.stop()
         raise
     return World(process, sandbox, "sk-app-0123456789", home / "data", config, database)
+
+
+async def rows_until(
+    world: World, enough: Callable[[list[dict[str, Any]]], bool], *, seconds: float = 30.0
+) -> list[dict[str, Any]]:
+    """Rows of usage once there are enough of them: the mover carries them a little later than replies."""
+    deadline = time.monotonic() + seconds
+    while not enough(rows := await usage_rows(world)):
+        assert time.monotonic() < deadline, f"the awaited rows did not come; there are {len(rows)}"
+        await asyncio.sleep(0.05)
+    return rows
