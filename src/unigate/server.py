@@ -39,7 +39,7 @@ from unigate.routing.snapshot import snapshot
 from unigate.spec.terms import Terms
 from unigate.store.database import Database
 from unigate.store.open import connect
-from unigate.upstream import Client
+from unigate.upstream import Client, keep_freed_memory
 
 log: Any = structlog.get_logger("unigate.server")
 #: Seconds between publishing figures and retrying what could not be loaded.
@@ -68,7 +68,7 @@ class WorkerSettings:
 def main(settings: WorkerSettings, sock: socket.socket, ready: Callable[[], None]) -> None:
     """Run a worker until SIGTERM; `ready` is called once it serves."""
     logging.configure(settings.log_level)
-    tuning.keep_memory()
+    keep_freed_memory()
     tuning.many_descriptors()
     with asyncio.Runner(loop_factory=tuning.new_event_loop) as runner:
         runner.run(Worker(settings).run(sock, ready))

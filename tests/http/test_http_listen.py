@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from unigate.http.listen import listen
-from unigate.http.tuning import keep_memory, new_event_loop, settle_heap
+from unigate.http.tuning import new_event_loop, settle_heap
+from unigate.upstream import keep_freed_memory
 
 
 def _close(sockets: list[socket.socket]) -> None:
@@ -67,7 +68,7 @@ def test_names_are_resolved() -> None:
 
 
 def test_memory_is_kept_where_there_is_glibc() -> None:
-    assert keep_memory() is (sys.platform.startswith("linux") and "glibc" in _libc())
+    assert keep_freed_memory() is (sys.platform.startswith("linux") and "glibc" in _libc())
 
 
 def _libc() -> str:

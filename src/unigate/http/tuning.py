@@ -4,31 +4,14 @@ Each is a call to make once at start; none is needed for correctness.
 """
 
 import asyncio
-import ctypes
 import gc
 import importlib.util
-import platform
 import resource
-import sys
 
 #: A call makes some hundred objects and leaves no cycles: the young are looked at every few hundred calls.
 _GARBAGE = (50_000, 20, 50)
 #: Two for each call, and some for files.
 _DESCRIPTORS = 65_536
-# glibc, malloc.h
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-
-
-def keep_memory() -> bool:
-    """Let glibc keep up to 64 MB of freed memory; False where there is no glibc.
-
-    uvloop reads TLS into a fresh buffer of 256 KB each time. By default glibc gives each back to the kernel, and
-    37,000 page faults a second cost more than the encryption.
-    """
-    if not sys.platform.startswith("linux") or platform.libc_ver()[0] != "glibc":
-        return False
-    libc = ctypes.CDLL(None)
-    return bool(libc.mallopt(_M_TRIM_THRESHOLD, 64 << 20) and libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20))
 
 
 def many_descriptors() -> int:
