@@ -11,12 +11,14 @@ import uvloop
 from bench.load import BODY
 
 STREAM_BODY = BODY.replace('"temperature"', '"stream":true,"temperature"').encode()
-#: The mock writes its clock into each chunk; both ends share it.
+#: The mock writes its clock into each chunk, where the vendor has its noise; both ends share it.
 _EVENT = (
     b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1750000000,"model":"gpt-4o-mini",'
-    b'"service_tier":"default","system_fingerprint":"fp_bench","choices":[{"index":0,"delta":{"content":" %017.6f"},'
-    b'"logprobs":null,"finish_reason":null}]}\n\n'
+    b'"service_tier":"default","system_fingerprint":"fp_bench","choices":[{"index":0,"delta":{"content":" word"},'
+    b'"logprobs":null,"finish_reason":null}],"obfuscation":"%017.6f"}\n\n'
 )
+_CLOCK = b'"obfuscation":"'
+
 _FIRST = (
     b'data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1750000000,"model":"gpt-4o-mini",'
     b'"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
@@ -91,13 +93,13 @@ async def _read(port: int, key: str, late: list[float], first: list[float]) -> b
     )
     ended, got_first = False, False
     while line := await reader.readline():
-        at = line.find(b'"content":" ')
+        at = line.find(_CLOCK)
         if at >= 0:
             now = time.monotonic()
             if not got_first:
                 first.append(now - began)
                 got_first = True
-            late.append(now - float(line[at + 12 : at + 29]))
+            late.append(now - float(line[at + len(_CLOCK) : at + len(_CLOCK) + 17]))
         ended = ended or b"[DONE]" in line
     writer.close()
     return ended

@@ -297,10 +297,10 @@ class Exchange:
         elif self.version == "1.0":
             lines.append(b"connection: keep-alive")
 
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body; nothing happens when the caller has left."""
+    def write(self, data: bytes) -> bool:
+        """Send a piece of the body; nothing happens when the caller has left. True where `drain` should be awaited."""
         if not data or self.gone:
-            return
+            return False
         if not self.started_reply or self.ended:
             raise RuntimeError("this reply is not being written")
         if self._left is not None:
@@ -309,14 +309,18 @@ class Exchange:
                 self.cut()
                 raise RuntimeError("the reply is longer than it said")
         if self._mute:
-            return
-        if self._chunked:
-            if len(data) < _COPIED:
-                self._send(b"%x\r\n%b\r\n" % (len(data), data))
+            return False
+        line = self._line
+        try:
+            if not self._chunked:
+                line.transport.write(data)
+            elif len(data) < _COPIED:
+                line.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
             else:
-                self._send(b"%x\r\n" % len(data), data, b"\r\n")
-        else:
-            self._send(data)
+                line.transport.writelines((b"%x\r\n" % len(data), data, b"\r\n"))
+        except RuntimeError:  # uvloop's word for a transport that closed under us
+            line.drop()
+        return line.write_paused
 
     async def drain(self) -> None:
         """Wait while the caller takes the reply more slowly than it is written."""
@@ -351,14 +355,11 @@ class Exchange:
             hard = self.started_reply and not self._chunked and self._left is None
             self._line.cut_off(self, hard=hard)
 
-    def _send(self, *parts: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         if self.gone:
             return
         try:
-            if len(parts) == 1:
-                self._line.transport.write(parts[0])
-            else:
-                self._line.transport.writelines(parts)
+            self._line.transport.write(data)
         except RuntimeError:
             self._line.drop()
 

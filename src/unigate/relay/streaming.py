@@ -26,7 +26,19 @@ REST_SECONDS = 1.0
 class Stream:
     """One stream on its way from a provider to a caller."""
 
-    __slots__ = ("_answer", "_call", "_candidate", "_first", "_opening", "_plan", "_settled", "_svc", "_watch")
+    __slots__ = (
+        "_answer",
+        "_call",
+        "_candidate",
+        "_enough",
+        "_first",
+        "_opening",
+        "_plan",
+        "_settled",
+        "_svc",
+        "_watch",
+        "_write",
+    )
 
     def __init__(self, call: Call, svc: Services, plan: Plan, opened: Opened) -> None:
         assert opened.watch is not None
@@ -37,7 +49,10 @@ class Stream:
         self._answer = opened.answer
         self._watch = opened.watch
         self._opening = opened.opening
+        self._write = call.x.write
         self._first = monotonic()
+        #: Output tokens above which the hold is extended.
+        self._enough = _enough(plan.output_tokens)
         self._settled = False
 
     async def run(self) -> None:
@@ -65,17 +80,14 @@ class Stream:
 
     async def _carry(self) -> None:
         """Pass pieces on until the dialect's end; then settle, and read what is left of the answer."""
-        x, watch, piece_of, feed = self._call.x, self._watch, self._answer.piece, self._watch.feed
+        x, watch = self._call.x, self._watch
         while not watch.done:
             if watch.error is not None:
                 raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
-            piece = await piece_of()
-            if piece is None:
+            if not await self._answer.pour(self._pass):
                 break
-            if out := feed(piece):
-                x.write(out)
-                await x.drain()
-            if watch.output_tokens * EXTEND_BELOW > self._plan.output_tokens * (EXTEND_BELOW - 1):
+            await x.drain()
+            if watch.output_tokens > self._enough:
                 await self._extend()
         if not watch.done:
             if watch.error is not None:
@@ -88,6 +100,13 @@ class Stream:
         self._settle("empty" if watch.empty else "completed", watch.usage or self._estimated())
         await self._rest()
 
+    def _pass(self, piece: bytes) -> bool:
+        """Let the caller have a piece. True where there is something to be waited for before the next, or nothing more."""
+        watch = self._watch
+        out = watch.feed(piece)
+        full = self._write(out) if out else False
+        return full or watch.done or watch.output_tokens > self._enough or watch.error is not None
+
     async def _rest(self) -> None:
         """Read past the dialect's end, so that the connection can be used again; nothing there concerns the caller."""
         with suppress(UpstreamError, TimeoutError):
@@ -99,7 +118,7 @@ class Stream:
         """Hold as much output again; NoFunds where the money is used up."""
         plan = self._plan
         if plan.lowered is not None:
-            plan.output_tokens = 1 << 40  # the provider was told where to stop
+            self._enough = 1 << 40  # the provider was told where to stop
             return
         more = self._svc.settings.hold.output_tokens * self._call.facts.count
         conditions = self._call.facts.conditions
@@ -107,6 +126,7 @@ class Stream:
         if not plan.hold.grow(wanted - plan.hold.amount):
             await plan.hold.grow_slow(wanted - plan.hold.amount)
         plan.output_tokens += more
+        self._enough = _enough(plan.output_tokens)
 
     def _estimated(self) -> Usage:
         return self._call.dialect.estimate(self._call.body, self._watch)
@@ -149,3 +169,8 @@ class Stream:
         x = self._call.x
         x.write(self._call.dialect.write_stream_error(error, self._call.id))
         x.cut()
+
+
+def _enough(held: int) -> int:
+    """Of so many output tokens that are held, how many may go out before more are."""
+    return held * (EXTEND_BELOW - 1) // EXTEND_BELOW

@@ -33,8 +33,8 @@ class Exchange(Protocol):
         """Begin the reply; `length` None: sent in chunks."""
         ...
 
-    def write(self, data: bytes) -> None:
-        """Send a piece of the body."""
+    def write(self, data: bytes) -> bool:
+        """Send a piece of the body; True where `drain` should be awaited before the next."""
         ...
 
     async def drain(self) -> None:

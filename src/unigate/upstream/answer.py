@@ -6,6 +6,7 @@ in, even if pieces of it still wait here.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from unigate.base.errors import BadAnswer, StreamBroken, UpstreamError
@@ -53,6 +54,7 @@ class Answer:
         "raw_headers",
         "reused",
         "sent_at",
+        "sink",
         "started",
         "status",
         "timeouts",
@@ -92,6 +94,8 @@ class Answer:
         self.error: UpstreamError | None = None
         #: Who waits for the head or for a piece; who waits for the whole body.
         self.waiter: asyncio.Future[bytes | None] | None = waiter
+        #: Who takes the pieces in the turn in which they come; tells when it has enough for now.
+        self.sink: Callable[[bytes], bool] | None = None
         self.whole: asyncio.Future[None] | None = None
         self.pieces: deque[bytes] = deque()
         self.buffered = 0
@@ -157,6 +161,52 @@ class Answer:
         if self.error is not None:
             raise self.error
         return None
+
+    async def pour(self, sink: Callable[[bytes], bool]) -> bool:
+        """Hand pieces to `sink` as they come, until it returns True; False at the end of the body.
+
+        It is called in the turn of the loop in which a piece came, so that a piece costs no wake-up of a task. Raises
+        what `sink` raises, and as `piece`.
+        """
+        pieces = self.pieces
+        while pieces or self.end is not None:
+            data = await self.piece()
+            if data is None:
+                return False
+            if sink(data):
+                return True
+        assert self.connection is not None
+        self.sink = sink
+        waiter = self.waiter = self.connection.loop.create_future()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        finally:
+            self.sink = None
+        if self.end is None or self.pieces:
+            return True
+        if self.error is not None:
+            raise self.error
+        return False
+
+    def poured(self, data: bytes, sink: Callable[[bytes], bool]) -> None:
+        """A piece came while somebody pours. For the connection only: nothing that `sink` raises is its fault."""
+        try:
+            if not sink(data):
+                return
+        except Exception as error:  # noqa: BLE001 - it is raised where the sink was given
+            failure: Exception | None = error
+        else:
+            failure = None
+        self.sink = None
+        waiter, self.waiter = self.waiter, None
+        if waiter is not None and not waiter.done():
+            if failure is not None:
+                waiter.set_exception(failure)
+            else:
+                waiter.set_result(None)
 
     def abort(self) -> None:
         """Give up: the connection is closed at once. Does nothing once the answer has ended."""

@@ -137,6 +137,10 @@ class Reader:
         answer = self._answer
         assert answer is not None
         self._content = True
+        sink = answer.sink
+        if sink is not None:
+            answer.poured(data, sink)
+            return
         waiter = answer.waiter
         if waiter is not None:
             answer.waiter = None
