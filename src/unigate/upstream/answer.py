@@ -179,13 +179,13 @@ class Answer:
         self.sink = sink
         waiter = self.waiter = self.connection.loop.create_future()
         try:
-            await waiter
+            enough = await waiter
         except asyncio.CancelledError:
             self.abort()
             raise
         finally:
             self.sink = None
-        if self.end is None or self.pieces:
+        if enough is not None or pieces:
             return True
         if self.error is not None:
             raise self.error
@@ -206,7 +206,7 @@ class Answer:
             if failure is not None:
                 waiter.set_exception(failure)
             else:
-                waiter.set_result(None)
+                waiter.set_result(b"")
 
     def abort(self) -> None:
         """Give up: the connection is closed at once. Does nothing once the answer has ended."""
