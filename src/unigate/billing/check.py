@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from unigate.store.audit import ask, pending
+from unigate.store.proof import ask, pending
 from unigate.store.database import Database
 
 
