@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from unigate.store.proof import ask, pending
 from unigate.store.database import Database
+from unigate.store.proof import ask, pending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
