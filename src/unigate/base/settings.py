@@ -26,6 +26,8 @@ __all__ = ["ConfigError", "Secret", "Settings", "load", "with_server"]
 _PREFIX = "UNIGATE_"
 _USERINFO = re.compile(r"(?<=://)[^/@]*@")
 DEFAULT_DATA = Path("data")
+#: The group that every database has.
+DEFAULT_GROUP = "default"
 
 
 class Url(str):
@@ -120,7 +122,7 @@ class ChannelEntry(Section, frozen=True, kw_only=True):
     base_url: Address | None = None
     credentials: list[Secret | dict[str, Secret]] | Secret | dict[str, Secret] = msgspec.field(default_factory=list)
     models: dict[str, Name] | list[Name] | Every = msgspec.field(default_factory=dict)
-    groups: list[Name] = msgspec.field(default_factory=lambda: ["default"])
+    groups: list[Name] = msgspec.field(default_factory=lambda: [DEFAULT_GROUP])
     priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] = 0
     weight: Count = 1
     limits: ChannelLimits = ChannelLimits()
@@ -171,7 +173,7 @@ class UserEntry(Section, frozen=True, kw_only=True):
     email: Name | None = None
     password: Secret | None = None
     role: Role = "user"
-    group: Name = "default"
+    group: Name = DEFAULT_GROUP
     credit: Usd | None = None
     enabled: bool = True
 

@@ -15,7 +15,6 @@ from unigate.cli.common import (
     DataOption,
     JsonOption,
     fail,
-    group_of,
     parsed,
     secret_text,
     with_desk,
@@ -27,7 +26,7 @@ from unigate.manage.channel_test import try_channel
 from unigate.manage.channels import ChannelView
 from unigate.manage.desk import Desk
 
-app = group_of("Channels: accounts with providers.")
+app = typer.Typer()
 
 _COLUMNS = ("name", "provider", "base_url", "models", "groups", "priority", "weight", "enabled", "owned_by", "id")
 ChannelName = Annotated[str, typer.Argument(metavar="NAME")]

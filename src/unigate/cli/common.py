@@ -31,13 +31,11 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 DATA = DEFAULT_DATA
 
 
-def group_of(help_text: str) -> typer.Typer:
-    """A group of commands."""
-    return typer.Typer(help=help_text, no_args_is_help=True, add_completion=False)
-
-
 def settings_of(config: Path | None, data: Path) -> Settings:
-    """Settings of file and environment; tells once that a secret was made."""
+    """Settings of file and environment; tells once that a secret was made. From then on logging is set up."""
+    from unigate.base import log
+
+    log.configure("warning", json=False)  # to standard error, so that --json stays alone on standard output
     settings = load(config, data=data)
     if settings.made_secret is not None:
         sys.stderr.write(
@@ -50,11 +48,8 @@ def with_desk(
     config: Path | None, data: Path, work: "Callable[[Desk], Coroutine[Any, Any, R]]", *, statement: float = 2.0
 ) -> R:
     """Run a use case on the database, whose tables are made if there are none yet; `statement`: seconds for one."""
-    # Here and not above: `--help` and `version` need none of it.
-    from unigate.manage.desk import Desk, check_secret  # noqa: PLC0415
-    from unigate.providers import catalogue  # noqa: PLC0415
-    from unigate.store import migrate  # noqa: PLC0415
-    from unigate.store.open import connect  # noqa: PLC0415
+    from unigate.manage.desk import check_secret
+    from unigate.store import migrate
 
     settings = settings_of(config, data)
     has, newest = migrate.version(settings.database.url)
@@ -63,12 +58,23 @@ def with_desk(
     elif has != newest:
         raise Conflict(f"The database's schema is {has}, this version's is {newest}: run `unigate migrate`.")
 
+    async def checked(desk: "Desk") -> R:
+        await check_secret(desk)
+        return await work(desk)
+
+    return at_desk(settings, checked, statement=statement)
+
+
+def at_desk(settings: Settings, work: "Callable[[Desk], Coroutine[Any, Any, R]]", *, statement: float = 2.0) -> R:
+    """Run a use case on the database as it is."""
+    from unigate.manage.desk import Desk
+    from unigate.providers import catalogue
+    from unigate.store.open import connect
+
     async def run() -> R:
         db = connect(settings.database.url, statement=statement)
         try:
-            desk = Desk(db=db, secret=settings.secret.reveal(), providers=catalogue())
-            await check_secret(desk)
-            return await work(desk)
+            return await work(Desk(db=db, secret=settings.secret.reveal(), providers=catalogue()))
         finally:
             await db.close()
 
@@ -101,10 +107,10 @@ def fail(message: str, code: int = WANTING) -> NoReturn:
     raise typer.Exit(code)
 
 
-def guarded(run: Callable[[], None]) -> None:
-    """Run the program; what goes wrong is one line and an exit code, never a stack trace."""
+def guarded(run: Callable[[], R]) -> R:
+    """What `run` gives; what goes wrong ends the program with one line and an exit code, never a stack trace."""
     try:
-        run()
+        return run()
     except ConfigError as error:
         complain(str(error))
         sys.exit(USAGE)

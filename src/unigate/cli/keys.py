@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from unigate.base.settings import Moment, Usd
-from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, group_of, secret_text, with_desk
+from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, secret_text, with_desk
 from unigate.cli.output import plain, print_json, print_rows, print_view, say
 from unigate.manage import keys
 from unigate.manage.keys import KeyForm, KeyView
 
-app = group_of("Callers' API keys.")
+app = typer.Typer()
 
 _COLUMNS = ("name", "user", "last4", "models", "budgets", "rpm", "tpm", "concurrency", "expires", "enabled", "id")
 KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Name, USER/NAME, or id.")]

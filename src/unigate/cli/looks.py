@@ -1,6 +1,9 @@
-"""Commands that look and tell: `explain`, `providers`, `doctor`, `version`, `ledger check`; and `migrate`."""
+"""Commands that look and tell: `explain`, `providers`, `doctor`, `version`, `ledger check`; and `migrate`.
 
-from typing import Annotated
+Each loads what it needs: whoever asks for the version waits for no database.
+"""
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,43 +11,37 @@ from unigate import __version__
 from unigate.base.clock import now_ms
 from unigate.base.errors import NotFound
 from unigate.base.money import format_usd
-from unigate.billing.check import Finding as LedgerFinding
-from unigate.billing.check import check
+from unigate.base.settings import DEFAULT_GROUP
 from unigate.cli.common import (
     DATA,
     WANTING,
     ConfigOption,
     DataOption,
     JsonOption,
-    group_of,
+    at_desk,
     settings_of,
     with_desk,
 )
 from unigate.cli.output import print_json, print_rows, say
-from unigate.dialects import operations
-from unigate.manage import figures, load, users
-from unigate.manage.desk import Desk
-from unigate.manage.doctor import Finding, examine
-from unigate.providers import catalogue
-from unigate.routing.choice import Router
-from unigate.routing.explain import Explained
-from unigate.routing.explain import explain as explained
-from unigate.routing.snapshot import restore
-from unigate.spec.operation import Operation
-from unigate.store import migrate as migrations
+
+if TYPE_CHECKING:
+    from unigate.billing.check import Finding as LedgerFinding
+    from unigate.manage.desk import Desk
+    from unigate.routing.explain import Explained
+    from unigate.spec.operation import Operation
 
 #: Seconds that one statement over all of the ledger may take.
 _WHOLE_LEDGER = 3600.0
 
 app = typer.Typer()
-ledger_app = group_of("The books.")
+ledger_app = typer.Typer()
 
 
 @app.command("explain")
 def explain(
     *,
     model: Annotated[str, typer.Argument(metavar="MODEL")],
-    group: Annotated[str, typer.Option(help="For users of this group.")] = users.DEFAULT_GROUP,
+    group: Annotated[str, typer.Option(help="For users of this group.")] = DEFAULT_GROUP,
     operation: Annotated[str, typer.Option(help="For this operation.")] = "openai.chat",
     config: ConfigOption = None,
     data: DataOption = DATA,
@@ -54,8 +51,12 @@ def explain(
 
     Where a gateway runs on the data directory, what it has learnt of its channels' health counts.
     """
+    from unigate.manage import figures, load, users
+    from unigate.routing.choice import Router
+    from unigate.routing.explain import explain as explained
+    from unigate.routing.snapshot import restore
 
-    async def look(desk: Desk) -> list[Explained]:
+    async def look(desk: "Desk") -> "list[Explained]":
         await users.show_group(desk, group)
         router = Router(await load.load_channels(desk.db, desk.secret, desk.providers))
         if health := figures.health(data):
@@ -74,6 +75,8 @@ def explain(
 @app.command("providers")
 def providers(*, json: JsonOption = False) -> None:
     """List the providers that a channel may name."""
+    from unigate.providers import catalogue
+
     found = [
         {
             "name": provider.name,
@@ -93,7 +96,10 @@ def providers(*, json: JsonOption = False) -> None:
 @app.command("doctor")
 def doctor(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Look for what should be put right; exit code 1 where something keeps calls from being served."""
-    found = _examined(config, data)
+    from unigate.manage.doctor import examine
+
+    settings = settings_of(config, data)
+    found = at_desk(settings, lambda desk: examine(desk, settings.database.url, settings.data))
     if json:
         print_json(found)
     elif found:
@@ -104,27 +110,11 @@ def doctor(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOp
         raise typer.Exit(WANTING)
 
 
-def _examined(config: ConfigOption, data: DataOption) -> list[Finding]:
-    import asyncio  # noqa: PLC0415 - only here: the other commands go through `with_desk`
-
-    from unigate.store.open import connect  # noqa: PLC0415
-
-    settings = settings_of(config, data)
-
-    async def run() -> list[Finding]:
-        db = connect(settings.database.url)
-        try:
-            desk = Desk(db=db, secret=settings.secret.reveal(), providers=catalogue())
-            return await examine(desk, settings.database.url, settings.data)
-        finally:
-            await db.close()
-
-    return asyncio.run(run())
-
-
 @app.command("migrate")
 def migrate(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Bring the database to this version's schema; a new one is made where there is none."""
+    from unigate.store import migrate as migrations
+
     settings = settings_of(config, data)
     before, newest = migrations.version(settings.database.url)
     migrations.migrate(settings.database.url)
@@ -146,6 +136,8 @@ def version(*, json: JsonOption = False) -> None:
 @ledger_app.command("check")
 def ledger_check(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Recompute every balance from what was appended, and compare; exit code 1 where they differ."""
+    from unigate.billing.check import check
+
     report = with_desk(config, data, lambda desk: check(desk.db), statement=_WHOLE_LEDGER)
     if json:
         print_json(
@@ -167,7 +159,7 @@ def ledger_check(*, config: ConfigOption = None, data: DataOption = DATA, json: 
         raise typer.Exit(WANTING)
 
 
-def _in_usd(finding: LedgerFinding) -> dict[str, str]:
+def _in_usd(finding: "LedgerFinding") -> dict[str, str]:
     return {
         "rule": finding.rule,
         "subject": finding.subject,
@@ -176,7 +168,9 @@ def _in_usd(finding: LedgerFinding) -> dict[str, str]:
     }
 
 
-def _operation(name: str) -> Operation:
+def _operation(name: str) -> "Operation":
+    from unigate.dialects import operations
+
     for row in operations():
         if row.name == name:
             return row

@@ -1,13 +1,13 @@
-"""What the shell prints: tables for people, JSON for programs, one line on standard error when something is wrong."""
+"""What the shell prints: tables for people, JSON for programs, one line on standard error when something is wrong.
+
+Rich is loaded where a table is printed.
+"""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from unigate.base.clock import utc
 from unigate.base.money import MILLION, format_usd
@@ -29,23 +29,13 @@ def print_json(value: Any) -> None:
 
 def print_rows(views: Sequence[Any], columns: Sequence[str]) -> None:
     """A table of some of the views' fields."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for view in views:
-        row = plain(view)
-        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
-    _console().print(table)
+    rows = [plain(view) for view in views]
+    _print([[row.get(column) for column in columns] for row in rows], columns)
 
 
 def print_view(view: Any) -> None:
     """All fields of one view, one to a line."""
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    for name, value in plain(view).items():
-        table.add_row(name, Text(_cell(value)))
-    _console().print(table)
+    _print(plain(view).items())
 
 
 def say(line: str) -> None:
@@ -58,9 +48,22 @@ def complain(line: str) -> None:
     sys.stderr.write("unigate: " + " ".join(line.split()) + "\n")
 
 
-def _console() -> Console:
+def _print(rows: Iterable[Iterable[Any]], columns: Sequence[str] = ()) -> None:
+    """A table, whose columns have names or else the first of two is bold."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=bool(columns), header_style="bold")
+    for column in columns or ("", ""):
+        table.add_column(column, overflow="fold")
+    if not columns:
+        table.columns[0].style = "bold"
+    for row in rows:
+        table.add_row(*(Text(_cell(value)) for value in row))
     # Not cut to a width of 80 where nobody looks at it: programs read lines.
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 1000)
+    here = sys.stdout.isatty()
+    Console(highlight=False, soft_wrap=not here, width=None if here else 1000).print(table)
 
 
 def _plain(value: Any, name: str = "") -> Any:

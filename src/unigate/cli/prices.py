@@ -16,7 +16,6 @@ from unigate.cli.common import (
     JsonOption,
     fail,
     given,
-    group_of,
     parsed,
     with_desk,
 )
@@ -27,8 +26,8 @@ from unigate.manage.live import SettingView
 from unigate.manage.price_forms import FORMS
 from unigate.manage.prices import PriceView
 
-price_app = group_of("Prices in USD; a change is a new price from now on, or from a date.")
-settings_app = group_of("Settings that can change while the gateway runs.")
+price_app = typer.Typer()
+settings_app = typer.Typer()
 
 _COLUMNS = ("model", "operation", "when", "rates", "starts", "source", "state", "id")
 Model = Annotated[str | None, typer.Option(help="A model's public name, or a pattern with * at its end.")]

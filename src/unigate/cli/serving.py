@@ -25,7 +25,7 @@ def serve(
     json: JsonOption = False,
 ) -> None:
     """Run the gateway. The file is applied first; options win over the environment, and that over the file."""
-    from unigate.cli import run  # noqa: PLC0415 - a server is not loaded to print help
+    from unigate.cli import run
 
     settings = with_server(settings_of(config, data), host=host, port=port, workers=workers)
     raise typer.Exit(run.serve(settings, as_json=json))
@@ -41,7 +41,7 @@ def demo(
     json: JsonOption = False,
 ) -> None:
     """Run the gateway with a sandbox in place of vendors, a user with balance, and a key."""
-    from unigate.cli import run  # noqa: PLC0415 - a server is not loaded to print help
+    from unigate.cli import run
 
     settings = settings_of(None, data)
     settings = with_server(settings, host=host, port=port, workers=workers, allow_private_upstreams=True)
@@ -60,6 +60,6 @@ def sandbox(
     json: JsonOption = False,
 ) -> None:
     """Run the imitation vendors alone."""
-    from unigate.cli import run  # noqa: PLC0415 - a server is not loaded to print help
+    from unigate.cli import run
 
     raise typer.Exit(run.sandbox(host, port, as_json=json, tokens_per_second=tokens_per_second))

@@ -6,14 +6,13 @@ from typing import Annotated
 import typer
 
 from unigate.base.money import format_usd
-from unigate.base.settings import Multiplier, Usd
+from unigate.base.settings import DEFAULT_GROUP, Multiplier, Usd
 from unigate.cli.common import (
     DATA,
     ConfigOption,
     DataOption,
     JsonOption,
     given,
-    group_of,
     parsed,
     secret_text,
     with_desk,
@@ -22,8 +21,8 @@ from unigate.cli.output import plain, print_json, print_rows, print_view, say
 from unigate.manage import users
 from unigate.manage.users import GroupView, UserChanges, UserView
 
-user_app = group_of("Users: who pays, and who may sign in.")
-group_app = group_of("Groups: a price multiplier, and the channels that its users may use.")
+user_app = typer.Typer()
+group_app = typer.Typer()
 
 _USER_COLUMNS = ("name", "email", "role", "group", "balance", "used", "enabled", "owned_by", "id")
 _GROUP_COLUMNS = ("name", "multiplier", "enabled", "owned_by", "id")
@@ -83,7 +82,7 @@ def create_user(
             email=email,
             password=secret,
             role=role or "user",
-            group=group or users.DEFAULT_GROUP,
+            group=group or DEFAULT_GROUP,
             credit=amount,
         ),
     )

@@ -7,6 +7,7 @@ from unigate.access.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.errors import BadRequest, Conflict, NotFound
+from unigate.base.settings import DEFAULT_GROUP
 from unigate.billing import credit as crediting
 from unigate.manage.desk import Desk, check_editable, check_name, unique
 from unigate.store import generations, ledger, wallets
@@ -19,7 +20,6 @@ from unigate.store.wallets import Shown
 MAX_EMAIL = 254
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 ROLES = ("user", "operator", "owner")
-DEFAULT_GROUP = "default"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
