@@ -1,24 +1,26 @@
 """The parent of all processes of a node: starts them, restarts what dies, and ends them in order.
 
 It knows no room: what its children run is handed in as functions. It holds the listening sockets, so that a worker can
-die and come back without a refused connection. It has no event loop and does nothing but wait.
+die and come back without a refused connection. Children are forks of it, which share all that it has loaded; so it must
+never have a thread, an event loop or an open database: work that needs these is done in `apart`.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from itertools import pairwise
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import FrameType, ModuleType
-from typing import Any, Self
+from multiprocessing.util import MAXFD
+from types import FrameType
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -26,17 +28,18 @@ from unigate.base.clock import monotonic
 
 log: Any = structlog.get_logger("unigate.supervisor")
 
-# A fork of ourselves would copy threads and locks in whatever state they are; a fresh interpreter for each child would
-# load everything once more each. So one fresh process without threads loads it, and children are forked from that.
-_SERVER = multiprocessing.get_context("forkserver")
+R = TypeVar("R")
+
+_FORK = multiprocessing.get_context("fork")
+_ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Child:
     """A process to keep running: it calls `target(*args, ready)`, and `ready()` once it does its work.
 
-    SIGTERM asks it to end. `target` is a module's function and `args` can be pickled; sockets among them are closed in
-    the supervisor as soon as it stops, since nobody accepts any more.
+    SIGTERM asks it to end. Of the files that are open it keeps sockets among `args`, and standard streams; the
+    supervisor closes such sockets as soon as it stops, since nobody accepts any more.
     """
 
     name: str
@@ -63,11 +66,20 @@ class Terms:
     steady: float = 10.0
 
 
-def prepare(modules: Sequence[str]) -> None:
-    """Begin to load what children will need, beside whatever the caller does next; once, before the first child."""
-    _SERVER.set_forkserver_preload([__name__, *modules])
-    with _nothing_to_import_again():
-        forkserver.ensure_running()
+def apart(work: Callable[[], R]) -> R:
+    """What `work` gives, run in a process of its own: whatever threads it starts, none is in ours when children fork.
+
+    The result can be pickled. Where it fails, our own program ends as that process did.
+    """
+    mine, theirs = _FORK.Pipe(duplex=False)
+    process = _fork("apart", lambda: theirs.send(work()), keep=[theirs], patience=0)
+    theirs.close()
+    with mine, suppress(EOFError):
+        result: R = mine.recv()
+        process.join()
+        return result
+    process.join()
+    raise SystemExit(1 if process.exitcode is None else max(process.exitcode, 1))
 
 
 class Supervisor:
@@ -165,12 +177,18 @@ class _Post:
 
     def start(self) -> None:
         """Fill the place with a new process."""
-        mine, theirs = _SERVER.Pipe(duplex=False)
-        patience = self._terms.late if self.child.late else self._terms.drain
-        arguments = (self.child.target, self.child.args, theirs, patience)
-        process = _SERVER.Process(target=_enter, args=arguments, name=self.child.name, daemon=True)
-        with _nothing_to_import_again():
-            process.start()
+        mine, theirs = _FORK.Pipe(duplex=False)
+
+        def ready() -> None:
+            with suppress(OSError):  # nobody listens any more
+                theirs.send_bytes(b"ready")
+
+        process = _fork(
+            self.child.name,
+            lambda: self.child.target(*self.child.args, ready),
+            keep=[theirs, *self._sockets()],
+            patience=self._terms.late if self.child.late else self._terms.drain,
+        )
         theirs.close()
         self._process, self._pipe, self._since, self.due, self.ready = process, mine, monotonic(), 0.0, False
 
@@ -179,21 +197,26 @@ class _Post:
         """Whether a process fills the place (it may have ended unseen)."""
         return self._process is not None
 
-    def handles(self) -> list[Any]:
+    def handles(self) -> list[Connection]:
         """What becomes readable when something happens here."""
-        handles: list[Any] = [] if self._process is None else [self._process.sentinel]
-        return handles if self._pipe is None else [*handles, self._pipe]
+        return [] if self._pipe is None else [self._pipe]
 
     def ended(self) -> bool:
         """Take note of what happened; True once for each process that ended."""
-        self._listen()
-        if self._process is None or self._process.exitcode is None:
+        if self._process is None or self._pipe is None:
             return False
-        self.status = self._process.exitcode
-        self._process.close()
-        self._process = None
-        self._hang_up()
-        return True
+        try:
+            while self._pipe.poll():
+                self._pipe.recv_bytes()
+                self.ready = True
+        except EOFError:  # the child's end is open as long as the child lives
+            self._process.join()
+            self.status = self._process.exitcode
+            self._process.close()
+            self._pipe.close()
+            self._process = self._pipe = None
+            return True
+        return False
 
     def put_off(self) -> float:
         """Set the time of the next start, later each time it dies soon; gives the seconds until then."""
@@ -217,21 +240,11 @@ class _Post:
 
     def close_sockets(self) -> None:
         """Close our copies of the sockets that the child listens on."""
-        for argument in self.child.args:
-            if isinstance(argument, socket.socket):
-                argument.close()
+        for sock in self._sockets():
+            sock.close()
 
-    def _listen(self) -> None:
-        if self._pipe is not None and self._pipe.poll():
-            with suppress(EOFError):  # it ended without a word
-                self._pipe.recv_bytes()
-                self.ready = True
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-            self._pipe = None
+    def _sockets(self) -> list[socket.socket]:
+        return [argument for argument in self.child.args if isinstance(argument, socket.socket)]
 
 
 class _Signals:
@@ -246,7 +259,7 @@ class _Signals:
         for end in (self._mine, self._theirs):
             end.setblocking(False)
         self._fd_before = signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _ENDING:
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -272,40 +285,49 @@ class _Signals:
 
 def _wait(posts: Iterable[_Post], signals: _Signals, deadline: float | None) -> None:
     """Sleep until something happens, or the deadline."""
-    handles = [signals, *(handle for post in posts for handle in post.handles())]
+    handles: list[Any] = [signals, *(handle for post in posts for handle in post.handles())]
     wait(handles, None if deadline is None else max(deadline - monotonic(), 0))
     signals.drain()
 
 
-@contextmanager
-def _nothing_to_import_again() -> Iterator[None]:
-    """Keep a child from importing our main module: it is the command line, which no child needs."""
-    ours = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+def _fork(
+    name: str, target: Callable[[], None], *, keep: Sequence[Connection | socket.socket], patience: float
+) -> BaseProcess:
+    """Start a child that has no open files but standard streams and those to `keep`."""
+    if threading.active_count() > 1:
+        raise RuntimeError("a fork would copy the locks of other threads in whatever state they are")
+    gc.freeze()  # what nobody's collector walks over stays shared between all processes
+    process = _FORK.Process(target=_enter, args=(target, keep, patience), name=name, daemon=True)
+    # A signal must not come to a child as long as it would be noted as the supervisor's.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
-        yield
+        process.start()
     finally:
-        sys.modules["__main__"] = ours
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return process
 
 
-def _enter(target: Callable[..., None], args: tuple[Any, ...], pipe: Connection, patience: float) -> None:
+def _enter(target: Callable[[], None], keep: Sequence[Connection | socket.socket], patience: float) -> None:
     """What a child runs."""
     os.setpgid(0, 0)  # a terminal's Ctrl-C is for the supervisor, which ends us in order
-    threading.Thread(target=_follow_parent, args=(patience,), daemon=True).start()
-
-    def ready() -> None:
-        with suppress(OSError):  # nobody listens any more
-            pipe.send_bytes(b"ready")
-            pipe.close()
-
-    target(*args, ready)
-
-
-def _follow_parent(patience: float) -> None:
-    """End when the supervisor is gone, however it went."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # which forgets one that came before we had a group of our own
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+    # Else locks, sockets and pipes would live as long as the last of us. Objects that own them stay with the callers of
+    # the fork, to which a child never returns, so none of them closes a number that has become something else.
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(patience)
-        os._exit(1)
+    assert parent is not None
+    for last, following in pairwise(sorted([2, parent.sentinel, *(kept.fileno() for kept in keep), MAXFD])):
+        os.closerange(last + 1, following)
+    threading.Thread(target=_follow, args=(parent.sentinel, patience), daemon=True).start()
+    target()
+
+
+def _follow(parent: int, patience: float) -> None:
+    """End when the supervisor is gone, however it went."""
+    wait([parent])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(patience)
+    os._exit(1)

@@ -3,6 +3,7 @@
 What happens is appended to FOLDER/log, one line per event: `<name> <event> <pid>`.
 """
 
+import fcntl
 import os
 import select
 import signal
@@ -96,12 +97,6 @@ def never_ready(folder: str, name: str, _ready: Ready) -> None:
     work(folder, name, lambda: None)
 
 
-def loaded(folder: str, name: str, ready: Ready) -> None:
-    """Tell whether the main program was imported into this process."""
-    note(folder, name, "imported" if hasattr(sys.modules["__main__"], "supervised") else "clean")
-    work(folder, name, ready)
-
-
 def listen() -> list[socket.socket]:
     """Two sockets that listen at one free port."""
     first = socket.create_server(("127.0.0.1", 0), reuse_port=True)
@@ -123,7 +118,6 @@ def children(folder: str, scenario: str) -> list[Child]:
     target = {
         "crash": crash,
         "fail": fail,
-        "loaded": loaded,
         "never_ready": never_ready,
         "slow_start": never_ready,
         "stubborn": stubborn,
@@ -139,5 +133,7 @@ def main(folder: str, scenario: str) -> int:
     supervisor = Supervisor(
         children(folder, scenario), terms=terms, on_ready=lambda: note(folder, "supervisor", "ready")
     )
-    note(folder, "supervisor", "started")
-    return supervisor.run()
+    with (Path(folder) / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        note(folder, "supervisor", "started")
+        return supervisor.run()

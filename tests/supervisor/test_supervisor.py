@@ -1,5 +1,6 @@
 """The supervisor with real processes, real signals and real sockets."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -257,9 +258,55 @@ def test_who_dies_again_and_again_is_started_ever_later(start: Start) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_children_do_not_import_the_main_program(start: Start) -> None:
-    run = start("loaded")
-    run.wait_for("worker", "clean")
-    assert run.events("worker", "imported") == []
-    run.process.terminate()
-    assert run.ends() == 0
+def test_a_child_keeps_no_lock_of_the_supervisor(start: Start) -> None:
+    """Who was killed can be started again at once, however long its children take to end."""
+    run = start("stubborn")
+    run.wait_for("supervisor", "ready")
+    children = run.pids() - {run.process.pid}
+    with (run.folder / "lock").open("ab") as lock:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for pid in children:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            run.process.kill()
+            run.process.wait()
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            assert all(map(alive, children))
+        finally:
+            for pid in children:
+                os.kill(pid, signal.SIGCONT)
+    run.ends()
+
+
+def program(text: str) -> subprocess.CompletedProcess[str]:
+    """Run a program of a few lines."""
+    begin = "import os, signal, sys, threading\nfrom unigate.supervisor import Child, Supervisor, apart\n"
+    return subprocess.run([sys.executable, "-c", begin + text], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_what_is_done_apart_leaves_no_thread_and_gives_its_result() -> None:
+    done = program(
+        "def work():\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "    return os.getpid(), threading.active_count() > 1\n"
+        "print(apart(work)[0] != os.getpid(), apart(work)[1], threading.active_count())\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True True 1\n", "")
+
+
+@pytest.mark.parametrize(
+    ("work", "status"),
+    [("sys.exit(2)", 2), ("1 / 0", 1), ("os.kill(os.getpid(), signal.SIGKILL)", 1), ("threading.Lock()", 1)],
+)
+def test_what_fails_apart_ends_the_program(work: str, status: int) -> None:
+    done = program(f"apart(lambda: {work})\nprint('went on')\n")
+    assert (done.returncode, done.stdout) == (status, "")
+
+
+def test_nothing_is_forked_while_there_are_threads() -> None:
+    done = program(
+        "threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "Supervisor([Child(name='x', target=print)]).run()\n"
+    )
+    assert done.returncode == 1 and "RuntimeError: a fork would copy" in done.stderr and not done.stdout

@@ -1,6 +1,8 @@
-"""Running the gateway: `serve`, `demo` and `sandbox`. Puts processes together and hands them to the supervisor."""
+"""Running the gateway: `serve`, `demo` and `sandbox`. Puts processes together and hands them to the supervisor.
 
-import asyncio
+Importing this module loads all that the children need, once for all of them.
+"""
+
 import fcntl
 import json
 import os
@@ -18,30 +20,24 @@ from unigate.base import log as logging
 from unigate.base.config_reader import ConfigError, Place
 from unigate.base.settings import Settings
 from unigate.cli.children import SandboxSettings, limiter_main, mover_main, sandbox_main
+from unigate.cli.common import at_desk, guarded
 from unigate.http.listen import listen
 from unigate.manage import demo as demos
 from unigate.manage import figures
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk, check_secret
-from unigate.providers import catalogue
 from unigate.server import WorkerSettings
 from unigate.server import main as worker_main
 from unigate.spec.terms import Terms
 from unigate.store.migrate import migrate
-from unigate.store.open import connect
-from unigate.supervisor import Child, Supervisor, prepare
-
-#: What children need, loaded once for all of them.
-_LOADED = ("unigate.cli.children", "unigate.server")
+from unigate.supervisor import Child, Supervisor, apart
 
 
 def serve(settings: Settings, *, as_json: bool = False, terms: Terms | None = None) -> int:
     """Run the gateway until it is told to stop; the exit code. `terms` are the books' own unless given."""
     logging.configure()
     with _Home(settings.data):
-        prepare(_LOADED)
-        migrate(settings.database.url)
-        asyncio.run(_apply(settings))
+        apart(lambda: guarded(lambda: _bring_about(settings)))
         sockets = _listen(settings.server.host, settings.server.port, settings.server.workers)
         url = _url(settings.server.host, sockets[0])
         children = _gateway(settings, sockets, terms=terms or Terms())
@@ -52,12 +48,10 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
     """Run gateway and sandbox with a demo user until told to stop; the exit code."""
     logging.configure()
     with _Home(settings.data):
-        prepare(_LOADED)
-        migrate(settings.database.url)
         host = settings.server.host
         vendors = _listen("127.0.0.1", 0)
         sandbox_url = _url("127.0.0.1", vendors[0])
-        found = asyncio.run(_prepare_demo(settings, sandbox_url))
+        found = apart(lambda: guarded(lambda: _prepare_demo(settings, sandbox_url)))
         sockets = _listen(host, settings.server.port, settings.server.workers)
         said = {
             "url": _url(host, sockets[0]),
@@ -75,7 +69,6 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
 def sandbox(host: str, port: int, *, as_json: bool = False, tokens_per_second: float | None = None) -> int:
     """Run the imitation vendors alone; the exit code."""
     logging.configure()
-    prepare(_LOADED[:1])
     sockets = _listen(host, port)
     settings = SandboxSettings() if tokens_per_second is None else SandboxSettings(tokens_per_second=tokens_per_second)
     children = [Child(name="sandbox", target=sandbox_main, args=(settings, sockets[0]))]
@@ -140,25 +133,21 @@ def _supervise(children: list[Child], on_ready: Callable[[], None]) -> int:
     return Supervisor(children, on_ready=on_ready).run()
 
 
-async def _apply(settings: Settings) -> None:
-    db = connect(settings.database.url)
-    try:
-        desk = Desk(db=db, secret=settings.secret.reveal(), providers=catalogue())
+def _bring_about(settings: Settings) -> None:
+    """Make of the database what code and config file want."""
+
+    async def work(desk: Desk) -> None:
         await check_secret(desk)
         if settings.config is not None:
             await apply(desk, settings.config)
-    finally:
-        await db.close()
+
+    migrate(settings.database.url)
+    at_desk(settings, work)
 
 
-async def _prepare_demo(settings: Settings, sandbox_url: str) -> demos.Login:
-    db = connect(settings.database.url)
-    try:
-        desk = Desk(db=db, secret=settings.secret.reveal(), providers=catalogue())
-        await check_secret(desk)
-        return await demos.prepare(desk, settings.data, sandbox_url)
-    finally:
-        await db.close()
+def _prepare_demo(settings: Settings, sandbox_url: str) -> demos.Login:
+    migrate(settings.database.url)
+    return at_desk(settings, lambda desk: demos.prepare(desk, settings.data, sandbox_url))
 
 
 def _listen(host: str, port: int, workers: int = 1) -> list[socket.socket]:
