@@ -1,7 +1,7 @@
 """Brings a database to the newest schema, one process at a time. Runs before any event loop does.
 
 Every migration runs in one transaction with the note that it ran, so a crash leaves the old schema or the new one.
-Alembic is loaded where it is used, since workers never need it.
+Alembic is loaded where there is something to do, since it takes long.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 WAIT = 60.0
 #: The advisory lock's number on PostgreSQL: "unigate" in ASCII.
 LOCK = int.from_bytes(b"unigate")
+_FOLDER = Path(__file__).parent / "migrations"
+_REVISION = "SELECT version_num FROM alembic_version"
 
 
 def migrate(url: str, *, wait: float = WAIT) -> None:
@@ -35,25 +37,59 @@ def migrate(url: str, *, wait: float = WAIT) -> None:
 
     StoreUnavailable when it can't be reached or another process held the lock for `wait` seconds.
     """
-    _run(url, _upgrade, wait)
+    has, newest = version(url, wait=wait)
+    if has != newest:
+        _run(url, _upgrade, wait)
 
 
-def version(url: str, *, wait: float = WAIT) -> tuple[str | None, str | None]:
-    """The revision that the database has, None before the first, and the newest that we know."""
-    from alembic.runtime.migration import MigrationContext  # noqa: PLC0415 - see the module's docstring
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - as above
+def version(url: str, *, wait: float = WAIT) -> tuple[str | None, str]:
+    """The revision that the database has, None before the first, and the newest that we know; StoreUnavailable."""
+    try:
+        has = _sqlite_revision(sqlite_path(url), wait) if is_sqlite(url) else asyncio.run(_postgres_revision(url, wait))
+    except OSError as error:
+        raise unavailable(f"the database cannot be reached: {error}") from error
+    return has, max(path.stem for path in (_FOLDER / "versions").glob("[0-9]*.py"))
 
-    found: list[str | None] = []
-    if not is_sqlite(url) or sqlite_path(url).exists():
-        _run(url, lambda connection: found.append(MigrationContext.configure(connection).get_current_revision()), wait)
-    return (found[0] if found else None), ScriptDirectory.from_config(_config()).get_current_head()
+
+def _sqlite_revision(path: Path, wait: float) -> str | None:
+    import sqlite3  # noqa: PLC0415 - only the driver in use is loaded
+
+    from unigate.store.sqlite import open_file  # noqa: PLC0415 - as above
+
+    if not path.exists():
+        return None
+    try:
+        with closing(open_file(path, write=False)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+                return None
+            row = connection.execute(_REVISION).fetchone()
+    except sqlite3.Error as error:
+        raise unavailable(f"the database cannot be read: {error}") from error
+    return None if row is None else str(row[0])
+
+
+async def _postgres_revision(url: str, wait: float) -> str | None:
+    import asyncpg  # noqa: PLC0415 - only the driver in use is loaded
+
+    try:
+        connection = await asyncpg.connect(url, timeout=wait)
+        try:
+            row = await connection.fetchrow(_REVISION, timeout=wait)
+        except asyncpg.UndefinedTableError:
+            return None
+        finally:
+            await connection.close(timeout=wait)
+    except asyncpg.PostgresError as error:
+        raise unavailable(f"the database cannot be read: {error}") from error
+    return None if row is None else str(row[0])
 
 
 def _config() -> "Config":
     from alembic.config import Config  # noqa: PLC0415 - as above
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     return config
 
 
