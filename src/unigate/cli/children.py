@@ -18,7 +18,6 @@ from unigate.http.app import render_wire
 from unigate.http.asgi import run_asgi
 from unigate.http.exchange import Exchange
 from unigate.http.serving import Server
-from unigate.sandbox.app import create
 from unigate.sandbox.options import Options
 from unigate.spec.terms import Terms
 
@@ -41,6 +40,8 @@ def sandbox_main(settings: SandboxSettings, sock: socket.socket, ready: Callable
 
 
 async def _run(settings: SandboxSettings, sock: socket.socket, ready: Callable[[], None]) -> None:
+    from unigate.sandbox.app import create  # a gateway of real vendors has none
+
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

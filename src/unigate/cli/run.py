@@ -1,6 +1,6 @@
 """Running the gateway: `serve`, `demo` and `sandbox`. Puts processes together and hands them to the supervisor.
 
-Importing this module loads all that the children need, once for all of them.
+Importing this module loads what the children need, once for all of them.
 """
 
 import fcntl
@@ -21,15 +21,18 @@ from unigate.base.config_reader import ConfigError, Place
 from unigate.base.settings import Settings
 from unigate.cli.children import SandboxSettings, limiter_main, mover_main, sandbox_main
 from unigate.cli.common import at_desk, guarded
+from unigate.dialects import operations
 from unigate.http.listen import listen
 from unigate.manage import demo as demos
-from unigate.manage import figures
+from unigate.manage import figures, shipped
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk, check_secret
+from unigate.providers import catalogue
 from unigate.server import WorkerSettings
 from unigate.server import main as worker_main
 from unigate.spec.terms import Terms
 from unigate.store.migrate import migrate
+from unigate.store.open import connect
 from unigate.supervisor import Child, Supervisor, apart
 
 
@@ -37,6 +40,7 @@ def serve(settings: Settings, *, as_json: bool = False, terms: Terms | None = No
     """Run the gateway until it is told to stop; the exit code. `terms` are the books' own unless given."""
     logging.configure()
     with _Home(settings.data):
+        _load(settings)
         apart(lambda: guarded(lambda: _bring_about(settings)))
         sockets = _listen(settings.server.host, settings.server.port, settings.server.workers)
         url = _url(settings.server.host, sockets[0])
@@ -48,6 +52,7 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
     """Run gateway and sandbox with a demo user until told to stop; the exit code."""
     logging.configure()
     with _Home(settings.data):
+        _load(settings)
         host = settings.server.host
         vendors = _listen("127.0.0.1", 0)
         sandbox_url = _url("127.0.0.1", vendors[0])
@@ -131,6 +136,14 @@ def _gateway(
 
 def _supervise(children: list[Child], on_ready: Callable[[], None]) -> int:
     return Supervisor(children, on_ready=on_ready).run()
+
+
+def _load(settings: Settings) -> None:
+    """Load what is loaded where it is used, and what is kept once it was read; else each child would do it again."""
+    connect(settings.database.url)
+    catalogue(), operations(), shipped.prices(), shipped.models()
+    with suppress(ImportError):
+        import uvloop  # noqa: F401
 
 
 def _bring_about(settings: Settings) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import types
-from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
-from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -87,11 +85,15 @@ class Compiler:
 
 def sqlite_compiler() -> Compiler:
     """A compiler for the standard library's sqlite3: `?`."""
+    from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite  # noqa: PLC0415 - only the one in use is loaded
+
     return Compiler(SQLiteDialect_pysqlite(paramstyle="qmark"))
 
 
 def postgres_compiler() -> Compiler:
     """A compiler for asyncpg: `$1::BIGINT`."""
+    from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg  # noqa: PLC0415 - as above
+
     dialect: Dialect = PGDialect_asyncpg()  # type: ignore[no-untyped-call]
     dialect.colspecs = {**dialect.colspecs, types.Integer: _Bigint}
     return Compiler(dialect)
