@@ -1,7 +1,5 @@
 """Parking, probing back, and what is told about it."""
 
-import asyncio
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -176,32 +174,6 @@ def test_the_operators_word_unparks() -> None:
     world.router.failed(take(world, "a-1"), UpstreamRefused(402))
     assert world.router.unpark("a", "a-1") and sorted(world.names()) == ["a-0", "a-1", "b-0"]
     assert not world.router.unpark("a", "zzz") and not world.router.unpark("zzz")
-
-
-async def test_probing_without_callers() -> None:
-    world = World(channel("a", credentials=2), channel("b"), rules=Rules(failures=1))
-    world.router.failed(take(world, "a-0"), UpstreamRefused(401))
-    fail(world, "b")
-    sent: list[str] = []
-    broken = {"a-0"}
-
-    async def send(candidate: Candidate) -> None:
-        sent.append(candidate.credential.id)
-        await asyncio.sleep(0)
-        assert await world.router.probe(send) == 0 or candidate.credential.id != "b-0", "not probed twice at once"
-        if candidate.credential.id in broken:
-            raise UpstreamRefused(401)
-
-    assert await world.router.probe(send) == 0 and not sent, "nothing is due yet"
-    world.clock.at += 1.1
-    assert await world.router.probe(send) == 1 and sent == ["b-0"]
-    world.clock.at += 60
-    assert await world.router.probe(send) == 0 and sent == ["b-0", "a-0"]
-    broken.clear()
-    world.clock.at += 121
-    assert await world.router.probe(send) == 1
-    assert sorted(world.names()) == ["a-0", "a-1", "b-0"]
-    assert all(health.in_flight == 0 for health in world.router.health.values())
 
 
 ACTIONS = st.lists(

@@ -5,7 +5,7 @@ when its answer has ended. The hot path is one channel in good health: it looks 
 """
 
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from unigate.base.clock import monotonic
 from unigate.base.errors import GatewayError, NoChannel, NotFound, UpstreamError
@@ -133,41 +133,6 @@ class Router:
                 found = True
         health.look()
         return found
-
-    def due(self) -> list[Candidate]:
-        """Candidates, not yet taken, for everything that waits for a probe: one of each parked channel."""
-        now, found = self._clock(), []
-        for health in self._channels.values():
-            if not health.channel.enabled or not health.usable(now) or health.full(now):
-                continue
-            waiting = [c for c in health.credentials if c.parked and c.usable(now) and c.parked]
-            if health.parked and not waiting:
-                waiting = [c for c in health.credentials if c.usable(now)][:1]
-            names = [upstream for name, upstream in health.channel.models.items() if not name.endswith("*")]
-            site = Site(health, names[0] if names else "")
-            found += [Candidate(site, credential, self._clock) for credential in waiting]
-        return found
-
-    async def probe(self, send: Callable[[Candidate], Awaitable[None]]) -> int:
-        """Probe all that are due, one after the other, by `send`, which raises UpstreamError; how many were well.
-
-        For the owner to call every second or so. Calls of callers probe too, so that this is only to spare them.
-        """
-        well = 0
-        for candidate in self.due():
-            if not candidate.take():
-                continue
-            began = self._clock()
-            try:
-                await send(candidate)
-            except UpstreamError as failure:
-                self.failed(candidate, failure)
-            else:
-                self.worked(candidate, self._clock() - began)
-                well += 1
-            finally:
-                candidate.done()
-        return well
 
     def _plan(self, model: str, group: str, operation: Operation) -> Plan:
         plan = make_plan(self._channels.values(), model, group, operation.dialect)
