@@ -12,3 +12,10 @@ class Balance:
     used: int
     #: In use by calls and tasks, or captured and not in the database yet.
     in_use: int
+
+    @property
+    def left(self) -> int:
+        """What is left, the free part of leases included; -1 without a budget, 0 where a budget was cut below its use."""
+        if self.granted is None:
+            return -1
+        return max(self.granted - self.used - self.in_use, 0)
