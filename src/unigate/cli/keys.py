@@ -1,12 +1,13 @@
 """`unigate key`."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from unigate.base.settings import Moment, Usd
 from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, secret_text, with_desk
+from unigate.cli.options import made_by
 from unigate.cli.output import plain, print_json, print_rows, print_view, say
 from unigate.manage import keys
 from unigate.manage.keys import KeyForm, KeyView
@@ -15,35 +16,46 @@ app = typer.Typer()
 
 _COLUMNS = ("name", "user", "last4", "models", "budgets", "rpm", "tpm", "concurrency", "expires", "enabled", "id")
 KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Name, USER/NAME, or id.")]
-Models = Annotated[list[str] | None, typer.Option("--model", help="A model's name, or a pattern with one *; repeat.")]
-Addresses = Annotated[list[str] | None, typer.Option("--address", help="An address or network; repeat.")]
-Scopes = Annotated[list[str] | None, typer.Option("--scope", help="relay or manage; repeat.")]
-Expires = Annotated[str | None, typer.Option(help="A date such as 2027-01-01, or never.")]
-Day = Annotated[
-    str | None, typer.Option("--budget-day", metavar="USD|none", help="Most that it spends in a day (UTC).")
-]
-Month = Annotated[str | None, typer.Option("--budget-month", metavar="USD|none", help="The same for a month.")]
-Total = Annotated[str | None, typer.Option("--budget-total", metavar="USD|none", help="The same for all time.")]
-Rpm = Annotated[int | None, typer.Option(help="Requests per minute; 0 = no limit.")]
-Tpm = Annotated[int | None, typer.Option(help="Tokens per minute; 0 = no limit.")]
-Concurrency = Annotated[int | None, typer.Option(help="Calls at once; 0 = no limit.")]
-UserView = Annotated[
-    bool | None, typer.Option("--user-view/--no-user-view", help="Whether it may see its user's balance.")
-]
 
 
-def _form(**options: Any) -> KeyForm:
-    """The form that the options of a command make."""
+def _form(
+    *,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="A model's name, or a pattern with one *; repeat.")
+    ] = None,
+    address: Annotated[list[str] | None, typer.Option("--address", help="An address or network; repeat.")] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="relay or manage; repeat.")] = None,
+    expires: Annotated[str | None, typer.Option(help="A date such as 2027-01-01, or never.")] = None,
+    budget_day: Annotated[
+        str | None, typer.Option(metavar="USD|none", help="Most that it spends in a day (UTC).")
+    ] = None,
+    budget_month: Annotated[str | None, typer.Option(metavar="USD|none", help="The same for a month.")] = None,
+    budget_total: Annotated[str | None, typer.Option(metavar="USD|none", help="The same for all time.")] = None,
+    rpm: Annotated[int | None, typer.Option(help="Requests per minute; 0 = no limit.")] = None,
+    tpm: Annotated[int | None, typer.Option(help="Tokens per minute; 0 = no limit.")] = None,
+    concurrency: Annotated[int | None, typer.Option(help="Calls at once; 0 = no limit.")] = None,
+    user_view: Annotated[
+        bool | None, typer.Option("--user-view/--no-user-view", help="Whether it may see its user's balance.")
+    ] = None,
+) -> KeyForm:
+    """What a key allows, as its options say."""
     budgets = {
         period: None if text.lower() == "none" else given(f"budget-{period}", text, Usd)
-        for period in keys.PERIODS
-        if (text := options.pop(period)) is not None
+        for period, text in (("day", budget_day), ("month", budget_month), ("total", budget_total))
+        if text is not None
     }
-    expires = options.pop("expires")
     never = expires is not None and expires.lower() == "never"
-    lists = {name: tuple(options.pop(name) or ()) or None for name in ("models", "addresses", "scopes")}
-    fields: dict[str, Any] = {**options, **lists}
-    return KeyForm(budgets=budgets or None, expires_at=0 if never else given("expires", expires, Moment), **fields)
+    return KeyForm(
+        models=tuple(model or ()) or None,
+        addresses=tuple(address or ()) or None,
+        scopes=tuple(scope or ()) or None,
+        expires_at=0 if never else given("expires", expires, Moment),
+        budgets=budgets or None,
+        rpm=rpm,
+        tpm=tpm,
+        concurrency=concurrency,
+        user_view=user_view,
+    )
 
 
 def _show(view: KeyView, *, json: bool, secret: str | None = None) -> None:
@@ -78,6 +90,7 @@ def show_key(*, name: KeyName, config: ConfigOption = None, data: DataOption = D
 
 
 @app.command("create")
+@made_by(_form)
 def create_key(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME")],
@@ -85,56 +98,29 @@ def create_key(
     secret: Annotated[
         str | None, typer.Option(help="A key of your own choice; - reads it from standard input.")
     ] = None,
-    model: Models = None,
-    address: Addresses = None,
-    scope: Scopes = None,
-    expires: Expires = None,
-    budget_day: Day = None,
-    budget_month: Month = None,
-    budget_total: Total = None,
-    rpm: Rpm = None,
-    tpm: Tpm = None,
-    concurrency: Concurrency = None,
-    user_view: UserView = None,
+    made: KeyForm,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Create a key, and show it this once."""
-    form = _form(
-        models=model, addresses=address, scopes=scope, expires=expires, day=budget_day, month=budget_month,
-        total=budget_total, rpm=rpm, tpm=tpm, concurrency=concurrency, user_view=user_view,
-    )  # fmt: skip
     own = secret_text("secret", secret)
-    view, made = with_desk(config, data, lambda desk: keys.create_key(desk, user, name, form, secret=own))
-    _show(view, json=json, secret=made)
+    view, shown = with_desk(config, data, lambda desk: keys.create_key(desk, user, name, made, secret=own))
+    _show(view, json=json, secret=shown)
 
 
 @app.command("set")
+@made_by(_form)
 def set_key(
     *,
     name: KeyName,
-    model: Models = None,
-    address: Addresses = None,
-    scope: Scopes = None,
-    expires: Expires = None,
-    budget_day: Day = None,
-    budget_month: Month = None,
-    budget_total: Total = None,
-    rpm: Rpm = None,
-    tpm: Tpm = None,
-    concurrency: Concurrency = None,
-    user_view: UserView = None,
+    made: KeyForm,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Change what a key allows; what is not named stays."""
-    form = _form(
-        models=model, addresses=address, scopes=scope, expires=expires, day=budget_day, month=budget_month,
-        total=budget_total, rpm=rpm, tpm=tpm, concurrency=concurrency, user_view=user_view,
-    )  # fmt: skip
-    _show(with_desk(config, data, lambda desk: keys.set_key(desk, name, form)), json=json)
+    _show(with_desk(config, data, lambda desk: keys.set_key(desk, name, made)), json=json)
 
 
 @app.command("disable")

@@ -19,6 +19,7 @@ from unigate.cli.common import (
     parsed,
     with_desk,
 )
+from unigate.cli.options import made_by
 from unigate.cli.output import print_json, print_rows, print_view
 from unigate.manage import live, prices, shipped
 from unigate.manage.desk import Desk
@@ -30,25 +31,27 @@ price_app = typer.Typer()
 settings_app = typer.Typer()
 
 _COLUMNS = ("model", "operation", "when", "rates", "starts", "source", "state", "id")
-Model = Annotated[str | None, typer.Option(help="A model's public name, or a pattern with * at its end.")]
-Operation = Annotated[str | None, typer.Option(help="An operation, such as openai.chat.")]
-When = Annotated[list[str] | None, typer.Option("--when", help="A condition NAME=VALUE; repeat.")]
-Starts = Annotated[str | None, typer.Option("--from", help="A date from which it holds; now where there is none.")]
-Rates = Annotated[
-    list[str],
-    typer.Argument(
-        metavar="RATE...",
-        help=f"NAME=USD, or NAME:VALUE=USD where it depends on a value (per_image:1024x1024=0.04, per_image:default="
-        f"0.08). Per million tokens: {', '.join(name for name in FORMS if not name.startswith('per_'))}; else "
-        f"{', '.join(name for name in FORMS if name.startswith('per_'))}.",
-    ),
-]
 PriceId = Annotated[str, typer.Argument(metavar="ID", help="As `price list` shows it.")]
 SettingName = Annotated[str, typer.Argument(metavar="NAME")]
 
 
 def _entry(
-    model: str | None, operation: str | None, when: list[str] | None, starts: str | None, rates: list[str]
+    *,
+    rates: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RATE...",
+            help=f"NAME=USD, or NAME:VALUE=USD where it depends on a value (per_image:1024x1024=0.04, per_image:default="
+            f"0.08). Per million tokens: {', '.join(name for name in FORMS if not name.startswith('per_'))}; else "
+            f"{', '.join(name for name in FORMS if name.startswith('per_'))}.",
+        ),
+    ],
+    model: Annotated[str | None, typer.Option(help="A model's public name, or a pattern with * at its end.")] = None,
+    operation: Annotated[str | None, typer.Option(help="An operation, such as openai.chat.")] = None,
+    when: Annotated[list[str] | None, typer.Option("--when", help="A condition NAME=VALUE; repeat.")] = None,
+    starts: Annotated[
+        str | None, typer.Option("--from", help="A date from which it holds; now where there is none.")
+    ] = None,
 ) -> PriceEntry:
     """The price that the options of a command make."""
     fields: dict[str, Any] = {}
@@ -108,44 +111,36 @@ def show_price(*, id: PriceId, config: ConfigOption = None, data: DataOption = D
 
 
 @price_app.command("create")
+@made_by(_entry)
 def create_price(
     *,
-    rates: Rates,
-    model: Model = None,
-    operation: Operation = None,
-    when: When = None,
-    starts: Starts = None,
+    made: PriceEntry,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Set a price where you have none of that model, operation and conditions yet."""
-    entry = _entry(model, operation, when, starts, rates)
 
     async def create(desk: Desk) -> PriceView:
         for view in await prices.list_prices(desk):
-            if (view.model, view.operation, view.when) == (entry.model, entry.operation, entry.when):
+            if (view.model, view.operation, view.when) == (made.model, made.operation, made.when):
                 raise Conflict(f"There is such a price already ({view.id}): change it by `price set`.")
-        return await prices.set_price(desk, entry)
+        return await prices.set_price(desk, made)
 
     _show(with_desk(config, data, create), json=json)
 
 
 @price_app.command("set")
+@made_by(_entry)
 def set_price(
     *,
-    rates: Rates,
-    model: Model = None,
-    operation: Operation = None,
-    when: When = None,
-    starts: Starts = None,
+    made: PriceEntry,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Set a price from now on, or from a date; calls already admitted keep theirs."""
-    entry = _entry(model, operation, when, starts, rates)
-    _show(with_desk(config, data, lambda desk: prices.set_price(desk, entry)), json=json)
+    _show(with_desk(config, data, lambda desk: prices.set_price(desk, made)), json=json)
 
 
 @price_app.command("disable")

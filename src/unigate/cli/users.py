@@ -17,6 +17,7 @@ from unigate.cli.common import (
     secret_text,
     with_desk,
 )
+from unigate.cli.options import made_by
 from unigate.cli.output import plain, print_json, print_rows, print_view, say
 from unigate.manage import users
 from unigate.manage.users import GroupView, UserChanges, UserView
@@ -28,11 +29,18 @@ _USER_COLUMNS = ("name", "email", "role", "group", "balance", "used", "enabled",
 _GROUP_COLUMNS = ("name", "multiplier", "enabled", "owned_by", "id")
 UserName = Annotated[str, typer.Argument(metavar="NAME", help="Name, id or e-mail address.")]
 GroupName = Annotated[str, typer.Argument(metavar="NAME")]
-Email = Annotated[str | None, typer.Option(help="E-mail address to sign in with.")]
-Password = Annotated[str | None, typer.Option(help="Password; - reads it from standard input.")]
-Role = Annotated[str | None, typer.Option(help="user, operator, or owner.")]
-Group = Annotated[str | None, typer.Option(help="Name of the group.")]
 Factor = Annotated[str | None, typer.Option("--multiplier", help="What prices are multiplied by, such as 1.25.")]
+
+
+def _changes(
+    *,
+    email: Annotated[str | None, typer.Option(help="E-mail address to sign in with.")] = None,
+    password: Annotated[str | None, typer.Option(help="Password; - reads it from standard input.")] = None,
+    role: Annotated[str | None, typer.Option(help="user, operator, or owner.")] = None,
+    group: Annotated[str | None, typer.Option(help="Name of the group.")] = None,
+) -> UserChanges:
+    """What the options say of a user."""
+    return UserChanges(email=email, password=secret_text("password", password), role=role, group=group)
 
 
 def _show(view: UserView | GroupView, *, json: bool) -> None:
@@ -58,20 +66,17 @@ def show_user(
 
 
 @user_app.command("create")
+@made_by(_changes)
 def create_user(
     *,
     name: Annotated[str, typer.Argument(metavar="NAME")],
-    email: Email = None,
-    password: Password = None,
-    role: Role = None,
-    group: Group = None,
+    made: UserChanges,
     credit: Annotated[str | None, typer.Option(help="USD to begin with.")] = None,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Create a user. The first owner is made this way: --role owner --email E --password -."""
-    secret = secret_text("password", password)
     amount = given("credit", credit, Usd) or 0
     view = with_desk(
         config,
@@ -79,10 +84,10 @@ def create_user(
         lambda desk: users.create_user(
             desk,
             name,
-            email=email,
-            password=secret,
-            role=role or "user",
-            group=group or DEFAULT_GROUP,
+            email=made.email,
+            password=made.password,
+            role=made.role or "user",
+            group=made.group or DEFAULT_GROUP,
             credit=amount,
         ),
     )
@@ -90,20 +95,17 @@ def create_user(
 
 
 @user_app.command("set")
+@made_by(_changes)
 def set_user(
     *,
     name: UserName,
-    email: Email = None,
-    password: Password = None,
-    role: Role = None,
-    group: Group = None,
+    made: UserChanges,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Change a user; what is not named stays."""
-    changes = UserChanges(email=email, password=secret_text("password", password), role=role, group=group)
-    _show(with_desk(config, data, lambda desk: users.set_user(desk, name, changes)), json=json)
+    _show(with_desk(config, data, lambda desk: users.set_user(desk, name, made)), json=json)
 
 
 @user_app.command("disable")
