@@ -1,5 +1,6 @@
 """`unigate channel`."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,8 @@ from unigate.cli.common import (
     secret_text,
     with_desk,
 )
-from unigate.cli.output import print_json, print_rows, print_view
+from unigate.cli.options import made_by
+from unigate.cli.output import show, show_all
 from unigate.manage import channels
 from unigate.manage.channel_rows import Given
 from unigate.manage.channel_test import try_channel
@@ -30,44 +32,69 @@ app = typer.Typer()
 
 _COLUMNS = ("name", "provider", "base_url", "models", "groups", "priority", "weight", "enabled", "owned_by", "id")
 ChannelName = Annotated[str, typer.Argument(metavar="NAME")]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="Where the provider has none of its own.")]
-Credentials = Annotated[
-    list[str] | None,
-    typer.Option("--credential", help="A secret, or a=x,b=y where it has parts; - reads it; repeat for several."),
-]
-Models = Annotated[
-    list[str] | None, typer.Option("--model", help="PUBLIC=UPSTREAM, or a NAME that is both, or *; repeat.")
-]
-Groups = Annotated[list[str] | None, typer.Option("--group", help="A group that may use it; repeat.")]
-Priority = Annotated[int | None, typer.Option(help="Higher first.")]
-Weight = Annotated[int | None, typer.Option(min=0, help="Share among channels of the same priority.")]
-Concurrency = Annotated[int | None, typer.Option(min=0, help="Calls at once; 0 = no limit.")]
-Rpm = Annotated[int | None, typer.Option(min=0, help="Calls per minute; 0 = no limit.")]
-Timeouts = Annotated[
-    list[str] | None, typer.Option("--timeout", help="connect, first_byte, idle or total=SECONDS; repeat.")
-]
-Options = Annotated[
-    list[str] | None,
-    typer.Option("--option", help="NAME=VALUE (JSON, or a text); NAME= takes it away; repeat."),
-]
 
 
-def _show(view: ChannelView, *, json: bool) -> None:
-    (print_json if json else print_view)(view)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the options of a command say of a channel."""
+
+    #: Fields of ChannelEntry, but limits and timeouts: of these some may stay.
+    changes: dict[str, Any]
+    credentials: list[Given] | None = field(repr=False)
+    concurrency: int | None
+    rpm: int | None
+    timeouts: list[str]
+
+    def limits(self, old: ChannelLimits) -> ChannelLimits:
+        """Limits as asked for, else the old ones."""
+        return ChannelLimits(
+            concurrency=old.concurrency if self.concurrency is None else self.concurrency,
+            rpm=old.rpm if self.rpm is None else self.rpm,
+        )
 
 
-def _changes(**options: Any) -> dict[str, Any]:
-    """Fields of ChannelEntry that the options of a command name."""
-    changes = {name: options[name] for name in ("priority", "weight") if options[name] is not None}
-    if options["base_url"] is not None:
-        changes["base_url"] = Url(options["base_url"]) if options["base_url"] else None
-    if options["model"]:
-        changes["models"] = dict(_model(text) for text in options["model"])
-    if options["group"]:
-        changes["groups"] = [parsed("group", text, Name) for text in options["group"]]
-    if options["option"]:
-        changes["options"] = dict(_option(text) for text in options["option"])
-    return changes
+def _asked(
+    *,
+    base_url: Annotated[str | None, typer.Option(help="Where the provider has none of its own.")] = None,
+    credential: Annotated[
+        list[str] | None,
+        typer.Option(help="A secret, or a=x,b=y where it has parts; - reads it; repeat for several."),
+    ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="PUBLIC=UPSTREAM, or a NAME that is both, or *; repeat.")
+    ] = None,
+    group: Annotated[list[str] | None, typer.Option(help="A group that may use it; repeat.")] = None,
+    priority: Annotated[int | None, typer.Option(help="Higher first.")] = None,
+    weight: Annotated[int | None, typer.Option(min=0, help="Share among channels of the same priority.")] = None,
+    concurrency: Annotated[int | None, typer.Option(min=0, help="Calls at once; 0 = no limit.")] = None,
+    rpm: Annotated[int | None, typer.Option(min=0, help="Calls per minute; 0 = no limit.")] = None,
+    timeout: Annotated[
+        list[str] | None, typer.Option(help="connect, first_byte, idle or total=SECONDS; repeat.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE (JSON, or a text); NAME= takes it away; repeat.")
+    ] = None,
+) -> _Asked:
+    changes: dict[str, Any] = {}
+    if priority is not None:
+        changes["priority"] = priority
+    if weight is not None:
+        changes["weight"] = weight
+    if base_url is not None:
+        changes["base_url"] = Url(base_url) if base_url else None
+    if model:
+        changes["models"] = dict(_model(text) for text in model)
+    if group:
+        changes["groups"] = [parsed("group", text, Name) for text in group]
+    if option:
+        changes["options"] = dict(_option(text) for text in option)
+    return _Asked(
+        changes=changes,
+        credentials=_credentials(credential),
+        concurrency=concurrency,
+        rpm=rpm,
+        timeouts=timeout or [],
+    )
 
 
 def _model(text: str) -> tuple[str, str]:
@@ -85,21 +112,14 @@ def _option(text: str) -> tuple[str, Any]:
         return name, value
 
 
-def _timeouts(entry: ChannelTimeouts, texts: list[str] | None) -> ChannelTimeouts:
+def _timeouts(entry: ChannelTimeouts, texts: list[str]) -> ChannelTimeouts:
     kinds = {field.name: field.type for field in msgspec.structs.fields(ChannelTimeouts) if field.name != "at"}
-    for text in texts or ():
+    for text in texts:
         name, _, value = text.partition("=")
         if name not in kinds:
             fail(f"--timeout: expected one of {', '.join(kinds)}=SECONDS, not {text!r}", USAGE)
         entry = msgspec.structs.replace(entry, **{name: parsed("timeout", value, kinds[name])})
     return entry
-
-
-def _limits(entry: ChannelLimits, concurrency: int | None, rpm: int | None) -> ChannelLimits:
-    return ChannelLimits(
-        concurrency=entry.concurrency if concurrency is None else concurrency,
-        rpm=entry.rpm if rpm is None else rpm,
-    )
 
 
 def _credentials(texts: list[str] | None) -> list[Given] | None:
@@ -119,10 +139,7 @@ def _credential(text: str) -> Given:
 def list_channels(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """List all channels."""
     views = with_desk(config, data, channels.list_channels)
-    if json:
-        print_json(views)
-    else:
-        print_rows(views, _COLUMNS)
+    show_all(views, _COLUMNS, json=json)
 
 
 @app.command("show")
@@ -130,79 +147,58 @@ def show_channel(
     *, name: ChannelName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Show one channel, without its credentials."""
-    _show(with_desk(config, data, lambda desk: channels.show_channel(desk, name)), json=json)
+    show(with_desk(config, data, lambda desk: channels.show_channel(desk, name)), json=json)
 
 
 @app.command("create")
+@made_by(_asked)
 def create_channel(
     *,
     name: ChannelName,
     provider: Annotated[str, typer.Option(help="One of `unigate providers`.")],
-    base_url: BaseUrl = None,
-    credential: Credentials = None,
-    model: Models = None,
-    group: Groups = None,
-    priority: Priority = None,
-    weight: Weight = None,
-    concurrency: Concurrency = None,
-    rpm: Rpm = None,
-    timeout: Timeouts = None,
-    option: Options = None,
+    made: _Asked,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Create a channel."""
-    changes = _changes(
-        base_url=base_url, model=model, group=group, priority=priority, weight=weight, option=option
-    )  # fmt: skip
     entry = msgspec.structs.replace(
         ChannelEntry(
             name=name,
             provider=provider,
-            limits=_limits(ChannelLimits(), concurrency, rpm),
-            timeouts=_timeouts(ChannelTimeouts(), timeout),
+            limits=made.limits(ChannelLimits()),
+            timeouts=_timeouts(ChannelTimeouts(), made.timeouts),
         ),
-        **changes,
+        **made.changes,
     )
-    given = _credentials(credential)
 
     async def create(desk: Desk) -> ChannelView:
-        return await channels.create_channel(desk, entry, credentials=given)
+        return await channels.create_channel(desk, entry, credentials=made.credentials)
 
-    _show(with_desk(config, data, create), json=json)
+    show(with_desk(config, data, create), json=json)
 
 
 @app.command("set")
+@made_by(_asked)
 def set_channel(
     *,
     name: ChannelName,
-    base_url: BaseUrl = None,
-    credential: Credentials = None,
-    model: Models = None,
-    group: Groups = None,
-    priority: Priority = None,
-    weight: Weight = None,
-    concurrency: Concurrency = None,
-    rpm: Rpm = None,
-    timeout: Timeouts = None,
-    option: Options = None,
+    made: _Asked,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
     """Change a channel; what is not named stays, what is named (models, groups, credentials) is replaced whole."""
-    changes = _changes(base_url=base_url, model=model, group=group, priority=priority, weight=weight, option=option)
-    given = _credentials(credential)
 
     async def change(desk: Desk) -> ChannelView:
-        if concurrency is not None or rpm is not None or timeout:
+        changes = dict(made.changes)
+        if made.concurrency is not None or made.rpm is not None or made.timeouts:
             old = await channels.channel_entry(desk, name)
-            changes["limits"] = _limits(old.limits, concurrency, rpm)
-            changes["timeouts"] = _timeouts(old.timeouts, timeout)
-        return await channels.set_channel(desk, name, changes, credentials=given)
+            changes["limits"] = made.limits(old.limits)
+            changes["timeouts"] = _timeouts(old.timeouts, made.timeouts)
+        return await channels.set_channel(desk, name, changes, credentials=made.credentials)
 
-    _show(with_desk(config, data, change), json=json)
+    show(with_desk(config, data, change), json=json)
 
 
 @app.command("disable")
@@ -232,14 +228,11 @@ def probe_channel(
 ) -> None:
     """Ask a channel's provider for one token with each credential. It costs what the provider charges for that."""
     tried = with_desk(config, data, lambda desk: try_channel(desk, name, model=model, allow_private=True))
-    if json:
-        print_json(tried)
-    else:
-        print_rows(tried, ("credential", "ok", "status", "milliseconds", "message"))
+    show_all(tried, ("credential", "ok", "status", "milliseconds", "message"), json=json)
     if not all(one.ok for one in tried):
         raise typer.Exit(WANTING)
 
 
 def _set_enabled(name: str, config: Path | None, data: Path, *, json: bool, enabled: bool) -> None:
     changes = {"enabled": enabled}
-    _show(with_desk(config, data, lambda desk: channels.set_channel(desk, name, changes)), json=json)
+    show(with_desk(config, data, lambda desk: channels.set_channel(desk, name, changes)), json=json)

@@ -8,7 +8,7 @@ import typer
 from unigate.base.settings import Moment, Usd
 from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, secret_text, with_desk
 from unigate.cli.options import made_by
-from unigate.cli.output import plain, print_json, print_rows, print_view, say
+from unigate.cli.output import plain, print_json, print_view, say, show_all
 from unigate.manage import keys
 from unigate.manage.keys import KeyForm, KeyView
 
@@ -77,10 +77,7 @@ def list_keys(
 ) -> None:
     """List keys."""
     views = with_desk(config, data, lambda desk: keys.list_keys(desk, user))
-    if json:
-        print_json(views)
-    else:
-        print_rows(views, _COLUMNS)
+    show_all(views, _COLUMNS, json=json)
 
 
 @app.command("show")

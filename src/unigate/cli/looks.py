@@ -22,7 +22,7 @@ from unigate.cli.common import (
     settings_of,
     with_desk,
 )
-from unigate.cli.output import print_json, print_rows, say
+from unigate.cli.output import print_json, print_rows, say, show_all
 
 if TYPE_CHECKING:
     from unigate.billing.check import Finding as LedgerFinding
@@ -64,10 +64,7 @@ def explain(
         return explained(router, model, group, _operation(operation))
 
     found = with_desk(config, data, look)
-    if json:
-        print_json(found)
-    else:
-        print_rows(found, ("name", "offered", "text", "upstream_model", "priority", "reason"))
+    show_all(found, ("name", "offered", "text", "upstream_model", "priority", "reason"), json=json)
     if not any(one.offered for one in found):
         raise typer.Exit(WANTING)
 
@@ -87,10 +84,7 @@ def providers(*, json: JsonOption = False) -> None:
         }
         for provider in catalogue().values()
     ]
-    if json:
-        print_json(found)
-    else:
-        print_rows(found, ("name", "title", "base_url", "speaks", "needs"))
+    show_all(found, ("name", "title", "base_url", "speaks", "needs"), json=json)
 
 
 @app.command("doctor")

@@ -27,6 +27,19 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.encode(plain(value)).decode() + "\n")
 
 
+def show(view: Any, *, json: bool) -> None:
+    """One view, for a program or for people."""
+    (print_json if json else print_view)(view)
+
+
+def show_all(views: Sequence[Any], columns: Sequence[str], *, json: bool) -> None:
+    """Several views, for a program or, by some of their fields, for people."""
+    if json:
+        print_json(views)
+    else:
+        print_rows(views, columns)
+
+
 def print_rows(views: Sequence[Any], columns: Sequence[str]) -> None:
     """A table of some of the views' fields."""
     rows = [plain(view) for view in views]

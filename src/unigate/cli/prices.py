@@ -20,10 +20,9 @@ from unigate.cli.common import (
     with_desk,
 )
 from unigate.cli.options import made_by
-from unigate.cli.output import print_json, print_rows, print_view
+from unigate.cli.output import show, show_all
 from unigate.manage import live, prices, shipped
 from unigate.manage.desk import Desk
-from unigate.manage.live import SettingView
 from unigate.manage.price_forms import FORMS
 from unigate.manage.prices import PriceView
 
@@ -82,10 +81,6 @@ def _entry(
     )
 
 
-def _show(view: PriceView | SettingView, *, json: bool) -> None:
-    (print_json if json else print_view)(view)
-
-
 @price_app.command("list")
 def list_prices(
     *,
@@ -98,16 +93,13 @@ def list_prices(
     """List prices: your own, and the shipped ones that hold where you have none."""
     below = () if own else shipped.prices()
     views = with_desk(config, data, lambda desk: prices.list_prices(desk, below, history=history))
-    if json:
-        print_json(views)
-    else:
-        print_rows(views, _COLUMNS)
+    show_all(views, _COLUMNS, json=json)
 
 
 @price_app.command("show")
 def show_price(*, id: PriceId, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Show one of your own prices."""
-    _show(with_desk(config, data, lambda desk: prices.show_price(desk, id)), json=json)
+    show(with_desk(config, data, lambda desk: prices.show_price(desk, id)), json=json)
 
 
 @price_app.command("create")
@@ -127,7 +119,7 @@ def create_price(
                 raise Conflict(f"There is such a price already ({view.id}): change it by `price set`.")
         return await prices.set_price(desk, made)
 
-    _show(with_desk(config, data, create), json=json)
+    show(with_desk(config, data, create), json=json)
 
 
 @price_app.command("set")
@@ -140,7 +132,7 @@ def set_price(
     json: JsonOption = False,
 ) -> None:
     """Set a price from now on, or from a date; calls already admitted keep theirs."""
-    _show(with_desk(config, data, lambda desk: prices.set_price(desk, made)), json=json)
+    show(with_desk(config, data, lambda desk: prices.set_price(desk, made)), json=json)
 
 
 @price_app.command("disable")
@@ -148,17 +140,14 @@ def disable_price(
     *, id: PriceId, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Withdraw a price; what stood before it, or was shipped, holds again."""
-    _show(with_desk(config, data, lambda desk: prices.withdraw_price(desk, id)), json=json)
+    show(with_desk(config, data, lambda desk: prices.withdraw_price(desk, id)), json=json)
 
 
 @settings_app.command("list")
 def list_settings(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """List all settings."""
     views = with_desk(config, data, live.list_settings)
-    if json:
-        print_json(views)
-    else:
-        print_rows(views, ("name", "value", "default", "owned_by"))
+    show_all(views, ("name", "value", "default", "owned_by"), json=json)
 
 
 @settings_app.command("show")
@@ -166,7 +155,7 @@ def show_setting(
     *, name: SettingName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Show one setting."""
-    _show(with_desk(config, data, lambda desk: live.show_setting(desk, name)), json=json)
+    show(with_desk(config, data, lambda desk: live.show_setting(desk, name)), json=json)
 
 
 @settings_app.command("set")
@@ -180,7 +169,7 @@ def set_setting(
 ) -> None:
     """Change a setting, within about a second everywhere."""
     found = _value(name, value)
-    _show(with_desk(config, data, lambda desk: live.set_setting(desk, name, found)), json=json)
+    show(with_desk(config, data, lambda desk: live.set_setting(desk, name, found)), json=json)
 
 
 @settings_app.command("disable")
@@ -188,7 +177,7 @@ def reset_setting(
     *, name: SettingName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Back to the default."""
-    _show(with_desk(config, data, lambda desk: live.set_setting(desk, name, None)), json=json)
+    show(with_desk(config, data, lambda desk: live.set_setting(desk, name, None)), json=json)
 
 
 def _value(name: str, text: str) -> object:

@@ -18,9 +18,9 @@ from unigate.cli.common import (
     with_desk,
 )
 from unigate.cli.options import made_by
-from unigate.cli.output import plain, print_json, print_rows, print_view, say
+from unigate.cli.output import plain, print_json, print_view, say, show, show_all
 from unigate.manage import users
-from unigate.manage.users import GroupView, UserChanges, UserView
+from unigate.manage.users import UserChanges
 
 user_app = typer.Typer()
 group_app = typer.Typer()
@@ -43,18 +43,11 @@ def _changes(
     return UserChanges(email=email, password=secret_text("password", password), role=role, group=group)
 
 
-def _show(view: UserView | GroupView, *, json: bool) -> None:
-    (print_json if json else print_view)(view)
-
-
 @user_app.command("list")
 def list_users(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """List all users with their balances in USD."""
     views = with_desk(config, data, users.list_users)
-    if json:
-        print_json(views)
-    else:
-        print_rows(views, _USER_COLUMNS)
+    show_all(views, _USER_COLUMNS, json=json)
 
 
 @user_app.command("show")
@@ -62,7 +55,7 @@ def show_user(
     *, name: UserName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Show one user."""
-    _show(with_desk(config, data, lambda desk: users.show_user(desk, name)), json=json)
+    show(with_desk(config, data, lambda desk: users.show_user(desk, name)), json=json)
 
 
 @user_app.command("create")
@@ -91,7 +84,7 @@ def create_user(
             credit=amount,
         ),
     )
-    _show(view, json=json)
+    show(view, json=json)
 
 
 @user_app.command("set")
@@ -105,7 +98,7 @@ def set_user(
     json: JsonOption = False,
 ) -> None:
     """Change a user; what is not named stays."""
-    _show(with_desk(config, data, lambda desk: users.set_user(desk, name, made)), json=json)
+    show(with_desk(config, data, lambda desk: users.set_user(desk, name, made)), json=json)
 
 
 @user_app.command("disable")
@@ -138,7 +131,7 @@ def topup(
     """Give a user credit."""
     nano = parsed("usd", amount, Usd)
     own = None if id is None else f"topup:{id}"
-    _show(with_desk(config, data, lambda desk: users.topup(desk, name, nano, note=note, id=own)), json=json)
+    show(with_desk(config, data, lambda desk: users.topup(desk, name, nano, note=note, id=own)), json=json)
 
 
 @user_app.command("takeback")
@@ -167,10 +160,7 @@ def take_back(
 def list_groups(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """List all groups."""
     views = with_desk(config, data, users.list_groups)
-    if json:
-        print_json(views)
-    else:
-        print_rows(views, _GROUP_COLUMNS)
+    show_all(views, _GROUP_COLUMNS, json=json)
 
 
 @group_app.command("show")
@@ -178,7 +168,7 @@ def show_group(
     *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Show one group."""
-    _show(with_desk(config, data, lambda desk: users.show_group(desk, name)), json=json)
+    show(with_desk(config, data, lambda desk: users.show_group(desk, name)), json=json)
 
 
 @group_app.command("create")
@@ -192,7 +182,7 @@ def create_group(
 ) -> None:
     """Create a group."""
     factor = parsed("multiplier", multiplier or "1", Multiplier)
-    _show(with_desk(config, data, lambda desk: users.create_group(desk, name, factor)), json=json)
+    show(with_desk(config, data, lambda desk: users.create_group(desk, name, factor)), json=json)
 
 
 @group_app.command("set")
@@ -206,7 +196,7 @@ def set_group(
 ) -> None:
     """Change a group's multiplier, for calls from now on."""
     factor = given("multiplier", multiplier, Multiplier)
-    _show(with_desk(config, data, lambda desk: users.set_group(desk, name, factor)), json=json)
+    show(with_desk(config, data, lambda desk: users.set_group(desk, name, factor)), json=json)
 
 
 @group_app.command("disable")
@@ -214,7 +204,7 @@ def disable_group(
     *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Refuse the keys of all users of a group."""
-    _show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=False)), json=json)
+    show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=False)), json=json)
 
 
 @group_app.command("enable")
@@ -222,9 +212,9 @@ def enable_group(
     *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Undo disable."""
-    _show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=True)), json=json)
+    show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=True)), json=json)
 
 
 def _set_enabled(name: str, config: Path | None, data: Path, *, json: bool, enabled: bool) -> None:
     changes = UserChanges(enabled=enabled)
-    _show(with_desk(config, data, lambda desk: users.set_user(desk, name, changes)), json=json)
+    show(with_desk(config, data, lambda desk: users.set_user(desk, name, changes)), json=json)
