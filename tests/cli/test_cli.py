@@ -281,3 +281,15 @@ def run_unigate() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     return run
+
+
+@pytest.mark.parametrize("words", [("version",), ("--help",), ("user", "list", "--help")])
+def test_what_needs_no_database_does_not_load_it(words: tuple[str, ...]) -> None:
+    program = (
+        "import atexit, sys; from unigate.cli import main\n"
+        "atexit.register(lambda: print('loaded', *{'sqlalchemy', 'structlog', 'alembic'} & set(sys.modules)))\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    loaded = done.stdout.splitlines()[-1]
+    assert (loaded == "loaded") is (words[0] != "user"), done
