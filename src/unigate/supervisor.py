@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,17 +70,30 @@ class Terms:
 def apart(work: Callable[[], R]) -> R:
     """What `work` gives, run in a process of its own: whatever threads it starts, none is in ours when children fork.
 
-    The result can be pickled. Where it fails, our own program ends as that process did.
+    Its result and its errors can be pickled; an error is raised here, with the traceback there as a note. Where that
+    process dies, our own program ends too.
     """
     mine, theirs = _FORK.Pipe(duplex=False)
-    process = _fork("apart", lambda: theirs.send(work()), keep=[theirs], patience=0)
+    process = _fork("apart", lambda: theirs.send(_outcome(work)), keep=[theirs], patience=0)
     theirs.close()
+    outcome = None
     with mine, suppress(EOFError):
-        result: R = mine.recv()
-        process.join()
-        return result
+        outcome = mine.recv()
     process.join()
-    raise SystemExit(1 if process.exitcode is None else max(process.exitcode, 1))
+    if outcome is None:
+        raise SystemExit(1)
+    result, error = outcome
+    if error is not None:
+        raise error
+    return result  # type: ignore[no-any-return]
+
+
+def _outcome(work: Callable[[], R]) -> tuple[R | None, Exception | None]:
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 - whoever waits for the result is told
+        error.add_note(traceback.format_exc())
+        return None, error
 
 
 class Supervisor:

@@ -295,13 +295,18 @@ def test_what_is_done_apart_leaves_no_thread_and_gives_its_result() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "True True 1\n", "")
 
 
-@pytest.mark.parametrize(
-    ("work", "status"),
-    [("sys.exit(2)", 2), ("1 / 0", 1), ("os.kill(os.getpid(), signal.SIGKILL)", 1), ("threading.Lock()", 1)],
-)
-def test_what_fails_apart_ends_the_program(work: str, status: int) -> None:
+def test_an_error_apart_is_raised_with_what_led_to_it() -> None:
+    done = program(
+        "def work():\n    1 / 0\n"
+        "try:\n    apart(work)\nexcept ZeroDivisionError as error:\n    print(error, 'in work' in error.__notes__[0])\n"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "division by zero True\n", "")
+
+
+@pytest.mark.parametrize("work", ["os.kill(os.getpid(), signal.SIGKILL)", "threading.Lock()", "sys.exit(0)"])
+def test_who_dies_apart_ends_the_program(work: str) -> None:
     done = program(f"apart(lambda: {work})\nprint('went on')\n")
-    assert (done.returncode, done.stdout) == (status, "")
+    assert (done.returncode, done.stdout) == (1, "")
 
 
 def test_nothing_is_forked_while_there_are_threads() -> None:

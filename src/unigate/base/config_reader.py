@@ -37,9 +37,12 @@ class ConfigError(Exception):
     """The configuration cannot be used. The text names the place and what was expected there."""
 
     def __init__(self, place: Place, message: str) -> None:
+        super().__init__(place, message)  # as it was made, so that it can be sent to another process
         self.place = place
         self.message = message
-        super().__init__(f"{place}: {message}" if place.file else message)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place.file else self.message
 
 
 class Secret:

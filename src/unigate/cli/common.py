@@ -107,10 +107,10 @@ def fail(message: str, code: int = WANTING) -> NoReturn:
     raise typer.Exit(code)
 
 
-def guarded(run: Callable[[], R]) -> R:
-    """What `run` gives; what goes wrong ends the program with one line and an exit code, never a stack trace."""
+def guarded(run: Callable[[], None]) -> None:
+    """Run the program; what goes wrong is one line and an exit code, never a stack trace."""
     try:
-        return run()
+        run()
     except ConfigError as error:
         complain(str(error))
         sys.exit(USAGE)

@@ -20,7 +20,7 @@ from unigate.base import log as logging
 from unigate.base.config_reader import ConfigError, Place
 from unigate.base.settings import Settings
 from unigate.cli.children import SandboxSettings, limiter_main, mover_main, sandbox_main
-from unigate.cli.common import at_desk, guarded
+from unigate.cli.common import at_desk
 from unigate.dialects import operations
 from unigate.http.listen import listen
 from unigate.manage import demo as demos
@@ -41,7 +41,7 @@ def serve(settings: Settings, *, as_json: bool = False, terms: Terms | None = No
     logging.configure()
     with _Home(settings.data):
         _load(settings)
-        apart(lambda: guarded(lambda: _bring_about(settings)))
+        apart(lambda: _bring_about(settings))
         sockets = _listen(settings.server.host, settings.server.port, settings.server.workers)
         url = _url(settings.server.host, sockets[0])
         children = _gateway(settings, sockets, terms=terms or Terms())
@@ -56,7 +56,7 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
         host = settings.server.host
         vendors = _listen("127.0.0.1", 0)
         sandbox_url = _url("127.0.0.1", vendors[0])
-        found = apart(lambda: guarded(lambda: _prepare_demo(settings, sandbox_url)))
+        found = apart(lambda: _prepare_demo(settings, sandbox_url))
         sockets = _listen(host, settings.server.port, settings.server.workers)
         said = {
             "url": _url(host, sockets[0]),
