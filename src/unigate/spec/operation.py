@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-State = Literal["live", "deprecated", "off"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
