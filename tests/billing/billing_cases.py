@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unigate.base import ids
@@ -31,6 +31,8 @@ QUICK = Terms(
     segment_bytes=64 * 1024,
     journal_bytes=8 * 2**20,
 )
+#: With these R is 0.7 s.
+MORTAL = replace(QUICK, silence=0.5, longest_call=0.1, grace=0.1, idle=60)
 
 
 def key(id: str = "key_1", *, wallet: str = "wal_1", budgets: Mapping[str, int] | None = None) -> Key:
@@ -80,6 +82,11 @@ def record(
     )
 
 
+KEY = key()
+#: More than any test spends.
+LARGE = 10**9
+
+
 async def fund(database: Database, amount: int, *, wallet: str = "wal_1") -> None:
     """Make a wallet if need be, and give it credit."""
     async with database.writing() as tx:
@@ -93,6 +100,13 @@ async def settle(hold: Hold, cost: int, *, id: str = "") -> bool:
     kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
     hold.settle(record(cost, id=id), kept.set_result)
     return await kept
+
+
+async def calls(bank: Bank, count: int, cost: int = 100) -> None:
+    """So many calls that are kept, `r_00` and so on."""
+    for number in range(count):
+        hold = bank.hold(KEY, 1000) or await bank.hold_slow(KEY, 1000, 1000)
+        assert await settle(hold, cost, id=f"r_{number:03}")
 
 
 @dataclass

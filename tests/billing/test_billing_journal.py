@@ -1,4 +1,4 @@
-"""The journal: what is written is read, whatever happens to the bytes; what cannot be written fails alone."""
+"""The journal: records are kept before anybody is told, and what cannot be written fails alone."""
 
 import asyncio
 import errno
@@ -7,167 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import msgspec
 import pytest
-from billing_cases import QUICK, record
-from hypothesis import given
-from hypothesis import strategies as st
+from billing_cases import record
+from billing_keeper import Keeper, admits, some
 
 from support.waiting import until
-from unigate.base.errors import StoreUnavailable
 from unigate.billing import segments
-from unigate.billing.format import HEAD, VERSION, any_record, blank, decode, flaw_of, frame, read
+from unigate.billing.format import frame
 from unigate.billing.journal import Journal
-from unigate.spec.record import Attempt, Record
 from unigate.spec.terms import Terms
-
-
-def some(count: int) -> list[Record]:
-    made = []
-    for number in range(count):
-        one = record(number, hold="h" if number else "", id=f"req_{number}")
-        one.at = number
-        one.attempts = [Attempt("ch", "cr", 500, "upstream_error", number)] * (number % 3)
-        made.append(one)
-    return made
-
-
-def test_records_come_back_as_they_were() -> None:
-    records = some(7)
-    data = b"".join(frame(r) for r in records) + bytes(100)
-    entries, end = read(data, 0, 500)
-    assert [decode(entry) for entry in entries] == records
-    assert end == len(data) - 100
-    assert entries[-1].end == end
-    assert blank(data, end)
-    assert not any_record(data, end + 1)
-
-
-def test_a_batch_ends_where_it_is_told_to() -> None:
-    data = b"".join(frame(r) for r in some(5))
-    entries, end = read(data, 0, 2)
-    assert len(entries) == 2
-    more, _ = read(data, end, 500)
-    assert [decode(e).id for e in more] == ["req_2", "req_3", "req_4"]
-
-
-def test_a_journal_cut_anywhere_gives_what_is_there_in_full() -> None:
-    frames = [frame(r) for r in some(3)]
-    ends = [sum(map(len, frames[: n + 1])) for n in range(3)]
-    data = b"".join(frames)
-    for cut in range(len(data) + 1):
-        for tail in (b"", bytes(64)):
-            entries, end = read(data[:cut] + tail, 0, 500)
-            assert len(entries) == sum(1 for e in ends if e <= cut), cut
-            assert end == max([e for e in ends if e <= cut], default=0)
-            assert not any_record(data[:cut] + tail, end + 1), "a torn end is not damage"
-
-
-def test_a_bit_that_flips_is_seen() -> None:
-    frames = [frame(r) for r in some(3)]
-    data = b"".join(frames)
-    first, second = len(frames[0]), len(frames[0]) + len(frames[1])
-    for place in range(len(data)):
-        for bit in (1, 16, 128):
-            broken = bytearray(data)
-            broken[place] ^= bit
-            entries, end = read(bytes(broken), 0, 500)
-            intact = 0 if place < first else 1 if place < second else 2
-            assert len(entries) == intact, (place, bit)
-            assert [decode(e) for e in entries] == some(3)[:intact]
-            assert any_record(bytes(broken), end + 1) == (intact < 2), "good records behind it: damage"
-
-
-@given(st.binary(max_size=200), st.integers(0, 3))
-def test_noise_is_no_record(noise: bytes, good: int) -> None:
-    data = b"".join(frame(r) for r in some(good))
-    entries, end = read(data + noise, 0, 500)
-    assert [decode(e) for e in entries[:good]] == some(good)
-    assert len(entries) == good
-    assert end == len(data)
-
-
-def test_a_record_of_another_version_is_told_apart_from_damage() -> None:
-    data = bytearray(frame(some(1)[0]))
-    body = bytes(data[HEAD:])
-    from unigate.billing import format as form  # noqa: PLC0415 - its head is nobody else's business
-
-    data[:HEAD] = form._HEAD.pack(form.MARK, VERSION + 1, 0, len(body), form._crc(VERSION + 1, body))
-    entries, _ = read(bytes(data), 0, 500)
-    with pytest.raises(ValueError, match=r"version 2"):
-        decode(entries[0])
-
-
-FLAWS: list[tuple[str, Callable[[Record], object]]] = [
-    ("negative", lambda r: msgspec.structs.replace(r, cost=-1)),
-    ("over the cost", lambda r: msgspec.structs.replace(r, cost=1, over=2)),
-    ("huge", lambda r: msgspec.structs.replace(r, cost=10**15 + 1)),
-    ("no hold", lambda r: msgspec.structs.replace(r, hold="")),
-    ("no id", lambda r: msgspec.structs.replace(r, id="")),
-    ("a day before days", lambda r: msgspec.structs.replace(r, day=-1)),
-    ("a number that no column takes", lambda r: msgspec.structs.replace(r, at=2**63)),
-    ("counts that no column takes", lambda r: msgspec.structs.replace(r, units={"input": 2**63})),
-    ("a negative count", lambda r: msgspec.structs.replace(r, units={"input": -1})),
-]
-
-
-@pytest.mark.parametrize(("what", "change"), FLAWS)
-def test_a_record_that_nobody_could_mean(what: str, change: Callable[[Record], Record]) -> None:
-    good = record(5, hold="h")
-    assert flaw_of(good) == ""
-    bad = change(good)
-    assert flaw_of(bad) != ""
-    entries, _ = read(frame(bad), 0, 1)
-    with pytest.raises(ValueError, match=r"."):
-        decode(entries[0])
-
-
-def test_a_lone_surrogate_costs_no_record() -> None:
-    one = record(5, hold="h", id="req_1")
-    one.model = "\ud800"
-    one.units = {"\ud800": 1}
-    entries, _ = read(frame(one), 0, 1)
-    assert decode(entries[0]).id == "req_1"
-    assert decode(entries[0]).model == "?"
-
-
-class Keeper:
-    """A journal's surroundings."""
-
-    def __init__(self, folder: Path, terms: Terms = QUICK, *, database: bool = True) -> None:
-        self.folder = folder
-        self.alarms: list[tuple[str, str]] = []
-        self.rescued: list[Record] = []
-        self.database = database
-        self.told: dict[str, bool] = {}
-        self.journal = Journal(folder, "prc_1", terms, alarm=self.alarm, fallback=self.rescue)
-
-    def alarm(self, kind: str, text: str) -> None:
-        self.alarms.append((kind, text))
-
-    async def rescue(self, records: Sequence[Record]) -> None:
-        if not self.database:
-            raise StoreUnavailable
-        self.rescued += records
-
-    def append(self, one: Record, undo: Callable[[], None] | None = None) -> None:
-        self.journal.append(one, lambda kept: self.told.update({one.id: kept}), undo)
-
-    def written(self) -> list[str]:
-        """Ids on file, segment by segment."""
-        found = []
-        for number in segments.published(self.folder).get("prc_1", []):
-            data = segments.path_of(self.folder, "prc_1", number).read_bytes()
-            found += [decode(entry).id for entry in read(data, 0, 10**6)[0]]
-        return found
-
-
-def admits(keeper: Keeper) -> bool:
-    """Whether a paid call may be admitted."""
-    return keeper.journal.ready
 
 
 async def test_records_of_one_turn_are_written_together_before_anybody_is_told(tmp_path: Path) -> None:
@@ -393,66 +243,12 @@ async def test_syncing_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [kind for kind, _ in keeper.alarms] == (["journal"] if fails else [])
 
 
-async def test_the_lock_is_held_for_life(tmp_path: Path) -> None:
-    keeper = Keeper(tmp_path, Terms(segment_bytes=2048))
-    keeper.journal.open()
-    for one in some(30):
-        keeper.append(one)
-    await asyncio.sleep(0)
-    numbers = segments.published(tmp_path)["prc_1"]
-    paths = [segments.path_of(tmp_path, "prc_1", n) for n in numbers]
-    assert len(paths) > 1
-    assert [segments.try_lock(p) for p in paths] == [None] * len(paths), "rotated ones too"
-    await keeper.journal.close()
-    for path in paths:
-        fd = segments.try_lock(path)
-        assert fd is not None
-        os.close(fd)
-
-
-async def test_two_starters_on_one_journal(tmp_path: Path) -> None:
-    """The second neither gets the lock nor the name of what the first has begun."""
-    first = segments.create(tmp_path, "prc_1.1", 100)
-    with pytest.raises(FileExistsError):
-        segments.create(tmp_path, "prc_1.1", 100)
-    assert segments.try_lock(first.path) is None
-    first.publish("prc_1", 1)
-    assert segments.try_lock(first.path) is None
-    first.close()
-
-
-def test_what_is_no_segment_is_left_alone(tmp_path: Path) -> None:
-    for name in (
-        "mover.lock",
-        "x.journal",
-        "prc_1.abc.journal",
-        "prc_1.00000001.journal.bak",
-        "prc_1.00000002.journal",
-    ):
-        (tmp_path / name).touch()
-    assert segments.published(tmp_path) == {"prc_1": [2]}
-
-
-def test_unfinished_files_of_the_dead_are_swept(tmp_path: Path) -> None:
-    living = segments.create(tmp_path, "prc_1.1", 100)
-    for name in ("prc_1.1.new", "prc_2.1.new"):
-        (tmp_path / name).touch()
-        os.utime(tmp_path / name, (1, 1))
-    (tmp_path / "prc_3.1.new").touch()
-    assert segments.sweep(tmp_path) == 1
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["prc_1.1.new", "prc_3.1.new"], "one lives, one is young"
-    (tmp_path / "prc_3.1.new").unlink()
-    living.publish("prc_1", 1)
-    assert [p.name for p in tmp_path.iterdir()] == ["prc_1.00000001.journal"]
-    living.close()
-
-
 LIMITED = """
 import asyncio, resource, sys
 from pathlib import Path
 sys.path[:0] = sys.argv[2:]
 from billing_cases import record
-from test_billing_journal import Keeper
+from billing_keeper import Keeper
 from unigate.spec.terms import Terms
 
 async def main():

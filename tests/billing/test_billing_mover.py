@@ -1,71 +1,25 @@
-"""The mover: follows the living, finishes the dead, and declares nobody dead without proof."""
+"""The mover: follows journals, living or dead, and charges each record once."""
 
 import asyncio
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from billing_cases import QUICK, Flaky, House, fund, key, kill, record, settle
+from billing_cases import KEY, LARGE, QUICK, Flaky, House, calls, fund, kill, record, settle
+from billing_seen import charged, money, state, until_state
 from sqlalchemy import select
 
-from support.waiting import until, wait_until
-from unigate import mover as mover_module
+from support.waiting import until
 from unigate.base.errors import StoreUnavailable
 from unigate.billing import follow, segments
-from unigate.billing.bank import Bank
 from unigate.billing.check import check
 from unigate.billing.format import HEAD, frame
 from unigate.billing.salvage import skip_damage
-from unigate.mover import Mover
 from unigate.spec.record import Record
-from unigate.store import processes
 from unigate.store.captures import Captured, capture
-from unigate.store.database import Database, Tx
-from unigate.store.ledger_tables import accounts, set_aside, usage
-
-KEY = key()
-LARGE = 10**9
-#: R is 0.7 s.
-MORTAL = replace(QUICK, silence=0.5, longest_call=0.1, grace=0.1, idle=60)
-
-
-async def charged(database: Database) -> list[tuple[str, int]]:
-    async with database.reading() as tx:
-        return [(str(r[0]), int(r[1])) for r in await tx.all(select(usage.c.id, usage.c.charged).order_by(usage.c.id))]
-
-
-async def money(database: Database) -> tuple[int, int]:
-    """Posted, held."""
-    async with database.reading() as tx:
-        row = await tx.one(select(accounts.c.posted, accounts.c.held))
-    assert row is not None
-    return int(row[0]), int(row[1])
-
-
-async def state(database: Database, process_id: str) -> str | None:
-    async with database.reading() as tx:
-        return await processes.state(tx, process_id)
-
-
-async def until_state(database: Database, mover: Mover, process_id: str, wanted: str) -> None:
-    for _ in range(500):
-        await mover.step(database)
-        if await state(database, process_id) == wanted:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{process_id} did not become {wanted}")
-
-
-async def calls(bank: Bank, count: int, cost: int = 100) -> None:
-    """So many calls that are kept, `r_00` and so on."""
-    for number in range(count):
-        hold = bank.hold(KEY, 1000) or await bank.hold_slow(KEY, 1000, 1000)
-        assert await settle(hold, cost, id=f"r_{number:03}")
+from unigate.store.database import Tx
+from unigate.store.ledger_tables import set_aside
 
 
 async def test_a_living_journal_is_followed(house: House) -> None:
@@ -96,26 +50,6 @@ async def test_segments_are_deleted_when_they_are_in_the_database(house: House) 
         await until(lambda: not bank.journal._old)
         assert bank.journal.unmoved < 4096
     assert await mover.drain(house.database)
-    assert list(house.folder.glob("*.journal")) == []
-    mover.close()
-
-
-async def test_what_a_dead_process_held_comes_back(house: House) -> None:
-    await fund(house.database, LARGE)
-    bank = house.bank()
-    await bank.start()
-    await calls(bank, 3)
-    bank.hold(KEY, 1000)
-    single = await bank.hold_slow(key("key_2"), 1000, 1000)
-    assert single.amount == 1000
-    mover = house.mover()
-    for _ in range(3):
-        await mover.step(house.database, look=True)
-    assert (await money(house.database))[1] > 1000, "it lives"
-    await kill(bank)
-    await until_state(house.database, mover, bank.process_id, "gone")
-    assert await money(house.database) == (LARGE - 300, 0)
-    assert (await check(house.database)).findings == ()
     assert list(house.folder.glob("*.journal")) == []
     mover.close()
 
@@ -265,100 +199,6 @@ async def test_an_answer_to_the_movers_commit_that_is_lost(house: House) -> None
         mover.close()
 
 
-async def test_a_lost_node_is_closed_and_its_late_rows_charge_the_wallet(house: House) -> None:
-    await fund(house.database, LARGE)
-    terms = replace(MORTAL, beat=0.02)
-    bank = house.bank(terms)
-    await bank.start()
-    await calls(bank, 3)
-    lease = bank.leases[KEY.id].amount
-    watcher = house.mover(terms, node="node-2")
-    for _ in range(20):
-        await watcher.step(house.database, look=True)
-        await asyncio.sleep(0.03)
-    assert await state(house.database, bank.process_id) == "alive", "its beat is heard"
-    assert (await money(house.database))[1] == lease
-    await kill(bank)
-    await until_state(house.database, watcher, bank.process_id, "dead")
-    assert await money(house.database) == (LARGE, 0), "closed at once, before its rows came"
-    assert [kind for kind, _ in house.alarms] == ["process"]
-    own = house.mover(terms)
-    await until_state(house.database, own, bank.process_id, "gone")
-    assert await money(house.database) == (LARGE - 300, 0)
-    assert (await check(house.database)).findings == ()
-    watcher.close()
-    own.close()
-
-
-async def test_nobody_dies_of_a_sleep_or_of_a_database_that_was_away(house: House) -> None:
-    await fund(house.database, LARGE)
-    flaky = Flaky(house.database)
-    bank = house.bank(MORTAL)
-    await bank.start()
-    await calls(bank, 1)
-    await kill(bank)
-    watcher = house.mover(MORTAL, node="node-2")
-    await watcher.step(flaky, look=True)
-    await asyncio.sleep(MORTAL.death + 0.3)
-    await watcher.step(flaky, look=True)
-    assert await state(house.database, bank.process_id) == "alive", "the watcher slept"
-    flaky.down = True
-    for _ in range(20):
-        with pytest.raises(StoreUnavailable):
-            await watcher.step(flaky, look=True)
-        await asyncio.sleep(0.05)
-    flaky.down = False
-    await watcher.step(flaky, look=True)
-    assert await state(house.database, bank.process_id) == "alive", "nobody could beat"
-    await until_state(flaky, watcher, bank.process_id, "dead")
-    watcher.close()
-
-
-async def test_a_process_that_is_stopped_is_not_dead_on_its_own_node(house: House) -> None:
-    """Its beat stands still for much longer than R, but its lock is held."""
-    await fund(house.database, LARGE)
-    bank = house.bank(MORTAL)
-    await bank.start()
-    await calls(bank, 1)
-    for task in [*bank._tasks]:
-        task.cancel()
-    mover = house.mover(MORTAL)
-    loop = asyncio.get_running_loop()
-    end = loop.time() + 3 * MORTAL.death
-    while loop.time() < end:
-        await mover.step(house.database, look=True)
-        await asyncio.sleep(0.02)
-    assert await state(house.database, bank.process_id) == "alive"
-    assert (await money(house.database))[1] > 0
-    await kill(bank)
-    mover.close()
-
-
-async def test_a_process_whose_journal_vanished_is_judged_by_its_beat(house: House) -> None:
-    await fund(house.database, LARGE)
-    bank = house.bank(MORTAL)
-    await bank.start()
-    await calls(bank, 1)
-    await kill(bank)
-    for path in house.folder.iterdir():
-        path.unlink()
-    mover = house.mover(MORTAL)
-    await until_state(house.database, mover, bank.process_id, "dead")
-    assert await money(house.database) == (LARGE, 0)
-    mover.close()
-
-
-async def test_two_movers_of_one_node(house: House) -> None:
-    house.folder.mkdir()
-    first = mover_module.lock(house.folder)
-    assert first is not None
-    assert mover_module.lock(house.folder) is None
-    os.close(first)
-    again = mover_module.lock(house.folder)
-    assert again is not None
-    os.close(again)
-
-
 async def test_two_movers_that_slipped_through_charge_once(house: House) -> None:
     await fund(house.database, LARGE)
     bank = house.bank()
@@ -373,119 +213,3 @@ async def test_two_movers_that_slipped_through_charge_once(house: House) -> None
     assert (await check(house.database)).findings == ()
     one.close()
     two.close()
-
-
-async def test_a_row_without_a_process_is_never_forgotten(house: House) -> None:
-    """A process that wrote its journal but never got into the database."""
-    await fund(house.database, LARGE)
-    house.folder.mkdir()
-    segment = segments.create(house.folder, "prc_x.1", 1000)
-    os.pwrite(segment.fd, frame(record(0, id="free")), 0)
-    segment.publish("prc_x", 1)
-    segment.close()
-    mover = house.mover()
-    assert await mover.drain(house.database)
-    assert await charged(house.database) == [("free", 0)]
-    assert list(house.folder.glob("*.journal")) == []
-    mover.close()
-
-
-async def test_taking_credit_back_recalls_leases(house: House) -> None:
-    from unigate.billing.credit import take_back  # noqa: PLC0415 - only here
-
-    await fund(house.database, LARGE)
-    async with house.open(replace(QUICK, idle=60)) as bank:
-        hold = await bank.hold_slow(KEY, 1000, 1000)
-        assert (await money(house.database))[1] > 10_000
-        await until(lambda: not bank.closing)
-        assert await take_back(house.database, id="b1", wallet_id="wal_1", amount=LARGE, terms=QUICK) == LARGE - 1000
-        assert await take_back(house.database, id="b1", wallet_id="wal_1", amount=LARGE, terms=QUICK) == LARGE - 1000
-        assert await settle(hold, 900)
-    report = await house.moved()
-    assert report.findings == ()
-    assert await money(house.database) == (100, 0)
-
-
-PROCESS = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-sys.path[:0] = sys.argv[3:]
-from billing_cases import QUICK
-from unigate import mover
-
-def alarm(kind, text):
-    print("ALARM", kind, text, flush=True)
-
-lock = mover.lock
-
-def tried(folder):
-    got = lock(folder)
-    print("WAITS" if got is None else "WORKS", flush=True)
-    mover.lock = lock
-    return got
-
-mover.lock = tried
-if "OVER" == sys.argv[2].split("|")[1]:
-    mover._Pair._idle = lambda self: self._stop.wait()
-mover.main(sys.argv[1], Path(sys.argv[2].split("|")[0]), "node-1", terms=replace(QUICK, lag=0.2), alarm=alarm)
-print("ENDED", flush=True)
-"""
-
-
-def started(url: str, folder: Path, how: str) -> "subprocess.Popen[str]":
-    here = Path(__file__).parent
-    command = [sys.executable, "-W", "ignore", "-c", PROCESS, url, f"{folder}|{how}", str(here), str(here.parent)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-
-
-@pytest.mark.parametrize("how", ["BOTH", "OVER"])
-async def test_the_process(database_url: str, house: House, how: str) -> None:
-    """It moves, also when its idle thread never runs; a second one waits; told to stop it moves to the end."""
-    await fund(house.database, LARGE)
-    house.folder.mkdir()
-    process = started(database_url, house.folder, how)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "WORKS\n"
-    second = started(database_url, house.folder, how)
-    assert second.stdout is not None
-    assert second.stdout.readline() == "WAITS\n"
-    try:
-        async with house.open() as bank:
-            await calls(bank, 30)
-            for _ in range(1000):
-                if len(await charged(house.database)) == 30:
-                    break
-                await asyncio.sleep(0.02)
-            await calls(bank, 60)
-        for one in (process, second):
-            one.send_signal(signal.SIGTERM)
-        wait_until(lambda: process.poll() is not None and second.poll() is not None, seconds=20)
-        assert [out.read() for out in (process.stdout, second.stdout)] == ["ENDED\n", "ENDED\n"]
-    finally:
-        for one in (process, second):
-            if one.poll() is None:
-                one.kill()
-            one.communicate()
-    assert len(await charged(house.database)) == 60
-    report = await check(house.database)
-    assert report.findings == ()
-    assert report.held == 0
-    assert list(house.folder.glob("*.journal")) == []
-
-
-async def test_idle_time_only() -> None:
-    """The idle thread asks for no more than idle time, and those that it starts neither."""
-    if not hasattr(os, "SCHED_IDLE"):
-        pytest.skip("this system has no such class")
-    loop = asyncio.get_running_loop()
-
-    def policy() -> int:
-        mover_module._only_when_idle()
-        return os.sched_getscheduler(0)
-
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here
-
-    with ThreadPoolExecutor(1) as pool:
-        assert await loop.run_in_executor(pool, policy) == os.SCHED_IDLE
-    assert os.sched_getscheduler(0) != os.SCHED_IDLE

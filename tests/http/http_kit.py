@@ -25,6 +25,14 @@ def render_error(x: Exchange | None, error: GatewayError) -> tuple[int, Headers,
     return error.status, ((b"content-type", b"text/plain"),), error.code.encode()
 
 
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def head(*lines: bytes, first: bytes = b"POST /refused HTTP/1.1") -> bytes:
+    """A request's head."""
+    return b"\r\n".join((first, *lines, b"", b""))
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     status: int
