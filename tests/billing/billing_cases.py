@@ -109,6 +109,19 @@ async def calls(bank: Bank, count: int, cost: int = 100) -> None:
         assert await settle(hold, cost, id=f"r_{number:03}")
 
 
+def queued(bank: Bank) -> dict[str, int]:
+    """How long each queue of a bank is."""
+    return {
+        "waiters": sum(len(account.waiters) for account in bank.accounts.values()),
+        "exact": sum(len(wallet.exact) for wallet in bank.wallets.values()),
+        "statements": len(bank.teller._queue),
+        "tasks": len(bank._tasks),
+        "leases": len(bank.leases) + len(bank.retired),
+        "pending": len(bank.journal._pending),
+        "uncertain": len(bank.journal.uncertain),
+    }
+
+
 @dataclass
 class House:
     """A bank, a mover and what they complained of, on one database."""

@@ -9,6 +9,7 @@ from unigate.billing.bank import Bank
 from unigate.mover import Mover
 from unigate.spec.balance import Balance
 from unigate.store import processes
+from unigate.store.balances import user_balance
 from unigate.store.database import Database
 from unigate.store.ledger_tables import accounts, usage
 
@@ -62,3 +63,9 @@ async def until_state(database: Database, mover: Mover, process_id: str, wanted:
             return
         await asyncio.sleep(0.01)
     raise AssertionError(f"{process_id} did not become {wanted}")
+
+
+async def shown(database: Database) -> Balance:
+    """The balance of the user."""
+    async with database.reading() as tx:
+        return await user_balance(tx, KEY.wallet_id)

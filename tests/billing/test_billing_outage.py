@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from billing_cases import QUICK, House, fund, key, settle
+from billing_cases import LARGE, QUICK, House, fund, key, queued, settle
 
 from support.postgres import Cluster
 from support.waiting import until
@@ -20,7 +20,6 @@ from unigate.store.ledger import lock_wallet
 from unigate.store.migrate import migrate
 from unigate.store.open import connect
 
-LARGE = 10**9
 #: S is a second; the waits for a hold are those of real life.
 TERMS = replace(QUICK, silence=1.0, lease_holds=16, idle=60.0)
 
@@ -68,6 +67,9 @@ async def without_database(bank: Bank, pulse: Pulse) -> None:
         )
         assert loop.time() - start < 2.5
         assert {type(outcome) for outcome in outcomes} == {StoreUnavailable}, "never that there is no money"
+        lengths = queued(bank)
+        assert lengths["waiters"] == lengths["exact"] == lengths["pending"] == 0, lengths
+        assert lengths["statements"] <= 31, "one refill for each key, however many call"
     await until(lambda: boot_seconds() >= bank.until)
     assert pulse.longest < 0.5
 

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from billing_cases import QUICK, House, fund, key
+from billing_cases import QUICK, House, fund
 from billing_processes import Child, Nursery
+from billing_seen import shown
 from sqlalchemy import update
 
 from unigate.base.errors import StoreUnavailable
 from unigate.spec.balance import Balance
-from unigate.store.balances import user_balance
 from unigate.store.database import Database
 from unigate.store.ledger_tables import processes
 
@@ -34,11 +34,6 @@ async def banks(nursery: Nursery, house: House, url: str, count: int, **terms: f
     finally:
         for child in started:
             await child.kill()
-
-
-async def shown(database: Database) -> Balance:
-    async with database.reading() as tx:
-        return await user_balance(tx, key().wallet_id)
 
 
 async def all_spent(house: House, children: list[Child]) -> None:

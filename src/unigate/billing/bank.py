@@ -312,6 +312,10 @@ class Bank:
         except asyncio.CancelledError:
             if waiter.hold is None and future.done() and not future.cancelled() and future.exception() is None:
                 future.result().release()
+            waiter.leave()
+            raise
+        except StoreUnavailable:
+            waiter.leave()
             raise
         finally:
             timer.cancel()

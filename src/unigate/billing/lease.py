@@ -7,6 +7,7 @@ and the subtraction nothing else can run. Must not reach the database.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from unigate.base.clock import LONG_AGO, Seconds
@@ -331,6 +332,12 @@ class Waiter:
         """It is not known whether there is enough money."""
         if self.waiting:
             self.future.set_exception(StoreUnavailable(retry_after=1, detail=detail))
+
+    def leave(self) -> None:
+        """Stand in no queue any more: while the database is away nobody else would clear them."""
+        for queue in (self.account.waiters, self.account.wallet.exact):
+            with suppress(ValueError):
+                queue.remove(self)
 
 
 Done = Callable[[], None]
