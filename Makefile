@@ -41,26 +41,30 @@ lock: ## choose newer versions of what we depend on (needs uv)
 LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
+NO_PACKAGES := { echo "the packages could not be installed; the lines above say why" >&2; exit 1; }
+
 clean: ## remove what was made
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "unigate needs Python 3.11 or later; none of these is it: $(PYTHONS)" >&2; \
 		echo "Install one (Debian: apt-get install python3 python3-venv), or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@"$(PYTHON)" -c 'import ensurepip, venv' >/dev/null 2>&1 || { echo "$(PYTHON) cannot make virtual environments" \
-		"(Debian: apt-get install python3-venv)" >&2; exit 1; }
-	@echo "making $(VENV) with $$($(PYTHON) --version)"
-	@"$(PYTHON)" -m venv $(VENV)
+	@"$(PYTHON)" -c 'import ensurepip, venv' >/dev/null 2>&1 || { \
+		echo "$(PYTHON) cannot make virtual environments: it lacks the modules venv and ensurepip" >&2; \
+		echo "Install them (Debian: apt-get install $(notdir $(PYTHON))-venv), or name another Python: make PYTHON=/path/to/python3" >&2; \
+		exit 1; }
+	@echo "making $(VENV) with $$("$(PYTHON)" --version)"
+	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); echo "$(VENV) could not be made; the lines above say why" >&2; exit 1; }
 
 $(VENV)/.run: pyproject.toml requirements/run.txt | $(BIN)/python
 	@echo "installing what unigate needs"
-	@$(PIP) install --require-hashes -r requirements/run.txt || { echo "the packages could not be installed; the lines above say why" >&2; exit 1; }
-	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) install --require-hashes -r requirements/run.txt || $(NO_PACKAGES)
+	@$(PIP) install --no-deps --no-build-isolation --editable . || $(NO_PACKAGES)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@echo "installing what the tests need"
-	@$(PIP) install --require-hashes -r requirements/test.txt || { echo "the packages could not be installed; the lines above say why" >&2; exit 1; }
+	@$(PIP) install --require-hashes -r requirements/test.txt || $(NO_PACKAGES)
 	@touch $@
 
 # The tests start a PostgreSQL of their own from the installed programs.
@@ -68,8 +72,10 @@ postgres: $(VENV)/.test
 	@if PYTHONPATH=tests $(BIN)/python -c 'from support.postgres import programs; programs()' 2>/dev/null; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing PostgreSQL for the tests"; \
-		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends postgresql >/dev/null; \
-	else \
-		echo "the tests need PostgreSQL's programs (initdb, pg_ctl):" >&2; \
-		echo "  Debian, Ubuntu: sudo apt-get install postgresql     macOS: brew install postgresql" >&2; exit 1; \
+		{ apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends postgresql >/dev/null; } \
+			|| { echo "PostgreSQL could not be installed; the lines above say why" >&2; $(NO_POSTGRES); }; \
+	else $(NO_POSTGRES); \
 	fi
+
+NO_POSTGRES := echo "the tests need PostgreSQL's programs (initdb, pg_ctl):" >&2; \
+	echo "  Debian, Ubuntu: sudo apt-get install postgresql     macOS: brew install postgresql" >&2; exit 1
