@@ -21,6 +21,7 @@ from unigate.cli.common import (
 )
 from unigate.cli.options import made_by
 from unigate.cli.output import show, show_all
+from unigate.cli.price_import import import_list
 from unigate.manage import live, prices, shipped
 from unigate.manage.desk import Desk
 from unigate.manage.price_forms import FORMS
@@ -28,6 +29,8 @@ from unigate.manage.prices import PriceView
 
 price_app = typer.Typer()
 settings_app = typer.Typer()
+
+price_app.command("import")(import_list)
 
 _COLUMNS = ("model", "operation", "when", "rates", "starts", "source", "state", "id")
 PriceId = Annotated[str, typer.Argument(metavar="ID", help="As `price list` shows it.")]
