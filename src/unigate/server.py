@@ -20,6 +20,7 @@ from unigate.access.limits import Limits
 from unigate.base import log as logging
 from unigate.base.clock import boot_seconds, monotonic_ns, now_ms
 from unigate.base.errors import GatewayError
+from unigate.base.settings import Telemetry
 from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
 from unigate.dialects import operations
@@ -31,6 +32,7 @@ from unigate.manage import figures, load, shipped
 from unigate.providers import catalogue
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
+from unigate.relay.traces import Traces, over_http
 from unigate.relay.upstreams import Upstreams
 from unigate.routing.choice import Router
 from unigate.routing.health import Rules
@@ -61,6 +63,7 @@ class WorkerSettings:
     #: The limiter's socket, None where there is one worker only.
     limiter: str | None = None
     terms: Terms = field(default_factory=Terms)
+    telemetry: Telemetry = field(default_factory=Telemetry)
     drain: float = DRAIN
     log_level: str = "info"
 
@@ -114,6 +117,7 @@ class Worker:
             models={},
             metrics=Metrics(),
         )
+        traces = self._traces()
         self._stale = {"channels", "prices", "settings"}
         await self._load()
         management = system.create(self._readiness, self._gather)
@@ -131,6 +135,8 @@ class Worker:
         with suppress(asyncio.CancelledError):
             await keeper
         await bank.close()
+        if traces is not None:
+            await asyncio.to_thread(traces.close)
         if isinstance(limits, SharedLimits):
             await limits.close()
         await client.close()
@@ -144,6 +150,16 @@ class Worker:
         shared = SharedLimits(settings.limiter, workers=settings.workers, clock_ns=monotonic_ns)
         await shared.start()
         return shared
+
+    def _traces(self) -> Traces | None:
+        """Begin to trace calls, where the operator named a collector."""
+        told = self._settings.telemetry
+        if told.endpoint is None:
+            return None
+        headers = {name: secret.reveal() for name, secret in told.headers.items()}
+        traces = over_http(told.endpoint, headers, service=told.service, sample=told.sample)
+        self._svc.listener = traces
+        return traces
 
     def _on_change(self, kinds: set[str]) -> None:
         """Somebody changed keys, channels, prices or settings: forget, and load anew."""

@@ -1,6 +1,6 @@
 """Settings: what the file and the environment say, read once at start. The only place that reads the environment.
 
-Sections `server`, `database`, `redis` and `storage` say how this process runs; the others name what is to exist in
+Sections `server`, `database`, `redis`, `storage` and `telemetry` say how this process runs; the others name what is to exist in
 the database, and `manage.apply` brings it about. Secrets never print.
 """
 
@@ -96,6 +96,16 @@ class Storage(Section, frozen=True, kw_only=True):
 
     url: Address = Url("file:///assets")
     keep: bool = True
+
+
+class Telemetry(Section, frozen=True, kw_only=True):
+    """Where traces of calls go: a collector's address for OTLP over HTTP; none without one."""
+
+    endpoint: Address | None = None
+    headers: dict[str, Secret] = msgspec.field(default_factory=dict)
+    #: The share of calls that are traced where the caller did not decide.
+    sample: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    service: Name = "unigate"
 
 
 class ChannelLimits(Section, frozen=True, kw_only=True):
@@ -216,6 +226,7 @@ class Config(Section, frozen=True, kw_only=True):
     database: DatabasePlace = DatabasePlace()
     redis: RedisPlace = RedisPlace()
     storage: Storage = Storage()
+    telemetry: Telemetry = Telemetry()
     secret: Secret | None = None
     channels: list[ChannelEntry] = msgspec.field(default_factory=list)
     prices: list[PriceEntry] = msgspec.field(default_factory=list)
@@ -231,6 +242,7 @@ _OVERRIDDEN: Mapping[str, type[Section]] = {
     "database": DatabasePlace,
     "redis": RedisPlace,
     "storage": Storage,
+    "telemetry": Telemetry,
 }
 
 
@@ -243,6 +255,7 @@ class Settings:
     database: DatabasePlace
     redis: RedisPlace
     storage: Storage
+    telemetry: Telemetry
     secret: Secret
     #: The file whose sections are to be applied, None where there is no file.
     config: Config | None = field(default=None, repr=False)
@@ -272,6 +285,7 @@ def load(file: Path | None = None, *, data: Path = DEFAULT_DATA, environ: Mappin
         database=resolved,
         redis=sections["redis"],
         storage=sections["storage"],
+        telemetry=sections["telemetry"],
         secret=secret,
         config=config,
         made_secret=made,
@@ -299,7 +313,7 @@ def read_config(file: Path, environ: Mapping[str, str]) -> Config:
 
 
 def overridden(config: Config, environ: Mapping[str, str]) -> dict[str, Any]:
-    """The sections `server`, `database`, `redis`, `storage`, changed by `UNIGATE_<SECTION>__<NAME>`."""
+    """The sections `server`, `database`, `redis`, `storage`, `telemetry`, changed by `UNIGATE_<SECTION>__<NAME>`."""
     sections: dict[str, Any] = {name: getattr(config, name) for name in _OVERRIDDEN}
     for variable in sorted(environ):
         section, mark, name = variable.removeprefix(_PREFIX).lower().partition("__")

@@ -129,6 +129,7 @@ def _gateway(
         workers=len(sockets),
         limiter=limiter,
         terms=terms,
+        telemetry=settings.telemetry,
     )
     children += [Child(name=f"worker-{n}", target=worker_main, args=(worker, sock)) for n, sock in enumerate(sockets)]
     return children

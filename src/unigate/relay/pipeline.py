@@ -59,7 +59,7 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.body, seen)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)
-    svc.metrics.ended(row, opened.candidate.route.channel.name)
+    svc.ended(call, row, opened.candidate)
     body = opened.body
     if call.include_cost:
         body = call.dialect.add_cost(body, format_usd(row.cost), usage)
@@ -90,7 +90,7 @@ def _failed(call: Call, svc: Services, made: Plan, error: BaseException) -> None
         row = record(call, None, None, NO_USAGE, end="caller_left", status=0)
     else:
         row = record(call, None, None, NO_USAGE, end="failed", status=500, error="internal_error")
-    svc.metrics.ended(row)
+    svc.ended(call, row, None)
     made.hold.settle(row, _ignore)
 
 

@@ -8,10 +8,13 @@ from unigate.access.limiter import Limiter
 from unigate.base.live_settings import LiveSettings
 from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
+from unigate.relay.call import Call
 from unigate.relay.metrics import Metrics
+from unigate.relay.traces import Listener
 from unigate.relay.upstreams import Upstreams
-from unigate.routing.choice import Router
+from unigate.routing.choice import Candidate, Router
 from unigate.spec.price import Model
+from unigate.spec.record import Record
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,3 +30,11 @@ class Services:
     models: Mapping[str, Model]
     metrics: Metrics
     settings: LiveSettings = field(default_factory=LiveSettings)
+    #: Told of calls beside the metrics, None where nobody wants to be.
+    listener: Listener | None = None
+
+    def ended(self, call: Call, row: Record, candidate: Candidate | None) -> None:
+        """Count a call that ended; `candidate`: the one that served it."""
+        self.metrics.ended(row, candidate.route.channel.name if candidate is not None else "")
+        if self.listener is not None:
+            self.listener.ended(call, row, candidate)

@@ -146,7 +146,7 @@ class Stream:
         if end == "empty":
             usage = Usage()
         made = record(call, self._plan, self._candidate, usage, end=end, status=200, first=self._first, error=error)
-        self._svc.metrics.ended(made, self._candidate.route.channel.name)
+        self._svc.ended(call, made, self._candidate)
         call.x.promised = True
         self._plan.hold.settle(made, self._finish if end in ("completed", "empty") else self._nothing)
 
