@@ -17,6 +17,7 @@ import structlog
 from unigate.access.keys import Keys
 from unigate.access.limiter import SharedLimits
 from unigate.access.limits import Limits
+from unigate.access.secrets import Vault
 from unigate.base import log as logging
 from unigate.base.clock import boot_seconds, monotonic_ns, now_ms
 from unigate.base.errors import GatewayError
@@ -56,8 +57,10 @@ class WorkerSettings:
 
     database: str
     data: Path
-    secret: str
+    secret: str = field(repr=False)
     node: str
+    #: Secrets that may also have sealed something.
+    others: tuple[str, ...] = field(default=(), repr=False)
     allow_private: bool = False
     workers: int = 1
     #: The limiter's socket, None where there is one worker only.
@@ -86,6 +89,7 @@ class Worker:
         self._db: Database
         self._svc: Services
         self._providers = catalogue()
+        self._vault = Vault(settings.secret, *settings.others)
         #: Kinds of things that changed and are not loaded yet.
         self._stale: set[str] = set()
         self._changed = asyncio.Event()
@@ -108,7 +112,7 @@ class Worker:
         )
         await bank.start()
         self._svc = Services(
-            keys=Keys(self._db, settings.secret),
+            keys=Keys(self._db, settings.secret, settings.others),
             limits=limits,
             router=Router(rules=Rules(workers=settings.workers), notify=_tell),
             prices=Prices(()),
@@ -177,7 +181,7 @@ class Worker:
             svc.settings = await load.load_settings(db)
             self._stale.discard("settings")
         if "channels" in self._stale:
-            svc.router.replace(await load.load_channels(db, self._settings.secret, self._providers))
+            svc.router.replace(await load.load_channels(db, self._vault, self._providers))
             svc.upstreams.forget()
             self._stale.discard("channels")
         if "prices" in self._stale:

@@ -77,7 +77,7 @@ async def test_a_file_is_brought_about_and_read_back(desk: Desk) -> None:
     assert key is not None
     assert (key.user_name, key.group.multiplier, key.models) == ("alice", 500_000, ("gpt-*",))
     assert (dict(key.budgets), key.rpm, key.tpm, set(key.scopes)) == ({"total": 50 * NANO}, 60, 0, {"relay"})
-    (channel,) = await load_channels(desk.db, SECRET, desk.providers)
+    (channel,) = await load_channels(desk.db, desk.vault, desk.providers)
     assert [(c.secret, dict(c.parts)) for c in channel.credentials] == [
         ("sk-upstream-one", {}),
         ("", {"access_key": "public", "secret_key": "hidden-part"}),

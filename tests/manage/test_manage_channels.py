@@ -45,7 +45,7 @@ async def test_what_is_shown_holds_no_secret(desk: Desk) -> None:
     assert [c.last4 for c in made.credentials] == ["-one", "-two"]
     assert (made.models, made.timeouts["connect"]) == ({"a": "a", "b": "b"}, 5.0)
     assert made.options == {"headers": {"x-team": "***"}, "region": "eu"}
-    (loaded,) = await load_channels(desk.db, SECRET, desk.providers)
+    (loaded,) = await load_channels(desk.db, desk.vault, desk.providers)
     assert [c.secret for c in loaded.credentials] == ["sk-upstream-one", "sk-upstream-two"]
     assert (loaded.base_url, loaded.options["headers"]) == ("http://127.0.0.1:9/v1", {"x-team": "hidden"})
 
@@ -62,7 +62,7 @@ async def test_a_change_keeps_what_it_does_not_name(desk: Desk) -> None:
     assert changed.options == {"headers": {"x-team": "***"}, "zone": "b"}
     changed = await channels.set_channel(desk, "main", {}, credentials=["sk-upstream-two", {"key": "k", "secret": "s"}])
     assert changed.credentials[0].id == made.credentials[1].id
-    (loaded,) = await load_channels(desk.db, SECRET, desk.providers)
+    (loaded,) = await load_channels(desk.db, desk.vault, desk.providers)
     assert [c.secret for c in loaded.credentials] == ["sk-upstream-two", "s"]
     refused: list[dict[str, Any]] = [
         {"groups": ["nobody"]},
@@ -84,22 +84,22 @@ async def test_a_change_keeps_what_it_does_not_name(desk: Desk) -> None:
 async def test_with_another_secret_what_is_sealed_is_left_out_and_can_be_given_anew(desk: Desk) -> None:
     await channels.create_channel(desk, ENTRY)
     other = replace(desk, secret="another secret, long enough too")
-    assert await load_channels(desk.db, other.secret, desk.providers) == []
+    assert await load_channels(desk.db, other.vault, desk.providers) == []
     assert "unreadable" in (await channels.show_channel(other, "main")).options
     with pytest.raises(Conflict):
         await channels.set_channel(other, "main", {"priority": 1})
     plain = ChannelEntry(name="plain", provider="openai", credentials=[Secret("sk-plain")])
     await channels.create_channel(desk, plain)
-    (left,) = await load_channels(desk.db, other.secret, desk.providers)
+    (left,) = await load_channels(desk.db, other.vault, desk.providers)
     assert (left.name, left.credentials) == ("plain", ())
     await channels.set_channel(other, "plain", {}, credentials=["sk-plain"])
-    (left,) = await load_channels(desk.db, other.secret, desk.providers)
+    (left,) = await load_channels(desk.db, other.vault, desk.providers)
     assert [c.secret for c in left.credentials] == ["sk-plain"]
 
 
 async def test_a_channel_whose_provider_is_gone_is_left_out(desk: Desk) -> None:
     await channels.create_channel(desk, ENTRY)
-    assert await load_channels(desk.db, SECRET, {}) == []
+    assert await load_channels(desk.db, desk.vault, {}) == []
 
 
 async def test_doctor_finds_what_is_wanting(desk: Desk, database_url: str, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ async def test_a_demo_is_the_same_each_time_and_follows_the_sandbox(desk: Desk, 
     assert (await users.show_user(desk, "demo")).balance == 100 * 10**9
     assert (await users.show_user(desk, first.email)).role == "owner"
     assert [key.user for key in await keys.list_keys(desk)] == ["demo"]
-    loaded = {channel.provider.name: channel for channel in await load_channels(desk.db, SECRET, desk.providers)}
+    loaded = {channel.provider.name: channel for channel in await load_channels(desk.db, desk.vault, desk.providers)}
     assert {name: channel.base_url for name, channel in loaded.items()} == {
         "openai": "http://127.0.0.1:2222/openai/v1",
         "azure_openai": "http://127.0.0.1:2222/azure",

@@ -7,18 +7,21 @@ changing keys is the business of `manage/`.
 import asyncio
 import secrets
 import string
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import msgspec
 
+from unigate.access.secrets import Vault
 from unigate.base.clock import monotonic
-from unigate.base.errors import Forbidden, InvalidKey
+from unigate.base.errors import Forbidden, InvalidKey, StoreUnavailable
 from unigate.spec.caller import Group, Key
 from unigate.spec.operation import Operation
 from unigate.store import keys as rows
-from unigate.store.database import Database
+from unigate.store.database import ConstraintFailed, Database
 
 #: Keys remembered, and unknown ones remembered as such; the oldest leaves first.
 MAX_KNOWN = 100_000
@@ -61,9 +64,20 @@ class Digest:
 class Keys:
     """The keys that this process has seen, in one event loop."""
 
-    def __init__(self, db: Database, secret: str, *, known: int = MAX_KNOWN, unknown: int = MAX_UNKNOWN) -> None:
+    def __init__(
+        self,
+        db: Database,
+        secret: str,
+        others: Iterable[str] = (),
+        *,
+        known: int = MAX_KNOWN,
+        unknown: int = MAX_UNKNOWN,
+    ) -> None:
+        """`others`: secrets that keys may still be known by; such a key is taken over when it is used."""
         self._db = db
         self._digest = Digest(secret)
+        self._secret_id = Vault(secret).id
+        self._others = [Digest(other) for other in others]
         self._max_known = known
         self._max_unknown = unknown
         self._known: dict[bytes, Key] = {}
@@ -91,7 +105,8 @@ class Keys:
             del self._unknown[name]
         task = self._loading.get(name)
         if task is None:
-            task = self._loading[name] = asyncio.get_running_loop().create_task(self._load(name))
+            older = [digest(presented) for digest in self._others]
+            task = self._loading[name] = asyncio.get_running_loop().create_task(self._load(name, older))
             task.add_done_callback(partial(self._loaded, name))
         return await asyncio.shield(task)
 
@@ -130,14 +145,24 @@ class Keys:
                 return True
         return False
 
-    async def _load(self, name: bytes) -> Key | None:
+    async def _load(self, name: bytes, older: Sequence[bytes]) -> Key | None:
         epoch = self._epoch
         async with self._db.reading() as tx:
             found = await rows.by_digest(tx, name)
+            for digest in older:
+                found = found or await rows.by_digest(tx, digest)
+        if found is not None and found[0].digest != name:
+            await self._take_over(found[0], name)
         key = caller(*found) if found is not None else None
         if epoch == self._epoch:
             self._remember(name, key)
         return key
+
+    async def _take_over(self, row: rows.KeyRow, name: bytes) -> None:
+        """Know a key by today's secret from now on. Where that can't be written now, it is when it is next loaded."""
+        with suppress(StoreUnavailable, ConstraintFailed):
+            async with self._db.writing() as tx:
+                await rows.known_by(tx, row.id, row.digest, name, self._secret_id)
 
     def _remember(self, name: bytes, key: Key | None) -> None:
         if key is not None:
@@ -177,6 +202,7 @@ def caller(key: rows.KeyRow, owner: rows.KeyOwner) -> Key:
         tpm=key.tpm,
         concurrency=key.concurrency,
         user_view=bool(key.user_view),
+        keep_days=key.keep_days,
     )
 
 

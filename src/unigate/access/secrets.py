@@ -39,7 +39,7 @@ class Vault:
     def __init__(self, secret: str, *older: str) -> None:
         self._newest = _Key(secret)
         self._keys = {key.id: key for key in (*map(_Key, older), self._newest)}
-        self._mark = _derive(secret, b"unigate fingerprints", 32)
+        self._marks = [_derive(each, b"unigate fingerprints", 32) for each in (secret, *older)]
 
     def __repr__(self) -> str:
         return f"Vault({self._newest.id})"
@@ -48,6 +48,11 @@ class Vault:
     def id(self) -> str:
         """A name of the newest secret that tells nothing about it."""
         return self._newest.id
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The names of all secrets that open something here."""
+        return frozenset(self._keys)
 
     def seal(self, text: str, context: str) -> str:
         """`text` sealed, as printable text; `context` (an id) must be the same to open it, so rows can't be swapped."""
@@ -73,7 +78,11 @@ class Vault:
 
     def fingerprint(self, text: str) -> bytes:
         """Tells whether two secrets are the same without keeping either."""
-        return hmac.digest(self._mark, text.encode(), "sha256")
+        return hmac.digest(self._marks[0], text.encode(), "sha256")
+
+    def fingerprints(self, text: str) -> list[bytes]:
+        """By what a secret may be known: the newest fingerprint first, then those of the other secrets."""
+        return [hmac.digest(mark, text.encode(), "sha256") for mark in self._marks]
 
 
 def last4(text: str) -> str:

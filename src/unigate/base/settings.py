@@ -216,6 +216,8 @@ class KeyEntry(Section, frozen=True, kw_only=True):
     scopes: list[Name] = msgspec.field(default_factory=lambda: ["relay"])
     budget: Budget = Budget()
     limits: KeyLimits = KeyLimits()
+    #: Days for which prompts and answers of its calls are kept; 0: they are not.
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0
     enabled: bool = True
 
 
@@ -228,6 +230,7 @@ class Config(Section, frozen=True, kw_only=True):
     storage: Storage = Storage()
     telemetry: Telemetry = Telemetry()
     secret: Secret | None = None
+    other_secrets: list[Secret] = msgspec.field(default_factory=list)
     channels: list[ChannelEntry] = msgspec.field(default_factory=list)
     prices: list[PriceEntry] = msgspec.field(default_factory=list)
     settings: Annotated[dict[str, Any], PartOf(LiveSettings)] = msgspec.field(default_factory=dict)
@@ -257,6 +260,8 @@ class Settings:
     storage: Storage
     telemetry: Telemetry
     secret: Secret
+    #: Secrets that may also have sealed something, while one takes the place of another.
+    others: tuple[Secret, ...] = ()
     #: The file whose sections are to be applied, None where there is no file.
     config: Config | None = field(default=None, repr=False)
     #: Where a secret was made just now because there was none.
@@ -277,6 +282,9 @@ def load(file: Path | None = None, *, data: Path = DEFAULT_DATA, environ: Mappin
     except OSError as error:
         raise ConfigError(Place(str(data)), f"cannot make this directory: {error.strerror}") from None
     secret, made = _secret(config, variables, data)
+    others = tuple(config.other_secrets) if config is not None else ()
+    if variables.get("UNIGATE_OTHER_SECRET"):
+        others += (Secret(variables["UNIGATE_OTHER_SECRET"]),)
     database = sections["database"]
     resolved = DatabasePlace(url=Url(database_url(database.url, data)), at=database.at)
     return Settings(
@@ -287,6 +295,7 @@ def load(file: Path | None = None, *, data: Path = DEFAULT_DATA, environ: Mappin
         storage=sections["storage"],
         telemetry=sections["telemetry"],
         secret=secret,
+        others=tuple(other for other in others if other != secret),
         config=config,
         made_secret=made,
     )

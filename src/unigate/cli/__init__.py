@@ -20,6 +20,7 @@ _GROUPS = (
     ("key", "keys", "app", "Callers' API keys."),
     ("channel", "channels", "app", "Channels: accounts with providers."),
     ("price", "prices", "price_app", "Prices in USD; a change is a new price from now on, or from a date."),
+    ("secret", "secret", "app", "The secret that seals credentials at rest."),
     ("settings", "prices", "settings_app", "Settings that can change while the gateway runs."),
 )
 

@@ -74,7 +74,13 @@ def at_desk(settings: Settings, work: "Callable[[Desk], Coroutine[Any, Any, R]]"
     async def run() -> R:
         db = connect(settings.database.url, statement=statement)
         try:
-            return await work(Desk(db=db, secret=settings.secret.reveal(), providers=catalogue()))
+            desk = Desk(
+                db=db,
+                secret=settings.secret.reveal(),
+                others=tuple(other.reveal() for other in settings.others),
+                providers=catalogue(),
+            )
+            return await work(desk)
         finally:
             await db.close()
 

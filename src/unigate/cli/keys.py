@@ -37,6 +37,9 @@ def _form(
     user_view: Annotated[
         bool | None, typer.Option("--user-view/--no-user-view", help="Whether it may see its user's balance.")
     ] = None,
+    keep_days: Annotated[
+        int | None, typer.Option(help="Days for which prompts and answers of its calls are kept; 0 = they are not.")
+    ] = None,
 ) -> KeyForm:
     """What a key allows, as its options say."""
     budgets = {
@@ -55,6 +58,7 @@ def _form(
         tpm=tpm,
         concurrency=concurrency,
         user_view=user_view,
+        keep_days=keep_days,
     )
 
 

@@ -58,7 +58,7 @@ def explain(
 
     async def look(desk: "Desk") -> "list[Explained]":
         await users.show_group(desk, group)
-        router = Router(await load.load_channels(desk.db, desk.secret, desk.providers))
+        router = Router(await load.load_channels(desk.db, desk.vault, desk.providers))
         if health := figures.health(data):
             restore(router, health, now_ms(), in_flight=True)
         return explained(router, model, group, _operation(operation))

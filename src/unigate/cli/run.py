@@ -124,6 +124,7 @@ def _gateway(
         database=url,
         data=data,
         secret=settings.secret.reveal(),
+        others=tuple(other.reveal() for other in settings.others),
         node=node,
         allow_private=allow_private or settings.server.allow_private_upstreams,
         workers=len(sockets),

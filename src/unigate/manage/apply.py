@@ -209,5 +209,6 @@ def _key_form(entry: KeyEntry) -> KeyForm:
         rpm=entry.limits.rpm,
         tpm=entry.limits.tpm,
         concurrency=entry.limits.concurrency,
+        keep_days=entry.keep_days,
         enabled=entry.enabled,
     )

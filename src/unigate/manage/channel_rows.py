@@ -100,8 +100,7 @@ def credential_rows(
     new, changed = [], []
     for position, one in enumerate(given):
         text = _credential_text(one)
-        fingerprint = vault.fingerprint(text)
-        row = by_print.pop(fingerprint, None)
+        row = next((by_print.pop(known) for known in vault.fingerprints(text) if known in by_print), None)
         if row is None:
             new.append(_new_credential(channel_id, position, one, text, vault))
             continue

@@ -41,7 +41,7 @@ async def try_channel(
 
     `model` is a public name; the first that the channel names where None. It costs what the provider charges for it.
     """
-    channel = next((c for c in await load.load_channels(desk.db, desk.secret, desk.providers) if c.name == name), None)
+    channel = next((c for c in await load.load_channels(desk.db, desk.vault, desk.providers) if c.name == name), None)
     if channel is None:
         raise NotFound(f"There is no channel {name!r} that could be tested.")
     upstream = _upstream_model(channel, model)

@@ -17,7 +17,7 @@ from unigate.store.settings_rows import SettingRow
 from unigate.store.tables import OWNED_BY_FILE
 
 #: The setting that remembers which secret a database was made with.
-_SECRET_NAME = "_secret"  # noqa: S105 - a name, not a secret
+SECRET_NAME = "_secret"  # noqa: S105 - a name, not a secret
 MAX_NAME = 200
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -28,12 +28,14 @@ class Desk:
 
     db: Database
     secret: str = field(repr=False)
+    #: Secrets that may also have sealed something, while one takes the place of another.
+    others: tuple[str, ...] = field(default=(), repr=False)
     providers: Mapping[str, Provider] = field(default_factory=dict, repr=False)
 
     @property
     def vault(self) -> Vault:
         """Seals and opens credentials."""
-        return Vault(self.secret)
+        return Vault(self.secret, *self.others)
 
 
 class OtherSecret(CallerError):
@@ -41,16 +43,17 @@ class OtherSecret(CallerError):
 
 
 async def check_secret(desk: Desk) -> None:
-    """Remember which secret this database belongs to, or raise OtherSecret where it is not this one."""
-    mine = desk.vault.id
+    """Remember which secret this database belongs to, or raise OtherSecret where it is none of those known."""
+    vault = desk.vault
+    mine = vault.id
     async with desk.db.reading() as tx:
-        row = await settings_rows.setting(tx, _SECRET_NAME)
+        row = await settings_rows.setting(tx, SECRET_NAME)
     if row is None:
-        made = SettingRow(name=_SECRET_NAME, value=json_text(mine), owned_by="", changed_at=now_ms())
+        made = SettingRow(name=SECRET_NAME, value=json_text(mine), owned_by="", changed_at=now_ms())
         async with desk.db.writing() as tx:
             await settings_rows.add_setting(tx, made)  # another process may be as quick
-            row = await settings_rows.setting(tx, _SECRET_NAME)
-    if row is None or msgspec.json.decode(row.value) != mine:
+            row = await settings_rows.setting(tx, SECRET_NAME)
+    if row is None or msgspec.json.decode(row.value) not in vault.ids:
         raise OtherSecret
 
 

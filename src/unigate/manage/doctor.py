@@ -56,6 +56,7 @@ async def examine(desk: Desk, database_url: str, data: Path) -> list[Finding]:
             await check_secret(desk)
         except OtherSecret as error:
             found.append(_problem("secret", error.message))
+        found += await _older_secret(desk)
         found += [*await _people(desk), *await _channels(desk), *await _unpriced(desk), *await _left(desk)]
     return sorted(found, key=lambda finding: finding.level == "notice")
 
@@ -88,6 +89,21 @@ def _secret(secret: str, data: Path) -> list[Finding]:
     kept = data / "secret"
     if kept.exists() and stat.S_IMODE(kept.stat().st_mode) & 0o077:
         found.append(_problem("secret", f"{kept} can be read by others: chmod 600"))
+    return found
+
+
+async def _older_secret(desk: Desk) -> list[Finding]:
+    """What still needs a secret that another has taken the place of."""
+    vault = desk.vault
+    async with desk.db.reading() as tx:
+        sealed = [row.sealed for rows in (await channel_rows.all_credentials(tx)).values() for row in rows]
+        sealed += [row.options for row in await channel_rows.all_channels(tx) if row.options]
+        keys = await key_rows.count_older(tx, vault.id) if desk.others else 0
+    found = []
+    if desk.others and not all(map(vault.fresh, sealed)):
+        found.append(_notice("secret", "another secret sealed some credentials: run `unigate secret rotate`"))
+    if keys:
+        found.append(_notice("secret", f"{keys} keys are known by an older secret until they are used next"))
     return found
 
 
@@ -151,7 +167,7 @@ async def _unpriced(desk: Desk) -> list[Finding]:
     if settings.allow_unpriced:
         return [_notice("prices", "calls without a price are served free of charge (allow_unpriced)")]
     prices = Prices(await load.load_prices(desk.db, shipped.prices()))
-    channels = await load.load_channels(desk.db, desk.secret, desk.providers)
+    channels = await load.load_channels(desk.db, desk.vault, desk.providers)
     now = now_ms()
     missing: dict[str, set[str]] = {}
     for channel in channels:

@@ -24,6 +24,7 @@ from unigate.store.keys import KeyRow
 SCOPES = ("relay", "manage")
 PERIODS = ("day", "month", "total")
 MAX_LIMIT = 1_000_000_000
+MAX_KEEP_DAYS = 3650
 _GIVEN = re.compile(r"[!-~]{8,512}")
 
 
@@ -41,6 +42,8 @@ class KeyForm:
     tpm: int | None = None
     concurrency: int | None = None
     user_view: bool | None = None
+    #: Days for which prompts and answers of its calls are kept; 0: they are not.
+    keep_days: int | None = None
     enabled: bool | None = None
 
 
@@ -63,6 +66,7 @@ class KeyView:
     tpm: int
     concurrency: int
     user_view: bool
+    keep_days: int
     enabled: bool
     owned_by: str
     created_at: int
@@ -161,7 +165,8 @@ def new_key(desk: Desk, user_id: str, name: str, secret: str, form: KeyForm, *, 
 
 def with_secret(desk: Desk, row: KeyRow, secret: str) -> KeyRow:
     """The row with another secret."""
-    return replace(row, digest=Digest(desk.secret)(secret.encode()), last4=last4(secret))
+    digest = Digest(desk.secret)(secret.encode())
+    return replace(row, digest=digest, last4=last4(secret), secret_id=desk.vault.id)
 
 
 def with_form(row: KeyRow, form: KeyForm) -> KeyRow:
@@ -183,6 +188,10 @@ def with_form(row: KeyRow, form: KeyForm) -> KeyRow:
             if not 0 <= value <= MAX_LIMIT:
                 raise BadRequest(f"{name} lies between 0 (none) and 1000000000, not {value}.")
             changes[name] = value
+    if form.keep_days is not None:
+        if not 0 <= form.keep_days <= MAX_KEEP_DAYS:
+            raise BadRequest(f"keep_days lies between 0 (nothing is kept) and {MAX_KEEP_DAYS}.")
+        changes["keep_days"] = form.keep_days
     for name in ("user_view", "enabled"):
         if getattr(form, name) is not None:
             changes[name] = int(getattr(form, name))
@@ -219,6 +228,7 @@ def key_view(row: KeyRow, user: str) -> KeyView:
         tpm=row.tpm,
         concurrency=row.concurrency,
         user_view=bool(row.user_view),
+        keep_days=row.keep_days,
         enabled=bool(row.enabled),
         owned_by=row.owned_by,
         created_at=row.created_at,

@@ -25,7 +25,7 @@ from unigate.store.database import Database
 log: Any = structlog.get_logger("unigate.manage")
 
 
-async def load_channels(db: Database, secret: str, catalogue: Mapping[str, Provider]) -> list[Channel]:
+async def load_channels(db: Database, vault: Vault, catalogue: Mapping[str, Provider]) -> list[Channel]:
     """All channels, disabled ones too, ready to be routed to.
 
     A channel whose provider is not installed, or whose options can't be opened, is left out; so is a credential that
@@ -34,7 +34,6 @@ async def load_channels(db: Database, secret: str, catalogue: Mapping[str, Provi
     async with db.reading() as tx:
         rows = await channel_rows.all_channels(tx)
         credentials = await channel_rows.all_credentials(tx)
-    vault = Vault(secret)
     found = [_channel(row, credentials.get(row.id, []), vault, catalogue) for row in rows]
     return [channel for channel in found if channel is not None]
 

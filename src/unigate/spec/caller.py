@@ -43,6 +43,8 @@ class Key:
     concurrency: int = 0
     #: False: the key may only see its own numbers (`type=token`).
     user_view: bool = True
+    #: Days for which prompts and answers of its calls are kept, 0: they are not.
+    keep_days: int = 0
 
     @property
     def limited(self) -> bool:

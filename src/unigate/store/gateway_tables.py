@@ -104,6 +104,22 @@ usage_hours = Table(
     sqlite_strict=True,
 )
 
+kept = Table(
+    "kept",
+    METADATA,
+    _text("id", key=True),  # of the call
+    _number("at"),
+    _number("ends_at"),
+    _text("user_id"),
+    _text("key_id"),
+    _number("status"),
+    Column("request", Blob(), nullable=False),
+    Column("answer", Blob(), nullable=False),
+    _number("cut"),  # 1: longer than what is kept of one
+    sqlite_strict=True,
+)
+
+Index("kept_by_end", kept.c.ends_at)
 Index("sessions_by_user", sessions.c.user_id)
 Index("sessions_by_end", sessions.c.expires_at)
 Index("codes_by_time", codes.c.created_at, codes.c.id)

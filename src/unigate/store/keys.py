@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from unigate.store.database import Tx
 from unigate.store.tables import groups, keys, users
@@ -29,6 +29,8 @@ class KeyRow:
     enabled: int
     owned_by: str
     created_at: int
+    keep_days: int = 0
+    secret_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,18 @@ _CHANGES = (
     "user_view",
     "enabled",
     "owned_by",
+    "keep_days",
+    "secret_id",
 )
 _SET = update(keys).where(keys.c.id == bindparam("of")).values({name: bindparam(f"to_{name}") for name in _CHANGES})
+
+_COUNT_OLDER = select(func.count()).where(keys.c.enabled == 1, keys.c.secret_id != bindparam("newest"))
+
+_KNOWN_BY = (
+    update(keys)
+    .where(keys.c.id == bindparam("of"), keys.c.digest == bindparam("before"))
+    .values(digest=bindparam("digest"), secret_id=bindparam("secret_id"))
+)
 
 Found = tuple[KeyRow, KeyOwner]
 
@@ -92,6 +104,18 @@ async def by_digest(tx: Tx, digest: bytes) -> Found | None:
     """The key with that digest, and its owner."""
     row = await tx.one(_BY_DIGEST, {"by": digest})
     return _found(row) if row else None
+
+
+async def known_by(tx: Tx, id: str, before: bytes, digest: bytes, secret_id: str) -> None:
+    """Know a key by another digest, if it is still known by `before`."""
+    await tx.run(_KNOWN_BY, {"of": id, "before": before, "digest": digest, "secret_id": secret_id})
+
+
+async def count_older(tx: Tx, secret_id: str) -> int:
+    """How many keys in use are known by another secret than the one of that name."""
+    row = await tx.one(_COUNT_OLDER, {"newest": secret_id})
+    assert row is not None
+    return int(row[0])
 
 
 async def by_id(tx: Tx, id: str) -> Found | None:

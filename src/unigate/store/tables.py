@@ -78,8 +78,11 @@ keys = Table(
     _flag("enabled"),
     _text("owned_by"),
     _number("created_at"),
+    _number("keep_days"),  # 0: its calls' prompts and answers are not kept
+    _text("secret_id"),  # which secret `digest` was made with; "": not known
     UniqueConstraint("digest"),
     UniqueConstraint("user_id", "name"),
+    CheckConstraint("keep_days BETWEEN 0 AND 3650", name="kept"),
     CheckConstraint("rpm >= 0 AND tpm >= 0 AND concurrency >= 0", name="limits"),
     sqlite_strict=True,
 )
