@@ -7,6 +7,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import httpx
 import pytest
@@ -62,6 +63,33 @@ async def test_metrics_are_of_all_workers(pair: Stage) -> None:
     replies = await gather_posts(pair, 30, body("hi", model="sandbox-count"), pair.key)
     assert {reply.status_code for reply in replies} == {200}
     await until(lambda: all(counted(pair, "sandbox-count") == 30 for _ in range(8)), what="the sum of both workers")
+
+
+async def test_changes_reach_all_workers(pair: Stage) -> None:
+    """Of calls over fresh connections, which the workers share, every one goes by what was changed."""
+    made = pair.cli("key", "create", "brief", "--user", "alice")
+
+    async def answers(model: str) -> Counter[int]:
+        replies = await gather_posts(pair, 24, body("hi", model=model), made["secret"])
+        return Counter(reply.status_code for reply in replies)
+
+    async def become(status: int, model: str = "gpt-4o-mini") -> None:
+        deadline = monotonic() + 30
+        while (found := await answers(model)) != {status: 24}:
+            assert monotonic() < deadline, f"some worker does not answer {status}: {found}"
+
+    await become(200)
+    await become(403, "fresh-model")
+    pair.cli("channel", "create", "fresh", "--provider", "openai", "--base-url", f"{pair.sandbox.url}/openai/v1",
+             "--credential", "sk-fresh", "--model", "fresh-model=gpt-4o-mini", "--priority", "9")  # fmt: skip
+    price = pair.cli("price", "set", "--model", "fresh-model", "input=1", "output=1")
+    await become(200, "fresh-model")
+    pair.cli("channel", "disable", "fresh")
+    await become(404, "fresh-model")  # of the other channel, whose vendor knows no such model
+    pair.cli("price", "disable", price["id"])
+    await become(403, "fresh-model")
+    pair.cli("key", "disable", "alice/brief")
+    await become(401)
 
 
 async def test_a_killed_worker_is_replaced(pair: Stage) -> None:
