@@ -8,6 +8,7 @@ import pytest
 from unigate.base.errors import BadRequest, GatewayError, InvalidJson
 from unigate.dialects import json_read
 from unigate.dialects import openai_chat as chat
+from unigate.dialects.openai_body import IMAGE_TOKENS
 from unigate.spec.usage import MAX_COUNT
 
 
@@ -206,7 +207,7 @@ def test_the_bound_of_input_counts_bytes_and_pictures() -> None:
     url = "data:image/png;base64," + "A" * 50_000
     pictured = body_of(messages=[{"content": [{"image_url": {"url": url}}] * 2}])
     bound = chat.input_bound(pictured, chat.read(pictured))
-    assert 2 * chat.IMAGE_TOKENS < bound < 2 * chat.IMAGE_TOKENS + 500
+    assert 2 * IMAGE_TOKENS < bound < 2 * IMAGE_TOKENS + 500
 
 
 def test_errors_name_no_content_of_the_body() -> None:

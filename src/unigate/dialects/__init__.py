@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeGuard, cast
 
 from unigate.base.errors import GatewayError
 from unigate.spec.facts import Facts
@@ -63,7 +63,6 @@ class Dialect(Writer, Protocol):
     """A dialect whose calls go to providers. Each dialect has its own Edits and Seen."""
 
     Edits: Any
-    Watch: Callable[..., Watcher]
 
     def read(self, body: bytes) -> Facts:
         """What we need to know of a caller's body."""
@@ -85,10 +84,6 @@ class Dialect(Writer, Protocol):
         """Usage counted by ourselves."""
         ...
 
-    def write_stream_error(self, error: GatewayError, request_id: str) -> bytes:
-        """The event that ends a broken stream."""
-        ...
-
     def read_error(self, status: int, body: bytes) -> Any:
         """What a vendor's error says."""
         ...
@@ -100,6 +95,21 @@ class Dialect(Writer, Protocol):
     def input_bound(self, body: bytes, facts: Facts) -> int:
         """The most input tokens that a body can count."""
         ...
+
+
+class StreamingDialect(Dialect, Protocol):
+    """A dialect some of whose answers are streams."""
+
+    Watch: Callable[..., Watcher]
+
+    def write_stream_error(self, error: GatewayError, request_id: str) -> bytes:
+        """The event that ends a broken stream."""
+        ...
+
+
+def streams(spoken: Dialect) -> TypeGuard[StreamingDialect]:
+    """Whether answers in a dialect may be streams."""
+    return hasattr(spoken, "Watch")
 
 
 @cache
@@ -123,7 +133,7 @@ def writer(name: str) -> Writer:
 def dialect(name: str) -> Dialect:
     """The dialect of that name whose calls go to providers; LookupError where there is none."""
     found = writer(name)
-    if not hasattr(found, "Watch"):
+    if not hasattr(found, "read_answer"):
         raise LookupError(f"the dialect {name!r} is not spoken by providers")
     return cast(Dialect, found)
 

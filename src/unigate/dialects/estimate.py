@@ -78,6 +78,13 @@ def value_tokens(value: object) -> int:
     return 0
 
 
+def prompt_tokens(value: object) -> int:
+    """Tokens of a prompt, or of what is to be embedded: text, tokens themselves (integers), or lists of either."""
+    if isinstance(value, list):
+        return sum(map(prompt_tokens, value))
+    return 1 if type(value) is int else value_tokens(value)
+
+
 def speaks(value: object) -> bool:
     """Whether a message, or a member of one, holds anything but labels."""
     if isinstance(value, str):

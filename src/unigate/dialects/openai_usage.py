@@ -69,6 +69,18 @@ def read_usage(told: object, provider: Provider) -> Usage | None:
     )
 
 
+def read_input_usage(told: object, provider: Provider) -> Usage | None:
+    """Usage of a call that has input only (embeddings): the total, which some vendors tell alone, else the prompt's."""
+    if not isinstance(told, Mapping):
+        return None
+    if provider.adjust_usage is not None:
+        told = provider.adjust_usage(told)
+    total, prompt = _count(told.get("total_tokens")), _count(told.get("prompt_tokens"))
+    if total is None and prompt is None:
+        return None
+    return Usage({"input": max(total or 0, prompt or 0)})
+
+
 def _input_units(units: dict[str, int], total: int, details: Details) -> None:
     left = total
     cached = _part(details.cached_tokens, left)

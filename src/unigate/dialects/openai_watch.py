@@ -1,4 +1,4 @@
-"""Watching a chat stream on its way to the caller: usage, first content, errors, the end.
+"""Watching a stream of chat or completions on its way to the caller: usage, first content, errors, the end.
 
 Events that need no change pass as the same bytes, at once; only an event that is not complete yet is held back, since it
 may have to be changed. It must not wait for anything, and it never touches what it does not know.
@@ -12,13 +12,12 @@ import msgspec
 
 from unigate.base.errors import StreamBroken
 from unigate.dialects import estimate, json_edit, json_read, sse
+from unigate.dialects.openai_answer import DEFAULT_TIER
 from unigate.dialects.openai_usage import read_usage
 from unigate.spec.facts import Facts
 from unigate.spec.provider import Provider
 from unigate.spec.usage import Usage
 
-#: What a call without a special tier counts as.
-DEFAULT_TIER = "default"
 #: Members of an event that is about usage only; with any other it is passed without its usage.
 _FRAME = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
@@ -52,6 +51,8 @@ class _Delta(msgspec.Struct, gc=False):
 
 class _Choice(msgspec.Struct, gc=False):
     delta: _Delta | None = None
+    #: What completions have in place of a delta.
+    text: Any = None
     finish_reason: Any = None
 
 
@@ -90,7 +91,7 @@ class Watch:
 
     def __init__(
         self,
-        facts: Facts,  # noqa: ARG002  (what other dialects need of it)
+        facts: Facts,
         provider: Provider,
         *,
         show_usage: bool,
@@ -114,8 +115,8 @@ class Watch:
         self.error: bytes | None = None
         #: As the provider reported it, the last one counts.
         self.usage: Usage | None = None
-        #: What was counted of the answer, for an estimate.
-        self.output_tokens = 0
+        #: What was counted of the answer, for an estimate; the input that it repeats first is no output.
+        self.output_tokens = -facts.echo
         self.audio_tokens = 0
         #: The tier that serves the call: one that was asked for and not confirmed is not taken for granted.
         self.service_tier = DEFAULT_TIER
@@ -233,6 +234,8 @@ class Watch:
                     self.output_tokens += estimate.piece_tokens(text)
                 elif self._other(delta):
                     spoke = True
+            elif choice.text and self._value(choice.text):
+                spoke = True
         return spoke
 
     def _with_usage(self, event: bytes, data: bytes, chunk: _Chunk, *, spoke: bool) -> bytes:

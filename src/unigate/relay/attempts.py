@@ -6,7 +6,7 @@ from typing import Any
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
-from unigate.dialects import Watcher
+from unigate.dialects import StreamingDialect, Watcher, streams
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.services import Services
@@ -96,8 +96,9 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
                 retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
             )
         opened = Opened(candidate, answer)
-        if stream and (answer.header(b"content-type") or b"").startswith(b"text/event-stream"):
-            await _first_content(call, plan, opened)
+        events = (answer.header(b"content-type") or b"").startswith(b"text/event-stream")
+        if stream and events and streams(call.dialect):
+            await _first_content(call, call.dialect, plan, opened)
         else:
             opened.body = await answer.read(svc.settings.relay.answer_bytes)
             opened.seen = call.dialect.read_answer(opened.body, provider)
@@ -129,13 +130,13 @@ def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
     return call.dialect.edit(call.body, facts, edits)
 
 
-async def _first_content(call: Call, plan: Plan, opened: Opened) -> None:
+async def _first_content(call: Call, spoken: StreamingDialect, plan: Plan, opened: Opened) -> None:
     """Read a stream until its first content, or its end; what may go to the caller waits in `opened.opening`."""
 
     def cost(usage: Usage) -> str:
         return format_usd(plan.quote.cost(usage, served_conditions(call, watch.service_tier))[0])
 
-    watch = opened.watch = call.dialect.Watch(
+    watch = opened.watch = spoken.Watch(
         call.facts,
         opened.candidate.route.channel.provider,
         show_usage=call.facts.usage_in_stream,

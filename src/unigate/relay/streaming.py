@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from unigate.base.clock import monotonic
 from unigate.base.errors import GatewayError, StoreUnavailable, StreamBroken, UpstreamError
+from unigate.dialects import streams
 from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
@@ -35,6 +36,7 @@ class Stream:
         "_opening",
         "_plan",
         "_settled",
+        "_spoken",
         "_svc",
         "_watch",
         "_write",
@@ -42,7 +44,9 @@ class Stream:
 
     def __init__(self, call: Call, svc: Services, plan: Plan, opened: Opened) -> None:
         assert opened.watch is not None
+        assert streams(call.dialect)
         self._call = call
+        self._spoken = call.dialect
         self._svc = svc
         self._plan = plan
         self._candidate = opened.candidate
@@ -153,7 +157,7 @@ class Stream:
     def _finish(self, kept: bool) -> None:
         x = self._call.x
         if not kept:
-            x.write(self._call.dialect.write_stream_error(StoreUnavailable(), self._call.id))
+            x.write(self._spoken.write_stream_error(StoreUnavailable(), self._call.id))
             x.cut()
             return
         if ending := self._watch.ending:
@@ -167,7 +171,7 @@ class Stream:
         """End with the dialect's error event; the connection is closed without the mark of a complete answer."""
         self._settle(end, self._so_far(), error.code)
         x = self._call.x
-        x.write(self._call.dialect.write_stream_error(error, self._call.id))
+        x.write(self._spoken.write_stream_error(error, self._call.id))
         x.cut()
 
 

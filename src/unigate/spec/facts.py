@@ -13,6 +13,8 @@ class Facts:
     count: int = 1
     #: The caller's own limit of output tokens per answer, None where there is none.
     output_limit: int | None = None
+    #: About how many tokens of the input the answers repeat before what is new (`echo`).
+    echo: int = 0
     #: The input names content that it does not carry (URL, file id): held at the model's input limit.
     open_input: bool = False
     #: The caller asked for usage in the stream (`stream_options.include_usage`).

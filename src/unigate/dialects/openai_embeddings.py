@@ -1,0 +1,110 @@
+"""OpenAI's embeddings: `POST /v1/embeddings`. Vectors pass as they came; what is paid is the input.
+
+Inputs are texts or lists of tokens, one or many; some vendors of the same form take objects with a text or a picture.
+https://platform.openai.com/docs/api-reference/embeddings
+"""
+
+import re
+
+import msgspec
+
+from unigate.dialects import estimate as _estimate
+from unigate.dialects import json_read, openai_body
+from unigate.dialects.openai_answer import Seen, add_cost, loosely
+from unigate.dialects.openai_body import Edits, edit, input_bound
+from unigate.dialects.openai_errors import VendorError, pass_error, read_error, write_error
+from unigate.dialects.openai_usage import read_input_usage
+from unigate.spec.facts import Facts
+from unigate.spec.operation import Operation
+from unigate.spec.provider import Provider
+from unigate.spec.usage import Usage
+
+__all__ = [
+    "OPERATIONS",
+    "Edits",
+    "Seen",
+    "VendorError",
+    "add_cost",
+    "edit",
+    "estimate",
+    "input_bound",
+    "pass_error",
+    "read",
+    "read_answer",
+    "read_error",
+    "write_error",
+]
+
+OPERATIONS = (
+    Operation(
+        name="openai.embeddings",
+        method="POST",
+        path="/v1/embeddings",
+        dialect="openai_embeddings",
+        family="embeddings",
+        body="json",
+        upstream_path="/embeddings",
+    ),
+)
+_NAMES = ("model", "input", "usage")
+_READ = re.compile(rb'"(?:model|input|usage|include)"')
+
+
+class _Call(msgspec.Struct, gc=False):
+    model: str = ""
+    input: msgspec.Raw = msgspec.Raw(b"null")
+    usage: openai_body.UsageOptions | None = None
+
+
+class _Answer(msgspec.Struct, gc=False):
+    data: msgspec.Raw = msgspec.Raw(b"")
+    usage: dict[str, object] | None = None
+
+
+class _Input(msgspec.Struct, gc=False):
+    input: object = None
+
+
+_call = msgspec.json.Decoder(_Call)
+_answer = msgspec.json.Decoder(_Answer)
+_input = msgspec.json.Decoder(_Input)
+
+
+def read(body: bytes) -> Facts:
+    """What we need to know of a caller's body; InvalidJson, BadRequest (with `param`)."""
+    call = json_read.decode(body, _call)
+    openai_body.named(body, _READ, _NAMES)
+    if not call.model:
+        raise openai_body.no_model()
+    facts = Facts(model=call.model, output_limit=0)
+    if call.usage is not None:
+        facts.include_cost = call.usage.include is True
+    given = bytes(call.input)
+    if given.startswith(b"[") and b"{" in given:
+        facts.open_input = any(_names_input(item) for item in msgspec.json.decode(given) if not isinstance(item, str))
+    return facts
+
+
+def read_answer(body: bytes, provider: Provider) -> Seen:
+    """What an answer says; BadAnswer where it is none, UpstreamRefused where a 200 holds an error object."""
+    try:
+        answer = _answer.decode(body)
+        usage = read_input_usage(answer.usage, provider)
+        if usage is not None and bytes(answer.data[:20]).lstrip(b"[ \t\r\n")[:1] == b"{":
+            return Seen(usage, False)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    told = loosely(body, "data")
+    return Seen(read_input_usage(told.get("usage"), provider), not told["data"])
+
+
+def estimate(body: bytes, seen: Seen) -> Usage:  # noqa: ARG001  (an answer of vectors says nothing of its input)
+    """Usage counted from the request's body, marked as estimated."""
+    return Usage({"input": _estimate.prompt_tokens(_input.decode(body).input)}, estimated=True)
+
+
+def _names_input(item: object) -> bool:
+    """Whether an object to be embedded names content that it does not carry (a picture's address)."""
+    if isinstance(item, dict):
+        return any(_names_input(value) for name, value in item.items() if name != "text")
+    return isinstance(item, str) and item.startswith(("https://", "http://"))
