@@ -132,7 +132,9 @@ def test_a_long_message_is_cut() -> None:
 
 
 def test_dialects_are_found_by_their_files() -> None:
-    assert {row.dialect for row in operations()} == {"openai_chat", "openai_models", "platform", "dashboard"}
+    spoken = {row.dialect for row in operations()}
+    assert spoken >= {"openai_chat", "openai_completions", "openai_embeddings", "openai_moderations"}
+    assert spoken >= {"openai_models", "platform", "dashboard"}
     assert [row.name for row in dialect("openai_chat").OPERATIONS] == ["openai.chat"]
     for row in operations():
         assert json.loads(writer(row.dialect).write_error(NoFunds(), "req_1"))["error"]["code"] == "insufficient_quota"

@@ -90,7 +90,7 @@ def read_answer(body: bytes, provider: Provider) -> Seen:
     try:
         answer = _answer.decode(body)
         usage = read_input_usage(answer.usage, provider)
-        if usage is not None and bytes(answer.data[:20]).lstrip(b"[ \t\r\n")[:1] == b"{":
+        if usage is not None and bytes(memoryview(answer.data)[:20]).lstrip(b"[ \t\r\n")[:1] == b"{":
             return Seen(usage, False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
