@@ -3,7 +3,14 @@
 https://platform.openai.com/docs/api-reference/chat
 """
 
-from unigate.sandbox.forms import openai_billing, openai_chat, openai_errors
+from unigate.sandbox.forms import (
+    openai_billing,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_errors,
+    openai_moderations,
+)
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.openai_models import MODELS
 from unigate.sandbox.serving.face import Face, Route, bearer
@@ -29,6 +36,9 @@ FACE = Face(
     base="/v1",
     routes=(
         Route("POST", "/v1/chat/completions", openai_chat.chat(_MANNER)),
+        Route("POST", "/v1/completions", openai_completions.completions(_MANNER)),
+        Route("POST", "/v1/embeddings", openai_embeddings.embeddings(_MANNER)),
+        Route("POST", "/v1/moderations", openai_moderations.moderations(_MANNER)),
         Route("GET", "/v1/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/v1/models/{model:path}", openai_chat.get_model(_MANNER)),
         *openai_billing.ROUTES,

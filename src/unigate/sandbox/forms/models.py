@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 #: Pictures are made to fit into a square of this side, then so small that the shorter side has that length.
 _LONGEST = 2048
@@ -12,11 +13,16 @@ _TUNED = re.compile(r"ft:([^:]+):")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
 
 
+#: What a model is for: chats, continuing a text, vectors, judging harm.
+Kind = Literal["chat", "text", "vectors", "harm"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One model: what it can do, what it refuses, how it counts."""
 
     name: str
+    kind: Kind = "chat"
     #: The dated name that answers carry; empty: the name itself.
     snapshot: str = ""
     owner: str = "openai"
@@ -34,6 +40,11 @@ class Model:
     tiles: tuple[int, int] = (85, 170)
     #: ... or, where this is set, by patches of 32 pixels times so many hundredths.
     patches: int = 0
+    #: Length of its vectors, and whether callers may ask for shorter ones.
+    dimensions: int = 0
+    shortens: bool = False
+    #: Writes what stands between a text and its suffix.
+    infills: bool = False
     #: Tokens per second that the name asks for.
     pace: float | None = None
 

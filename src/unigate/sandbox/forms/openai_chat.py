@@ -1,16 +1,12 @@
 """The operations of OpenAI's dialect as handlers: chat completions and models. A face says in what manner."""
 
 from unigate.base import clock
-from unigate.sandbox.forms import checks, openai_request, outcome
+from unigate.sandbox.forms import openai_named, openai_request, outcome
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.forms.openai_write import Writer
-from unigate.sandbox.serving.answer import Answer, Object, Stream, VendorError, Whole
+from unigate.sandbox.serving.answer import Answer, Object, Stream, Whole
 from unigate.sandbox.serving.face import Call, Handler
-
-#: Nano-USD per token that accounts are charged: whatever the model, so that tests can compute it.
-INPUT_PRICE = 150
-OUTPUT_PRICE = 600
 
 
 def chat(manner: Manner) -> Handler:
@@ -20,14 +16,14 @@ def chat(manner: Manner) -> Handler:
         """Answer a chat call."""
         body = openai_request.decode(call.body)
         manner.check(body)
-        model = _model(manner, call, body)
+        model = openai_named.model(manner, call, body, "chat")
         asked = openai_request.read(body, model)
         size = outcome.measure(asked.prompt, model)
         shown = manner.thoughts(body) is not None
         choices = outcome.answer(asked, shown=shown, empty="empty" in call.fault)
         cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
         result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
-        call.world.accounts.spend(call.credential, size.total * INPUT_PRICE + result.output * OUTPUT_PRICE)
+        call.world.accounts.charge(call.credential, size.total, result.output)
         writer = Writer(result, manner, call.number, clock.now_ms() // 1000)
         if asked.stream:
             return Stream(events=writer.stream(), usage=result.units(), model=model.name, pace=model.pace)
@@ -65,18 +61,6 @@ def get_model(manner: Manner) -> Handler:
         return Whole(payload=_shown(model), indent=manner.indent)
 
     return handle
-
-
-def _model(manner: Manner, call: Call, body: Object) -> Model:
-    name = manner.model(call) or body.get("model")
-    if not name:
-        raise VendorError(400, "you must provide a model parameter")
-    if not isinstance(name, str):
-        raise checks.wrong_type("model", "a string", name)
-    model = manner.models.find(name)
-    if model is None:
-        raise manner.no_model(name)
-    return model
 
 
 def _shown(model: Model) -> Object:

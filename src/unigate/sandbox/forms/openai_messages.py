@@ -139,7 +139,7 @@ def _part(part: Any, param: str, model: Model) -> str | Picture | Sound | File:
         if not model.sees:
             told = "Invalid content type. image_url is only supported by certain models."
             raise checks.refuse(told, f"{param}.type")
-        return _picture(inner, param)
+        return picture(inner, param)
     if kind == "input_audio":
         if not model.hears:
             told = "Invalid content type. input_audio is only supported by certain models."
@@ -148,7 +148,8 @@ def _part(part: Any, param: str, model: Model) -> str | Picture | Sound | File:
     return _file(inner, param) if kind == "file" else ""
 
 
-def _picture(inner: Object, param: str) -> Picture:
+def picture(inner: Object, param: str) -> Picture:
+    """What `image_url` holds: an address, or a picture, which is measured."""
     url = checks.text(inner, "url", f"{param}.image_url.url", required=True)
     detail = checks.one_of(inner.get("detail") or "auto", f"{param}.image_url.detail", ("low", "auto", "high"))
     if url.startswith(("https://", "http://")):

@@ -1,4 +1,4 @@
-"""The chat models that OpenAI's face (and those of resellers of the same models) offers. Read 2026-05."""
+"""The models that OpenAI's face (and those of resellers of the same models) offers. Read 2026-05."""
 
 from dataclasses import replace
 
@@ -6,6 +6,9 @@ from unigate.sandbox.forms.models import Model, Models
 
 _LARGE = Model(name="", context=1_047_576, output=32_768)
 _GPT5 = Model(name="", context=400_000, output=128_000, reasoning=True, tiles=(70, 140))
+_TEXT = Model(name="", kind="text", context=16_385, output=16_384, sees=False)
+_VECTORS = Model(name="", kind="vectors", context=8192, dimensions=1536, shortens=True, sees=False)
+_HARM = Model(name="", kind="harm", context=32_768, sees=False)
 _O = Model(name="", context=200_000, output=100_000, reasoning=True, tiles=(75, 150))
 
 MODELS = Models(
@@ -43,12 +46,22 @@ MODELS = Models(
         replace(_GPT5, name="gpt-5", snapshot="gpt-5-2025-08-07", created=1754425777),
         replace(_GPT5, name="gpt-5-mini", snapshot="gpt-5-mini-2025-08-07", created=1754425928, patches=162),
         replace(_GPT5, name="gpt-5-nano", snapshot="gpt-5-nano-2025-08-07", created=1754426384, patches=246),
+        replace(_TEXT, name="gpt-3.5-turbo-instruct", created=1692901427, context=4097, output=4096, infills=True),
+        replace(_TEXT, name="davinci-002", created=1692634301),
+        replace(_TEXT, name="babbage-002", created=1692634615),
+        replace(_VECTORS, name="text-embedding-3-small", created=1705948997),
+        replace(_VECTORS, name="text-embedding-3-large", created=1705953180, dimensions=3072),
+        replace(_VECTORS, name="text-embedding-ada-002", created=1671217299, shortens=False),
+        replace(_HARM, name="omni-moderation-latest", created=1731689265, sees=True),
+        replace(_HARM, name="omni-moderation-2024-09-26", created=1732734466, sees=True),
+        replace(_HARM, name="text-moderation-latest", snapshot="text-moderation-007"),
+        replace(_HARM, name="text-moderation-stable", snapshot="text-moderation-007"),
     ),
     others=(
         (r"gpt-5\.\d+(-[a-z]+)*|gpt-5-(pro|codex)", "gpt-5"),
         (r"gpt-4o-(2024|latest).*", "gpt-4o"),
         (r"gpt-4-(32k|vision-preview|1106-preview|0125-preview|turbo-preview)", "gpt-4-turbo"),
-        (r"gpt-3\.5-turbo-(16k|instruct|1106)", "gpt-3.5-turbo"),
+        (r"gpt-3\.5-turbo-(16k|1106)", "gpt-3.5-turbo"),
         (r"gpt-audio-mini", "gpt-audio"),
         (r"o1-preview", "o1-mini"),
         (r"o3-pro|o1-pro", "o3"),

@@ -50,6 +50,11 @@ class Asked:
     functions: bool = False
 
 
+def seed(body: Object, *more: str) -> int:
+    """A number made of all that changes what is said; `more` names members that do not."""
+    return seeds.seed(_deterministic.encode({k: v for k, v in body.items() if k not in _MUTE and k not in more}))
+
+
 def decode(body: bytes) -> Object:
     """The body as an object."""
     try:
@@ -65,8 +70,8 @@ def decode(body: bytes) -> Object:
 def read(body: Object, model: Model) -> Asked:
     """What is asked; VendorError as the vendor would refuse it."""
     turns = openai_messages.read(body.get("messages"), model)
-    stream, include_usage, obfuscate = _streaming(body)
-    _numbers(body)
+    stream, include_usage, obfuscate = streaming(body)
+    numbers(body)
     tools = openai_tools.read_tools(body)
     logprobs, top = _logprobs(body)
     if model.reasoning:
@@ -81,7 +86,7 @@ def read(body: Object, model: Model) -> Asked:
         choosing=openai_tools.read_choosing(body, tools),
         schema=openai_tools.read_format(body, turns),
         prediction=_prediction(body),
-        seed=seeds.seed(_deterministic.encode({k: v for k, v in body.items() if k not in _MUTE})),
+        seed=seed(body),
     )
     tier = body.get("service_tier")
     return Asked(
@@ -93,7 +98,7 @@ def read(body: Object, model: Model) -> Asked:
         include_usage=include_usage,
         obfuscate=obfuscate,
         limit=_limit(body, model),
-        stop=_stop(body),
+        stop=stop(body),
         logprobs=logprobs,
         top_logprobs=top,
         effort=checks.one_of(body.get("reasoning_effort") or "medium", "reasoning_effort", _EFFORTS),
@@ -104,7 +109,8 @@ def read(body: Object, model: Model) -> Asked:
     )
 
 
-def _streaming(body: Object) -> tuple[bool, bool, bool]:
+def streaming(body: Object) -> tuple[bool, bool, bool]:
+    """Whether a call streams, with usage at the end, with padding."""
     stream = bool(checks.flag(body, "stream"))
     options = body.get("stream_options")
     if options is None:
@@ -117,7 +123,7 @@ def _streaming(body: Object) -> tuple[bool, bool, bool]:
     return stream, bool(checks.flag(options, "include_usage")), checks.flag(options, "include_obfuscation") is not False
 
 
-def _numbers(body: Object) -> None:
+def numbers(body: Object) -> None:
     """Check what is accepted without effect."""
     checks.number(body, "temperature", 0, 2)
     checks.number(body, "top_p", 0, 1)
@@ -177,7 +183,8 @@ def _limit(body: Object, model: Model) -> int | None:
     return limit
 
 
-def _stop(body: Object) -> tuple[str, ...]:
+def stop(body: Object) -> tuple[str, ...]:
+    """Texts that end an answer."""
     value = body.get("stop")
     if value is None:
         return ()

@@ -161,7 +161,7 @@ def _choice(asked: Asked, index: int, thought: Thought, *, shown: bool) -> Choic
     reasoning_tokens = min(reasoning_tokens, room)
     room -= reasoning_tokens
     finish = "content_filter" if thought.filtered else "stop"
-    text = _stopped(thought.text, asked.stop)
+    text = stopped(thought.text, asked.stop)
     if thought.filtered:
         text = text[: len(text) // 2]
     content, refusal = tuple(tokens.pieces(text)), tuple(tokens.pieces(thought.refusal))
@@ -187,7 +187,7 @@ def _choice(asked: Asked, index: int, thought: Thought, *, shown: bool) -> Choic
     )
 
 
-def _stopped(text: str, stop: tuple[str, ...]) -> str:
+def stopped(text: str, stop: tuple[str, ...]) -> str:
     """The text up to the first stop word."""
     ends = [at for word in stop if (at := text.find(word)) >= 0]
     return text[: min(ends)] if ends else text

@@ -7,6 +7,10 @@ from unigate.sandbox.options import Options
 from unigate.sandbox.serving.faults import Counter
 from unigate.sandbox.serving.log import Log
 
+#: Nano-USD per token that accounts are charged: whatever the model, so that tests can compute it.
+INPUT_PRICE = 150
+OUTPUT_PRICE = 600
+
 
 class Accounts:
     """What each credential has spent, in nano-USD; bounded."""
@@ -20,6 +24,10 @@ class Accounts:
         self._spent[credential] = self._spent.pop(credential, 0) + amount
         if len(self._spent) > self._limit:
             self._spent.popitem(last=False)
+
+    def charge(self, credential: str, input_tokens: int, output_tokens: int = 0) -> None:
+        """Add what so many tokens cost."""
+        self.spend(credential, input_tokens * INPUT_PRICE + output_tokens * OUTPUT_PRICE)
 
     def spent(self, credential: str) -> int:
         """What a credential has spent."""
