@@ -94,6 +94,8 @@ def test_answers_are_counted_over_prompts_and_candidates(prompt: Any, prompts: i
     assert completions.read(body(prompt=prompt, n=3)).count == 3 * prompts
     assert completions.read(body(prompt=prompt, n=2, best_of=5)).count == 5 * prompts
     assert completions.read(body(prompt=prompt, best_of=0)).count == prompts
+    assert completions.read(body(prompt=prompt, n=3)).inputs == prompts
+    assert embeddings.read(body(input=prompt)).inputs == prompts
     spaced = json.dumps({"model": "m", "prompt": prompt}, indent=2).encode()
     assert completions.read(spaced).count == prompts
 

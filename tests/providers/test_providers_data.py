@@ -28,12 +28,12 @@ def test_prices_are_decimal_text_and_become_integers() -> None:
     rows = {price.id: price for price in data.prices()}
     assert len(rows) == len(PRICES["prices"])
     for row, price in zip(PRICES["prices"], data.prices(), strict=True):
-        assert {"input", "output"} <= set(price.rates)
+        assert {"input", "output"} <= set(price.rates) or set(price.rates) in ({"input"}, {"call"})
         for unit, rate in price.rates.items():
             assert unit in FALLBACK
             assert isinstance(row[unit], str)
-            assert (int(Decimal(row[unit]) * 10**9), 1_000_000) == (rate.amount, rate.per)
-            assert rate.amount > 0
+            assert (int(Decimal(row[unit]) * 10**9), 1 if unit == "call" else 1_000_000) == (rate.amount, rate.per)
+            assert rate.amount > 0 or "moderation" in row["model"]
     mini = rows["shipped:gpt-4o-mini@2026-07-24"]
     assert mini.rates["input"].amount == 150_000_000
     assert mini.starts_at == 0
@@ -73,9 +73,16 @@ def test_models_have_limits_and_a_price_each() -> None:
         assert model.owner
         assert model.created > 1_500_000_000
         assert model.input_limit is not None
-        assert model.output_limit is not None
-        assert 0 < model.output_limit <= model.input_limit
+        assert (model.output_limit is None) is ("output" not in BASE[model.name])
+        assert model.output_limit is None or 0 < model.output_limit <= model.input_limit
         assert "text" in model.modalities
     assert {"gpt-4o", "gpt-4o-mini", "gpt-5", "o3", "deepseek-v4-flash", "llama-3.3-70b-versatile"} <= {
         m.name for m in models
     }
+
+
+def test_moderation_is_free_and_embeddings_are_not() -> None:
+    rates = {price.model: price.rates for price in data.prices()}
+    assert rates["omni-moderation-latest"]["call"].amount == 0
+    assert rates["text-embedding-3-small"]["input"].amount == 20_000_000
+    assert rates["gpt-3.5-turbo-instruct"]["output"].amount == 2_000_000_000

@@ -35,7 +35,7 @@ def models() -> list[Model]:
 
 
 def prices() -> list[Price]:
-    """Prices per million tokens, in nano-USD; they hold from the beginning, so that every later row is newer."""
+    """Prices per million tokens and per call, in nano-USD; they hold from the beginning, so that every later row is newer."""
     return [_price(row) for row in msgspec.json.decode(_read("prices.json"), type=_Prices).prices]
 
 
@@ -47,7 +47,11 @@ def _price(row: Mapping[str, object]) -> Price:
         id=f"shipped:{model}{conditions}@{row['as_of']}",
         model=model,
         when=dict(when),
-        rates={unit: Rate(parse_usd(cast(str, usd)), MILLION) for unit, usd in row.items() if unit not in _ABOUT},
+        rates={
+            unit: Rate(parse_usd(cast(str, usd)), 1 if unit == "call" else MILLION)
+            for unit, usd in row.items()
+            if unit not in _ABOUT
+        },
     )
 
 

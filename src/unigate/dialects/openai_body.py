@@ -25,6 +25,8 @@ _MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*("[^"\\]*")')
 _PICTURE = re.compile(rb'"data:image/[^"]*"')
 _ESCAPED = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)
 
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+
 
 class StreamOptions(msgspec.Struct, gc=False):
     """`stream_options`, as far as we read it."""
@@ -118,6 +120,15 @@ def edit(body: bytes, facts: Facts, edits: Edits, limits: tuple[str, ...] = ()) 
     there = {member.key: member for member in json_edit.members(body)}
     lowered = {} if limit is None else _lowered(body, there, limit, limits, edits.limit_field)
     return _edit_slowly(body, there, lowered, drop, model=model, ask=ask)
+
+
+def inputs(given: msgspec.Raw) -> int:
+    """How many inputs a prompt has: a list of texts, lists or objects has as many, a text or a list of tokens is one."""
+    text = bytes(given)
+    if not text.startswith(b"["):
+        return 1
+    items = _items.decode(text)
+    return len(items) if items and bytes(items[0])[:1] in (b'"', b"[", b"{") else 1
 
 
 def input_bound(body: bytes, facts: Facts) -> int:  # noqa: ARG001  (what other dialects need of it)

@@ -89,7 +89,6 @@ class _Text(msgspec.Struct, gc=False):
 
 _call = msgspec.json.Decoder(_Call)
 _text = msgspec.json.Decoder(_Text)
-_items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def read(body: bytes) -> Facts:
@@ -103,10 +102,12 @@ def read(body: bytes) -> Facts:
         if not 0 <= call.best_of <= MAX_CANDIDATES:
             raise BadRequest(f"Invalid 'best_of': expected a value from 0 to {MAX_CANDIDATES}.", param="best_of")
         answers = max(answers, call.best_of)
+    prompts = openai_body.inputs(call.prompt)
     facts = Facts(
         model=call.model,
         stream=call.stream is True,
-        count=answers * _prompts(bytes(call.prompt)),
+        count=answers * prompts,
+        inputs=prompts,
         output_limit=openai_body.output_limit(_LIMIT, call.max_tokens),
     )
     if call.stream_options is not None:
@@ -145,11 +146,3 @@ def estimate(body: bytes, seen: Seen | Watch) -> Usage:
         output -= read(body).echo
     tokens = _estimate.prompt_tokens(text.prompt) + _estimate.prompt_tokens(text.suffix)
     return Usage({"input": tokens, "output": max(output, 0)}, estimated=True)
-
-
-def _prompts(prompt: bytes) -> int:
-    """How many prompts there are: a list of texts or of lists is as many, a list of tokens is one."""
-    if not prompt.startswith(b"["):
-        return 1
-    items = _items.decode(prompt)
-    return len(items) if items and bytes(items[0])[:1] in b'"[' else 1

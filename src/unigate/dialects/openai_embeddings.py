@@ -76,7 +76,7 @@ def read(body: bytes) -> Facts:
     openai_body.named(body, _READ, _NAMES)
     if not call.model:
         raise openai_body.no_model()
-    facts = Facts(model=call.model, output_limit=0)
+    facts = Facts(model=call.model, inputs=openai_body.inputs(call.input), output_limit=0)
     if call.usage is not None:
         facts.include_cost = call.usage.include is True
     given = bytes(call.input)

@@ -38,6 +38,8 @@ def plan(
     facts = call.facts
     input_tokens = call.input_tokens
     limit = model.input_limit if model is not None else None
+    if limit is not None:
+        limit *= facts.inputs
     if facts.open_input:
         input_tokens = max(input_tokens, UNKNOWN_INPUT_LIMIT) if limit is None else limit
     elif limit is not None and input_tokens > limit:

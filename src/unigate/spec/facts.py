@@ -11,6 +11,8 @@ class Facts:
     stream: bool = False
     #: How many answers are asked for (`n`).
     count: int = 1
+    #: How many inputs stand side by side, each of which the model's input limit holds for.
+    inputs: int = 1
     #: The caller's own limit of output tokens per answer, None where there is none.
     output_limit: int | None = None
     #: About how many tokens of the input the answers repeat before what is new (`echo`).
