@@ -170,7 +170,10 @@ channels:
     provider: openai
     base_url: {sandbox}/openai/v1
     credentials: sk-upstream
-    models: {{gpt-4o-mini: gpt-4o-mini, gpt-4o: gpt-4o, o3-mini: o3-mini, unpriced: gpt-4o-mini, flat: gpt-4o-mini}}
+    models:
+      {{gpt-4o-mini: gpt-4o-mini, gpt-4o: gpt-4o, o3-mini: o3-mini, unpriced: gpt-4o-mini, flat: gpt-4o-mini,
+      gpt-3.5-turbo-instruct: gpt-3.5-turbo-instruct, text-embedding-3-small: text-embedding-3-small,
+      omni-moderation-latest: omni-moderation-latest}}
 {more}
 {prices}
 settings: {{relay: {{body_bytes: 262144, answer_bytes: 1048576}}}}

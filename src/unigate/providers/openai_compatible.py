@@ -9,6 +9,6 @@ PROVIDER = Provider(
     name="openai_compatible",
     title="OpenAI-compatible server",
     base_url=None,
-    speaks=("openai_chat",),
+    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations"),
     limit_field="max_tokens",
 )
