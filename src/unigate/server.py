@@ -31,6 +31,7 @@ from unigate.http.serving import Server
 from unigate.http.table import Table
 from unigate.manage import figures, load, shipped
 from unigate.providers import catalogue
+from unigate.relay.bindings import Bindings
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
 from unigate.relay.traces import Traces, over_http
@@ -118,6 +119,7 @@ class Worker:
             prices=Prices(()),
             bank=bank,
             upstreams=Upstreams(client, allow_private=settings.allow_private),
+            bindings=Bindings(self._db),
             models={},
             metrics=Metrics(),
         )

@@ -59,6 +59,13 @@ class Watcher(Protocol):
         ...
 
 
+class Kept(Protocol):
+    """What was seen of an answer that the provider keeps, in dialects whose facts may be `stored`."""
+
+    #: By which the provider knows it; "" where it does not keep it after all.
+    id: str
+
+
 class Dialect(Writer, Protocol):
     """A dialect whose calls go to providers. Each dialect has its own Edits and Seen."""
 
@@ -102,8 +109,8 @@ class StreamingDialect(Dialect, Protocol):
 
     Watch: Callable[..., Watcher]
 
-    def write_stream_error(self, error: GatewayError, request_id: str) -> bytes:
-        """The event that ends a broken stream."""
+    def write_stream_error(self, error: GatewayError, request_id: str, watch: Watcher) -> bytes:
+        """The event that ends a broken stream, which `watch` saw so far."""
         ...
 
 

@@ -39,7 +39,7 @@ def write_error(error: GatewayError, request_id: str) -> bytes:
     return msgspec.json.encode({"error": error_object(error, request_id)})
 
 
-def write_stream_error(error: GatewayError, request_id: str) -> bytes:
+def write_stream_error(error: GatewayError, request_id: str, watch: object = None) -> bytes:  # noqa: ARG001
     """The event that ends a stream which broke: what official SDKs raise on."""
     return b"data: " + write_error(error, request_id) + b"\n\n"
 

@@ -9,5 +9,5 @@ PROVIDER = Provider(
     name="openai",
     title="OpenAI",
     base_url="https://api.openai.com/v1",
-    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations"),
+    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses"),
 )

@@ -102,6 +102,8 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
         else:
             opened.body = await answer.read(svc.settings.relay.answer_bytes)
             opened.seen = call.dialect.read_answer(opened.body, provider)
+            if call.facts.stored and opened.seen.id:
+                await svc.bindings.keep(call, candidate, opened.seen.id)
     except BaseException:
         answer.abort()
         raise

@@ -1,26 +1,20 @@
-"""Free operations: answered by us, from what we know. No hold, no price; they count against rate limits only."""
+"""Free operations: answered by us from what we know, or by whom a binding names (`bound.py`).
+
+No hold, no price; they count against rate limits only.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qs, unquote
 
 from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, platform
+from unigate.relay.bound import bound
 from unigate.relay.call import Call
+from unigate.relay.reply import Reply
 from unigate.relay.services import Services
 from unigate.spec.balance import Balance
-from unigate.spec.exchange import Header
 from unigate.spec.price import Model
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer of our own."""
-
-    body: bytes
-    status: int = 200
-    headers: tuple[Header, ...] = ((b"content-type", b"application/json"),)
 
 
 async def models(call: Call, svc: Services) -> Reply:
@@ -81,6 +75,7 @@ async def credit_grants(call: Call, svc: Services) -> Reply:
 USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply]]] = {
     "models": models,
     "model": model,
+    "bound": bound,
     "billing_usage": billing_usage,
     "dashboard_subscription": subscription,
     "dashboard_usage": dashboard_usage,

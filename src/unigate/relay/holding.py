@@ -61,12 +61,12 @@ async def _wait(call: Call, bank: Bank, quote: Quote, input_tokens: int, output_
     """Hold what the lease does not reach for: all of it, or what is left of the money."""
     facts = call.facts
     amount = quote.bound(input_tokens, output_tokens, facts.conditions)
-    least = quote.bound(input_tokens, facts.count, facts.conditions)
+    least = quote.bound(input_tokens, facts.least_output * facts.count, facts.conditions)
     hold = await bank.hold_slow(call.key, amount, least)
     made = Plan(hold, quote, input_tokens, output_tokens)
     if hold.amount < amount:
         affordable = quote.output_affordable(hold.amount, input_tokens, facts.conditions) // facts.count
-        made.lowered = max(1, affordable)
+        made.lowered = max(facts.least_output, affordable)
         made.output_tokens = made.lowered * facts.count
         call.marks.append((b"x-unigate-limited", b"output_tokens=%d" % made.lowered))
     return made

@@ -31,7 +31,10 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
     try:
         if admission is not UNLIMITED:
             call.marks += admission.headers()
-        candidates = svc.router.routes(facts.model, key.group.name, operation)
+        if facts.previous:
+            candidates = svc.router.pinned(await svc.bindings.previous(call), facts.model, key.group.name, operation)
+        else:
+            candidates = svc.router.routes(facts.model, key.group.name, operation)
         quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)
         made = plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         if not isinstance(made, Plan):

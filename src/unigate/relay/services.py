@@ -8,6 +8,7 @@ from unigate.access.limiter import Limiter
 from unigate.base.live_settings import LiveSettings
 from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
+from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
 from unigate.relay.metrics import Metrics
 from unigate.relay.traces import Listener
@@ -27,6 +28,7 @@ class Services:
     prices: Prices
     bank: Bank
     upstreams: Upstreams
+    bindings: Bindings
     models: Mapping[str, Model]
     metrics: Metrics
     settings: LiveSettings = field(default_factory=LiveSettings)

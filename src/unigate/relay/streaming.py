@@ -6,10 +6,11 @@ the upstream request. Both are charged for what went out.
 
 import asyncio
 from contextlib import suppress
+from typing import cast
 
 from unigate.base.clock import monotonic
-from unigate.base.errors import GatewayError, StoreUnavailable, StreamBroken, UpstreamError
-from unigate.dialects import streams
+from unigate.base.errors import GatewayError, NoFunds, StoreUnavailable, StreamBroken, UpstreamError
+from unigate.dialects import Kept, streams
 from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
@@ -74,7 +75,7 @@ class Stream:
             self._svc.router.failed(self._candidate, error, delivered=True)
             self._break("upstream_broken", error)
         except GatewayError as error:
-            self._break("out_of_funds", error)
+            self._break("out_of_funds" if isinstance(error, NoFunds) else "failed", error)
         except BaseException:
             self._settle("failed", self._so_far())
             raise
@@ -101,6 +102,8 @@ class Stream:
             if not watch.finished:
                 raise StreamBroken
         served_conditions(self._call, watch.service_tier)
+        if self._call.facts.stored and (kept := cast(Kept, watch).id):
+            await self._svc.bindings.keep(self._call, self._candidate, kept)
         self._settle("empty" if watch.empty else "completed", watch.usage or self._estimated())
         await self._rest()
 
@@ -157,7 +160,7 @@ class Stream:
     def _finish(self, kept: bool) -> None:
         x = self._call.x
         if not kept:
-            x.write(self._spoken.write_stream_error(StoreUnavailable(), self._call.id))
+            x.write(self._spoken.write_stream_error(StoreUnavailable(), self._call.id, self._watch))
             x.cut()
             return
         if ending := self._watch.ending:
@@ -171,7 +174,7 @@ class Stream:
         """End with the dialect's error event; the connection is closed without the mark of a complete answer."""
         self._settle(end, self._so_far(), error.code)
         x = self._call.x
-        x.write(self._spoken.write_stream_error(error, self._call.id))
+        x.write(self._spoken.write_stream_error(error, self._call.id, self._watch))
         x.cut()
 
 

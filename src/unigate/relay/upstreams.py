@@ -1,5 +1,8 @@
 """Sending to a route: endpoint and request head of each route and credential are made once and kept."""
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from unigate.routing.choice import Candidate
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Request
@@ -7,7 +10,9 @@ from unigate.upstream import Client, Endpoint, endpoint
 
 #: Kept request heads; a configuration has far fewer.
 KEPT = 10_000
-_JSON = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"), (b"user-agent", b"unigate"))
+_BARE = ((b"accept-encoding", b"identity"), (b"user-agent", b"unigate"))
+_JSON = ((b"content-type", b"application/json"), *_BARE)
+_NOTHING: Mapping[str, str] = {}
 
 
 class Upstreams:
@@ -29,8 +34,25 @@ class Upstreams:
         name = (route.channel.id, candidate.credential.id, operation.name, route.model)
         return self._kept.get(name) or self._keep(name, candidate, operation)
 
+    def about(
+        self, candidate: Candidate, operation: Operation, upstream_id: str, query: str
+    ) -> tuple[Endpoint, Request]:
+        """The same for a call about one thing, which is made anew each time; `query` is the caller's."""
+        where, request = self._made(candidate, operation, {"id": upstream_id})
+        joint = "&" if "?" in request.target else "?"
+        return where, replace(request, target=request.target + joint + query) if query else request
+
     def _keep(
         self, name: tuple[str, str, str, str], candidate: Candidate, operation: Operation
+    ) -> tuple[Endpoint, Request]:
+        kept = self._made(candidate, operation)
+        if len(self._kept) >= KEPT:
+            self._kept.clear()
+        self._kept[name] = kept
+        return kept
+
+    def _made(
+        self, candidate: Candidate, operation: Operation, values: Mapping[str, str] = _NOTHING
     ) -> tuple[Endpoint, Request]:
         channel = candidate.route.channel
         options = channel.options
@@ -43,12 +65,15 @@ class Upstreams:
             ca_file=str(options["ca_file"]) if "ca_file" in options else None,
         )
         made = channel.provider.request(
-            operation.upstream_path, operation.name, candidate.route.model, candidate.credential, options
+            operation.upstream_path,
+            operation.name,
+            candidate.route.model,
+            candidate.credential,
+            options,
+            method=operation.method,
+            values=values,
         )
         named = {header for header, _ in made.headers}
-        headers = tuple(h for h in _JSON if h[0] not in named) + made.headers
-        kept = (where, Request(made.method, base + made.target, headers))
-        if len(self._kept) >= KEPT:
-            self._kept.clear()
-        self._kept[name] = kept
-        return kept
+        usual = _JSON if operation.body == "json" else _BARE
+        headers = tuple(h for h in usual if h[0] not in named) + made.headers
+        return where, Request(made.method, base + made.target, headers)

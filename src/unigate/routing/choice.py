@@ -13,7 +13,8 @@ from unigate.routing.candidates import Candidate, Tour
 from unigate.routing.failures import TABLE, Row, Verdict, rate_limited, shortest
 from unigate.routing.health import ChannelHealth, CredentialHealth, Rules
 from unigate.routing.judging import Event, Judge
-from unigate.routing.plans import Plan, Site, last_resort, make_plan, shuffled, upstream_name, usable, weight
+from unigate.routing.plans import Plan, Site, last_resort, make_plan, refusal, shuffled, upstream_name, usable, weight
+from unigate.spec.binding import Binding
 from unigate.spec.channel import Channel
 from unigate.spec.operation import Operation
 
@@ -23,6 +24,7 @@ __all__ = ["Candidate", "Event", "Router", "Rules", "Verdict"]
 KEPT_PLANS = 4096
 #: Credentials of one channel that are offered before the next channel's.
 _IN_A_ROW = 2
+_UNKNOWN = "This model does not exist, or you do not have access to it."
 
 
 class Router:
@@ -99,6 +101,42 @@ class Router:
                     return [Candidate(only, credentials[0], self._clock)]
         return self._choose(plan)
 
+    def pinned(self, place: Binding, model: str, group: str, operation: Operation) -> list[Candidate]:
+        """The one candidate for a call that goes on from something that only one channel knows.
+
+        NotFound (`model_not_found`) where no channel of the group serves the model, or that channel does not; NoChannel
+        where it is gone, disabled or parked.
+        """
+        plan = self._plans.get((model, group, operation.name)) or self._plan(model, group, operation)
+        for site in plan.sites:
+            if site.health.channel.id == place.channel_id:
+                return [self._pin(site, place)]
+        if place.channel_id in self._channels:
+            raise NotFound(
+                f"The model '{model}' is not served where the {operation.binds} is kept that this call goes on from.",
+                code="model_not_found",
+                param="model",
+            )
+        raise _gone(place)
+
+    def bound(self, place: Binding) -> Candidate:
+        """The candidate for a call about something that only one channel knows, whatever that serves by now; NoChannel."""
+        health = self._channels.get(place.channel_id)
+        if health is None:
+            raise _gone(place)
+        return self._pin(Site(health, upstream_name(health.channel.models, place.model) or place.model), place)
+
+    def _pin(self, site: Site, place: Binding) -> Candidate:
+        """The channel's credential that knows the thing; where that was replaced, what the channel has now."""
+        health = site.health
+        known = [owner for owner in health.credentials if owner.credential.id == place.credential_id]
+        owner = next(iter(known or health.credentials), None)
+        if owner is None or not health.channel.enabled:
+            raise _gone(place)
+        candidate = Candidate(site, owner, self._clock)
+        candidate.forced = last_resort(health, self._clock())
+        return candidate
+
     def worked(self, candidate: Candidate, seconds: float) -> None:
         """The provider gave a good answer (in a stream: the first of it) after `seconds`. The place stays taken."""
         health = candidate.health
@@ -137,9 +175,10 @@ class Router:
     def _plan(self, model: str, group: str, operation: Operation) -> Plan:
         plan = make_plan(self._channels.values(), model, group, operation.dialect)
         if not plan.sites:
-            raise NotFound(
-                "This model does not exist, or you do not have access to it.", code="model_not_found", param="model"
-            )
+            channels = [health.channel for health in self._channels.values()]
+            served = any(refusal(c, model, group, operation.dialect) == "dialect_not_spoken" for c in channels)
+            told = f"No channel of this model offers {operation.path}." if served else _UNKNOWN
+            raise NotFound(told, code="model_not_found", param="model")
         if len(self._plans) >= KEPT_PLANS:
             self._plans.clear()
         self._plans[model, group, operation.name] = plan
@@ -218,3 +257,7 @@ class Router:
         # Where only the end of some call is awaited, a second is as good a guess as any.
         wait = (shortest(waits) or 1.0) if waits else None
         return rate_limited(wait, "all parked") if limited else NoChannel(retry_after=wait)
+
+
+def _gone(place: Binding) -> NoChannel:
+    return NoChannel(detail=f"the channel or the credential that knows a {place.kind} is gone or disabled")

@@ -23,5 +23,11 @@ class Facts:
     usage_in_stream: bool = False
     #: The caller asked for `usage.cost` (`usage: {"include": true}`).
     include_cost: bool = False
+    #: The smallest limit of output tokens that providers take.
+    least_output: int = 1
+    #: The provider is to keep the answer, so that the caller may come back to it.
+    stored: bool = False
+    #: Id of a kept answer that this call goes on from; "" where there is none.
+    previous: str = ""
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.
     conditions: dict[str, str | int] = field(default_factory=dict)

@@ -18,7 +18,8 @@ class Operation:
     dialect: str
     #: Operations are switched one by one or as a family (`live`, `deprecated`, `off`).
     family: str
-    #: The use case in `relay/` that serves it: `relay` goes to a provider, others are answered by us.
+    #: The use case in `relay/` that serves it: `relay` goes to a provider, `bound` to the one that knows the thing, others
+    #: are answered by us.
     use: str = "relay"
     #: Scope that the key needs; None: open to everybody, without a key.
     scope: str | None = "relay"
@@ -28,7 +29,10 @@ class Operation:
     answers_expired: bool = False
     #: `json`: a body is read whole and must be JSON; `none`: a body is ignored.
     body: Literal["json", "none"] = "none"
-    #: Path below the provider's base URL (`/chat/completions`); a provider may name another.
+    #: Path below the provider's base URL (`/chat/completions`, `/responses/{id}`); a provider may name another.
     upstream_path: str = ""
     #: Other paths under which the same operation is served.
     aliases: tuple[str, ...] = ()
+    #: Kind of the things that its answers name and that later calls come back to; with the use `bound`, of the thing
+    #: that `{id}` in its path names.
+    binds: str = ""

@@ -83,16 +83,27 @@ class Provider:
     #: Names of options that a channel of this provider needs.
     needs: tuple[str, ...] = ()
 
-    def request(self, path: str, operation: str, model: str, credential: Credential, options: Options) -> Request:
-        """The request for one operation, whose own path is `path`.
+    def request(
+        self,
+        path: str,
+        operation: str,
+        model: str,
+        credential: Credential,
+        options: Options,
+        *,
+        method: str = "POST",
+        values: Mapping[str, str] = _NONE,
+    ) -> Request:
+        """The request for one operation, whose own path is `path`; `values` are filled into it beside options and model.
 
         Options that every provider understands: `headers` (a mapping added to each request), `path_prefix`,
         `key_header` (the bare secret goes there in place of the provider's own way).
         """
-        # A caller chooses the model's name, so it must not be able to leave its place in the path.
-        values = {**{k: v for k, v in options.items() if isinstance(v, str | int)}, "model": quote(model, safe="")}
+        # A caller chooses the model's name and ids, so they must not be able to leave their place in the path.
+        chosen = {name: quote(value, safe="") for name, value in {**values, "model": model}.items()}
+        filled = {**{k: v for k, v in options.items() if isinstance(v, str | int)}, **chosen}
         target = str(options.get("path_prefix", "")) + self.paths.get(operation, path)
-        query = self.query.format_map(values)
+        query = self.query.format_map(filled)
         key_header = options.get("key_header")
         if isinstance(key_header, str):
             auth: Headers = ((key_header.lower().encode(), credential.secret.encode()),)
@@ -106,4 +117,4 @@ class Provider:
         )
         named = {n for n, _ in more}
         kept = tuple((n, v) for n, v in (*auth, *self.headers) if n not in named)
-        return Request("POST", target.format_map(values) + (f"?{query}" if query else ""), kept + more)
+        return Request(method, target.format_map(filled) + (f"?{query}" if query else ""), kept + more)

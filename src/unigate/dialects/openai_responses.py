@@ -1,0 +1,275 @@
+"""OpenAI's responses: `POST /v1/responses`, and what the vendor keeps of them.
+
+Bytes pass from caller to provider and back; this module says what of them we read and makes the few changes that the
+design names. A response has the vendor's id, by which the caller comes back to it.
+https://platform.openai.com/docs/api-reference/responses
+"""
+
+import re
+from dataclasses import dataclass
+
+import msgspec
+
+from unigate.base.errors import BadAnswer, BadRequest, GatewayError, UpstreamRefused
+from unigate.dialects import json_edit, json_read
+from unigate.dialects.openai_answer import DEFAULT_TIER
+from unigate.dialects.openai_chat import input_bound
+from unigate.dialects.openai_errors import VendorError, error_object, pass_error, read_error, write_error
+from unigate.dialects.openai_responses_usage import input_tokens, item_tokens, read_usage, speaks
+from unigate.dialects.openai_responses_watch import Watch, retryable
+from unigate.spec.facts import Facts
+from unigate.spec.operation import Operation
+from unigate.spec.provider import Provider
+from unigate.spec.usage import MAX_COUNT, Usage
+
+__all__ = [
+    "OPERATIONS",
+    "Edits",
+    "Seen",
+    "VendorError",
+    "Watch",
+    "add_cost",
+    "edit",
+    "estimate",
+    "input_bound",
+    "pass_error",
+    "read",
+    "read_answer",
+    "read_error",
+    "write_error",
+    "write_stream_error",
+]
+
+
+def _bound(name: str, method: str, behind: str = "") -> Operation:
+    return Operation(
+        name=f"openai.responses.{name}",
+        method=method,
+        path="/v1/responses/{id}" + behind,
+        dialect="openai_responses",
+        family="responses",
+        use="bound",
+        free=True,
+        upstream_path="/responses/{id}" + behind,
+        binds="response",
+    )
+
+
+OPERATIONS = (
+    Operation(
+        name="openai.responses",
+        method="POST",
+        path="/v1/responses",
+        dialect="openai_responses",
+        family="responses",
+        body="json",
+        upstream_path="/responses",
+        binds="response",
+    ),
+    _bound("get", "GET"),
+    _bound("delete", "DELETE"),
+    _bound("cancel", "POST", "/cancel"),
+    _bound("input_items", "GET", "/input_items"),
+)
+#: The vendor refuses a smaller `max_output_tokens`.
+LEAST_OUTPUT = 16
+
+_ERRORS = range(400, 600)
+_BAD_GATEWAY = 502
+_NAMES = (
+    "model",
+    "stream",
+    "max_output_tokens",
+    "usage",
+    "service_tier",
+    "store",
+    "previous_response_id",
+    "background",
+    "conversation",
+    "tools",
+    "prompt",
+)
+#: The same names wherever they stand: a body where each stands at most once has none twice.
+_READ = re.compile(b'"(?:%b)"' % "|".join(_NAMES).encode())
+#: Tools that the caller runs; what the vendor's own bring in is not in the body.
+_OWN_TOOLS = frozenset({"function", "custom"})
+#: Input that is named and not carried: addresses that hold no data, ids of files and items, documents of unknown size.
+_OPEN = re.compile(
+    rb'"(?:image|file)_url"\s*:\s*"(?!data:)|"file_id"\s*:\s*"|"file_data"\s*:\s*"|"type"\s*:\s*"item_reference"'
+)
+
+_ESCAPED = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|.)", re.DOTALL)
+
+
+class _UsageOptions(msgspec.Struct, gc=False):
+    include: bool | None = None
+
+
+class _Tool(msgspec.Struct, gc=False):
+    type: str = ""
+
+
+class _Call(msgspec.Struct, gc=False):
+    model: str = ""
+    stream: bool | None = None
+    max_output_tokens: int | None = None
+    usage: _UsageOptions | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    previous_response_id: str | None = None
+    background: bool | None = None
+    conversation: object = None
+    tools: list[_Tool] | None = None
+    prompt: object = None
+
+
+_call = msgspec.json.Decoder(_Call)
+
+
+@dataclass(slots=True, kw_only=True)
+class Edits:
+    """What is to be changed in a caller's body before it goes to a provider; `ask_usage` and `limit_field` change nothing."""
+
+    model: str | None = None
+    ask_usage: bool = False
+    #: Lower the limit of output tokens to this.
+    output_limit: int | None = None
+    limit_field: str = ""
+    #: Top-level members to leave out.
+    drop: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Seen:
+    """What an answer says of itself."""
+
+    usage: Usage | None
+    #: Nothing was answered and no output reported: such an answer is free.
+    empty: bool
+    #: By which the vendor keeps it; "" where it does not.
+    id: str = ""
+    #: Counted from the answer's texts, only where usage was not reported.
+    output_tokens: int = 0
+    audio_tokens: int = 0
+    service_tier: str = DEFAULT_TIER
+
+
+def read(body: bytes) -> Facts:
+    """What we need to know of a caller's body; InvalidJson, BadRequest (with `param`)."""
+    call = json_read.decode(body, _call)
+    named = _READ.findall(body)
+    if len(set(named)) != len(named) or b"\\u00" in body:
+        json_read.refuse_twice(body, _NAMES)
+        json_read.refuse_twice(body, ("include",), ("usage",))
+    if not call.model:
+        raise BadRequest("You must provide a model parameter.", param="model")
+    if call.background:
+        raise BadRequest("Responses in the background are not offered here yet.", param="background")
+    if call.conversation is not None:
+        told = "Conversations are not offered here: go on from a response with 'previous_response_id' instead."
+        raise BadRequest(told, param="conversation")
+    facts = Facts(
+        model=call.model, stream=call.stream is True, least_output=LEAST_OUTPUT, stored=call.store is not False
+    )
+    if call.max_output_tokens is not None:
+        if call.max_output_tokens < 0:
+            raise BadRequest("Invalid 'max_output_tokens': expected a value of at least 0.", param="max_output_tokens")
+        facts.output_limit = min(MAX_COUNT, call.max_output_tokens)
+    if call.usage is not None:
+        facts.include_cost = call.usage.include is True
+    if call.service_tier is not None and call.service_tier not in ("auto", "default"):
+        facts.conditions["service_tier"] = call.service_tier
+    facts.previous = call.previous_response_id or ""
+    hosted = any(tool.type not in _OWN_TOOLS for tool in call.tools or ())
+    facts.open_input = bool(facts.previous or hosted or call.prompt is not None or _names_input(body))
+    return facts
+
+
+def edit(body: bytes, facts: Facts, edits: Edits) -> bytes:
+    """The body as the provider gets it: every byte that no edit names is the caller's; `body` itself without edits.
+
+    `usage`, by which a caller asked us for the cost, is ours and goes no further.
+    """
+    values: dict[str, bytes] = {}
+    if edits.model is not None and edits.model != facts.model:
+        values["model"] = msgspec.json.encode(edits.model)
+    limit = edits.output_limit
+    if limit is not None and (facts.output_limit is None or limit < facts.output_limit):
+        values["max_output_tokens"] = b"%d" % limit
+    drop = (*edits.drop, "usage") if facts.include_cost else edits.drop
+    return json_edit.edited(body, values, drop) if values or drop else body
+
+
+def read_answer(body: bytes, provider: Provider) -> Seen:  # noqa: ARG001  (what other dialects need of it)
+    """What a whole answer says; BadAnswer where it is none, or failed by the vendor's fault; UpstreamRefused for an error."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        told = json_read.loose(body)
+    if not isinstance(told, dict):
+        raise BadAnswer(detail="the answer is not a JSON object")
+    output, error = told.get("output"), told.get("error")
+    if not isinstance(output, list):
+        if error:
+            code = error.get("code") if isinstance(error, dict) else None
+            raise UpstreamRefused(code if type(code) is int and code in _ERRORS else _BAD_GATEWAY, body)
+        raise BadAnswer(detail="the answer has no output")
+    usage = read_usage(told.get("usage"))
+    spoke = speaks(output)
+    if not spoke and retryable(told.get("status"), error):
+        raise BadAnswer(detail="the response failed by the provider's fault")
+    seen = Seen(usage, not spoke and not (usage and usage.output_tokens))
+    id, tier = told.get("id"), told.get("service_tier")
+    if isinstance(id, str) and told.get("store") is not False:
+        seen.id = id
+    if tier and isinstance(tier, str) and tier != "auto":
+        seen.service_tier = tier
+    if usage is None:
+        seen.output_tokens = sum(map(item_tokens, output))
+    return seen
+
+
+def add_cost(body: bytes, cost: str, usage: Usage | None = None) -> bytes:
+    """The answer with `usage.cost` (decimal USD); `usage` fills in a usage object where the provider gave none."""
+    text = cost.encode()
+    found = json_edit.find(body, "usage")
+    if found is not None and body[found.start : found.start + 1] == b"{":
+        return json_edit.edited(body, {"cost": text}, start=found.start)
+    counts = b""
+    if usage is not None:
+        into, out = usage.input_tokens, usage.output_tokens
+        counts = b'"input_tokens":%d,"output_tokens":%d,"total_tokens":%d,' % (into, out, into + out)
+    return json_edit.edited(body, {"usage": b"{" + counts + b'"cost":' + text + b"}"})
+
+
+def estimate(body: bytes, seen: Seen | Watch) -> Usage:
+    """Usage counted from the request's body and from what was seen of the answer, marked as estimated."""
+    units = {"input": input_tokens(body), "output": seen.output_tokens}
+    if seen.audio_tokens:
+        units["audio_output"] = seen.audio_tokens
+    return Usage(units, estimated=True)
+
+
+def write_stream_error(error: GatewayError, request_id: str, watch: Watch) -> bytes:
+    """The event that ends a stream which broke: `ResponseErrorEvent` of the vendor's description."""
+    told = error_object(error, request_id)
+    event = {
+        "type": "error",
+        "code": told["code"],
+        "message": told["message"],
+        "param": told["param"],
+        "sequence_number": watch.sequence,
+    }
+    return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def _names_input(body: bytes) -> bool:
+    """Whether the input names something that it does not carry, in whichever way its letters are written."""
+    if b"\\u00" in body:
+        body = _ESCAPED.sub(_plain, body)
+    return _OPEN.search(body) is not None
+
+
+def _plain(found: re.Match[bytes]) -> bytes:
+    letter = b"" if found[1] is None else bytes([int(found[1], 16)])
+    return found[0] if letter in (b"", b'"', b"\\") else letter

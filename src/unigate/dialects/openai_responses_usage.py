@@ -1,0 +1,119 @@
+"""Usage as OpenAI's responses report it, and an estimate of it where they do not.
+
+`ResponseUsage` of the vendor's description: `input_tokens` contains the cached and written tokens, `output_tokens` the
+reasoning. The rules for numbers are those of `openai_usage`.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from unigate.dialects import estimate
+from unigate.dialects.openai_usage import Counts, Details, from_counts
+from unigate.spec.usage import MAX_COUNT, Usage
+
+#: Items that repeat what the model thought, in a form that only the vendor reads: about so many bytes for a token.
+_SEALED = 4
+
+
+def read_usage(told: object) -> Usage | None:
+    """Usage from a vendor's usage object, decoded; None where it tells nothing that can be counted."""
+    if not isinstance(told, Mapping):
+        return None
+    given, made = _count(told.get("input_tokens")), _count(told.get("output_tokens"))
+    if given is None or made is None:
+        return None
+    return from_counts(
+        Counts(
+            prompt_tokens=given,
+            completion_tokens=made,
+            prompt_tokens_details=_details(told.get("input_tokens_details")),
+            completion_tokens_details=_details(told.get("output_tokens_details")),
+        )
+    )
+
+
+class _Frame(msgspec.Struct, gc=False):
+    input: object = None
+    instructions: object = None
+    tools: object = None
+    text: object = None
+
+
+_frame = msgspec.json.Decoder(_Frame)
+
+
+def input_tokens(body: bytes) -> int:
+    """About how many input tokens a body has; a third of its bytes where it can't be read."""
+    try:
+        frame = _frame.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return len(body) // 3
+    items = frame.input if isinstance(frame.input, list) else [frame.input]
+    total = estimate.PER_CALL + estimate.value_tokens(frame.instructions)
+    total += sum(estimate.PER_MESSAGE + item_tokens(item) for item in items)
+    total += body.count(b'"input_image"') * estimate.PER_IMAGE
+    if frame.tools:
+        total += estimate.PER_TOOLS
+    for extra in (frame.tools, frame.text):
+        if extra is not None:
+            # As in chats: schemas are rewritten into a shorter form before the model reads them.
+            total += estimate.text_tokens(msgspec.json.encode(extra).decode()) * 2 // 5
+    return total
+
+
+def item_tokens(item: object) -> int:
+    """About how many tokens one item of an input or an output has."""
+    if not isinstance(item, Mapping):
+        return estimate.value_tokens(item)
+    sealed = item.get("encrypted_content")
+    read = {key: value for key, value in item.items() if key not in _LABELS}
+    if isinstance(read.get("content"), list):
+        read["content"] = [_read(part) for part in read["content"]]
+    calls = estimate.PER_TOOL_CALL if str(item.get("type")).endswith("_call") else 0
+    return estimate.value_tokens(read) + calls + (len(sealed) // _SEALED if isinstance(sealed, str) else 0)
+
+
+def speaks(output: object) -> bool:
+    """Whether an answer's output holds anything but empty messages and thoughts."""
+    return isinstance(output, list) and any(map(_item_speaks, output))
+
+
+def _item_speaks(item: object) -> bool:
+    if not isinstance(item, Mapping):
+        return estimate.speaks(item)
+    if item.get("type") not in ("message", "reasoning"):
+        return True
+    return any(_part_speaks(part) for name in _SAID for part in _listed(item.get(name)))
+
+
+def _part_speaks(part: object) -> bool:
+    if not isinstance(part, Mapping):
+        return bool(part)
+    return estimate.speaks({key: value for key, value in part.items() if key not in _LABELS})
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _read(part: object) -> object:
+    """A part without its labels and pictures."""
+    if not isinstance(part, Mapping):
+        return part
+    return {key: value for key, value in part.items() if key not in _LABELS and not key.endswith("_url")}
+
+
+#: Where messages and thoughts have what they say; members of items and parts that the model does not read as text.
+_SAID = ("content", "summary", "encrypted_content")
+_LABELS = frozenset({"call_id", "status", "phase", "encrypted_content", "filename", "annotations", "logprobs"})
+
+
+def _count(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
+
+
+def _details(value: object) -> Details | None:
+    if not isinstance(value, Mapping):
+        return None
+    return Details(**{name: _count(value.get(name)) for name in Details.__struct_fields__})

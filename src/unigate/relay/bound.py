@@ -1,0 +1,77 @@
+"""Calls about a thing that a provider keeps: they go to the channel and credential that know it, and nowhere else.
+
+No hold, no price; the provider's answer passes through. A thing of another user is as unknown as one that never was.
+"""
+
+from urllib.parse import quote, unquote, unquote_plus
+
+from unigate.base.clock import monotonic, now_ms
+from unigate.base.errors import NoChannel, NotFound, UpstreamError, UpstreamRefused
+from unigate.relay.attempts import ERROR_LIMIT
+from unigate.relay.call import Call
+from unigate.relay.reply import Reply
+from unigate.relay.services import Services
+from unigate.routing.choice import Candidate
+from unigate.routing.failures import final, read_retry_after
+from unigate.upstream import Answer
+
+#: Members of a query that carry the caller's key: no provider gets them.
+_SECRET = ("key", "token")
+#: What a query is made of beside letters and digits; anything else is escaped.
+_SAFE = "!$&'()*+,;=:@/?%~-._"
+_GONE = 404
+
+
+async def bound(call: Call, svc: Services) -> Reply:
+    """What the provider answers. Raises NotFound, NoChannel, UpstreamRefused, and what `final` makes of a failure."""
+    public_id = unquote(call.params["id"])
+    binding = await svc.bindings.find(call, public_id)
+    if binding is None:
+        raise NotFound(f"{call.operation.binds.capitalize()} with id '{public_id}' not found.")
+    candidate = svc.router.bound(binding)
+    if not candidate.take():
+        raise NoChannel(retry_after=1.0)
+    deletes = call.operation.method == "DELETE"
+    try:
+        answer, body = await _ask(call, svc, candidate, binding.upstream_id)
+    except UpstreamError as failure:
+        verdict = svc.router.failed(candidate, failure)
+        if deletes and isinstance(failure, UpstreamRefused) and failure.upstream_status == _GONE:
+            await svc.bindings.remove(binding)
+        if verdict.passes_through:
+            raise
+        raise final([failure]) from failure
+    finally:
+        candidate.done()
+    if deletes:
+        await svc.bindings.remove(binding)
+    return Reply(body, answer.status, ((b"content-type", answer.header(b"content-type") or b"application/json"),))
+
+
+async def _ask(call: Call, svc: Services, candidate: Candidate, upstream_id: str) -> tuple[Answer, bytes]:
+    """The provider's answer, read whole."""
+    channel = candidate.route.channel
+    endpoint, request = svc.upstreams.about(candidate, call.operation, upstream_id, _query(call.x.query))
+    began = monotonic()
+    answer = await svc.upstreams.client.send(
+        endpoint, request, b"", channel.timeouts, may_repeat=call.operation.method == "GET"
+    )
+    try:
+        if not 200 <= answer.status < 300:
+            raise UpstreamRefused(
+                answer.status,
+                await answer.read(ERROR_LIMIT),
+                retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
+            )
+        body = await answer.read(svc.settings.relay.answer_bytes)
+    except BaseException:
+        answer.abort()
+        raise
+    svc.router.worked(candidate, monotonic() - began)
+    return answer, body
+
+
+def _query(query: bytes) -> str:
+    """The caller's query without their key."""
+    parts = quote(query, safe=_SAFE).split("&")
+    return "&".join(part for part in parts if part and unquote_plus(part.partition("=")[0]) not in _SECRET)

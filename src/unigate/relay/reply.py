@@ -1,0 +1,14 @@
+"""Reply: a whole answer to a free operation."""
+
+from dataclasses import dataclass
+
+from unigate.spec.exchange import Header
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Body, status and headers; the request id and the like are added by whoever sends it."""
+
+    body: bytes
+    status: int = 200
+    headers: tuple[Header, ...] = ((b"content-type", b"application/json"),)

@@ -1,0 +1,45 @@
+"""Bindings: which user, channel and credential a vendor's id belongs to."""
+
+from dataclasses import asdict
+
+from sqlalchemy import bindparam, delete, select
+
+from unigate.spec.binding import Binding
+from unigate.store.database import Tx
+from unigate.store.gateway_tables import bindings
+from unigate.store.metadata import insert
+
+_NAMES = tuple(column.name for column in bindings.c)
+_THE_ONE = (bindings.c.kind == bindparam("of"), bindings.c.public_id == bindparam("id"))
+_OWNED = (*_THE_ONE, bindings.c.user_id == bindparam("user"))
+_ADD = insert(bindings).on_conflict_do_nothing(index_elements=["kind", "public_id"])
+_FIND = select(bindings).where(*_THE_ONE)
+_FIND_OWNED = select(bindings).where(*_OWNED)
+_REMOVE = delete(bindings).where(*_OWNED)
+
+
+async def add(tx: Tx, binding: Binding) -> bool:
+    """Insert a binding; what is there already stays. False where that is not of the same user, channel and credential."""
+    if await tx.run(_ADD, asdict(binding)):
+        return True
+    row = await tx.one(_FIND, {"of": binding.kind, "id": binding.public_id})
+    return row is not None and _whose(_made(row)) == _whose(binding)
+
+
+async def find(tx: Tx, kind: str, public_id: str, user_id: str) -> Binding | None:
+    """A user's binding; None where there is none or it is another user's."""
+    row = await tx.one(_FIND_OWNED, {"of": kind, "id": public_id, "user": user_id})
+    return _made(row) if row is not None else None
+
+
+async def remove(tx: Tx, kind: str, public_id: str, user_id: str) -> None:
+    """Forget a user's binding, if there is one."""
+    await tx.run(_REMOVE, {"of": kind, "id": public_id, "user": user_id})
+
+
+def _made(row: tuple[object, ...]) -> Binding:
+    return Binding(**dict(zip(_NAMES, row, strict=True)))  # type: ignore[arg-type]
+
+
+def _whose(binding: Binding) -> tuple[str, ...]:
+    return binding.user_id, binding.upstream_id, binding.channel_id, binding.credential_id
