@@ -104,8 +104,9 @@ def _read(part: object) -> object:
     return {key: value for key, value in part.items() if key not in _LABELS and not key.endswith("_url")}
 
 
-#: Where messages and thoughts have what they say; members of items and parts that the model does not read as text.
+#: Where messages and thoughts have what they say.
 _SAID = ("content", "summary", "encrypted_content")
+#: Members of items and parts that the model does not read as text.
 _LABELS = frozenset({"call_id", "status", "phase", "encrypted_content", "filename", "annotations", "logprobs"})
 
 

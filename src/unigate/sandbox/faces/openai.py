@@ -10,6 +10,7 @@ from unigate.sandbox.forms import (
     openai_embeddings,
     openai_errors,
     openai_moderations,
+    openai_responses,
 )
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.openai_models import MODELS
@@ -41,6 +42,7 @@ FACE = Face(
         Route("POST", "/v1/moderations", openai_moderations.moderations(_MANNER)),
         Route("GET", "/v1/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/v1/models/{model:path}", openai_chat.get_model(_MANNER)),
+        *openai_responses.routes(_MANNER),
         *openai_billing.ROUTES,
     ),
     credential=bearer,

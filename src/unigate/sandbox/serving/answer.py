@@ -3,7 +3,7 @@
 Handlers never write to the connection. They return a Whole or a Stream, or raise a VendorError.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -103,6 +103,8 @@ class Stream:
     usage: Mapping[str, int] = field(default_factory=dict)
     model: str = ""
     pace: float | None = None
+    #: An error in the middle of this stream, where it is not the face's usual form.
+    error: Callable[[VendorError, int], Event] | None = None
 
 
 Answer = Whole | Stream

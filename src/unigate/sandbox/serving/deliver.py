@@ -89,7 +89,7 @@ async def _send_stream(answer: Stream, to: Delivery, headers: Headers) -> None:
     await line.body(b"", more=True)  # the head goes out now, as a vendor's does, before the first token is there
     stop_after = fault.get("cut-after" if "cut-after" in fault else "hang-after")
     number = 0
-    async for event in _paced(_spoiled(answer.events, to), to):
+    async for event in _paced(_spoiled(answer, to), to):
         if number == stop_after:
             await _stop(to)
         number += 1
@@ -122,15 +122,16 @@ async def _paced(events: Iterator[Event], to: Delivery) -> AsyncIterator[Event]:
         yield event
 
 
-def _spoiled(events: Iterator[Event], to: Delivery) -> Iterator[Event]:
+def _spoiled(answer: Stream, to: Delivery) -> Iterator[Event]:
     """Events without what the fault leaves out, and with the error that it puts in."""
     face, fault = to.face, to.fault
     error_after = fault.get("error-event")
     dropped = {part for part in ("usage", "finish", "end") if f"missing-{part}" in fault}
-    kept = (event for event in events if event.part not in dropped)
+    kept = (event for event in answer.events if event.part not in dropped)
     for number, event in enumerate(kept):
         if number == error_after:
-            yield face.stream_error(face.failure(fault.status or 500, fault.code))
+            error = face.failure(fault.status or 500, fault.code)
+            yield face.stream_error(error) if answer.error is None else answer.error(error, number)
             return
         if "missing-usage" in fault and isinstance(event.data, dict):
             yield Event(drop_usage(event.data, face.usage_keys), event.part, event.tokens, event.name)

@@ -38,6 +38,33 @@ class Accounts:
         self._spent.clear()
 
 
+class Shelf:
+    """What a vendor keeps for its callers, by id; bounded, the oldest goes first."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        self._things: OrderedDict[str, tuple[str, object]] = OrderedDict()
+        self._limit = limit
+
+    def put(self, id: str, credential: str, thing: object) -> None:
+        """Keep a thing for whoever has that credential."""
+        self._things[id] = (credential, thing)
+        if len(self._things) > self._limit:
+            self._things.popitem(last=False)
+
+    def get(self, id: str, credential: str) -> object | None:
+        """The thing; None where there is none, or it is somebody else's."""
+        owner, thing = self._things.get(id, ("", None))
+        return thing if owner == credential else None
+
+    def drop(self, id: str) -> None:
+        """Keep it no longer."""
+        self._things.pop(id, None)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._things.clear()
+
+
 class World:
     """The state of one sandbox."""
 
@@ -47,6 +74,7 @@ class World:
         self.faults = Counter()
         self.prefixes = PrefixCache()
         self.accounts = Accounts()
+        self.shelf = Shelf()
 
     def clear(self) -> None:
         """Forget everything."""
@@ -54,3 +82,4 @@ class World:
         self.faults.clear()
         self.prefixes.clear()
         self.accounts.clear()
+        self.shelf.clear()
