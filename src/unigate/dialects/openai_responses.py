@@ -160,7 +160,6 @@ def read(body: bytes) -> Facts:
     named = _READ.findall(body)
     if len(set(named)) != len(named) or b"\\u00" in body:
         json_read.refuse_twice(body, _NAMES)
-        json_read.refuse_twice(body, ("include",), ("usage",))
     if not call.model:
         raise BadRequest("You must provide a model parameter.", param="model")
     if call.background:
