@@ -92,7 +92,13 @@ class Caller:
     """One call over a raw socket: the test decides when it reads, and when the caller is gone."""
 
     def __init__(
-        self, world: World, body: dict[str, object], *, key: str | None = None, receive_buffer: int | None = None
+        self,
+        world: World,
+        body: dict[str, object],
+        *,
+        key: str | None = None,
+        receive_buffer: int | None = None,
+        path: str = "/v1/chat/completions",
     ) -> None:
         host, port = world.url.removeprefix("http://").split(":")
         content = json.dumps(body).encode()
@@ -103,9 +109,9 @@ class Caller:
         self._sock.settimeout(60)
         self._sock.connect((host, int(port)))
         self._sock.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\nconnection: close\r\n"
+            b"POST %b HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\nconnection: close\r\n"
             b"content-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-            % ((key or world.key).encode(), len(content), content)
+            % (path.encode(), (key or world.key).encode(), len(content), content)
         )
 
     def __enter__(self) -> Self:
