@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import BadAnswer, UpstreamError, UpstreamRefused
+from unigate.base.errors import BadAnswer, GatewayError, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import StreamingDialect, Watcher, streams
 from unigate.relay.call import Call
@@ -73,6 +73,8 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
             candidate.done()
             if isinstance(error, asyncio.CancelledError):
                 _note(call, candidate, 0, "caller_left", began)
+            elif isinstance(error, GatewayError):  # of our own store: the provider has answered
+                _note(call, candidate, 0, error.code, began)
             raise
         else:
             return opened
