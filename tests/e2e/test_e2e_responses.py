@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import openai
 import pytest
 from openai.types.responses import FunctionToolParam, ResponseFunctionToolCall
+from openai.types.shared_params import Reasoning
 
 from support.stage import Stage, mark, set_stage
 from support.world import Process
@@ -106,8 +106,8 @@ def test_made_and_come_back_to(sdks: tuple[openai.OpenAI, openai.OpenAI]) -> Non
 
 def test_a_stream_is_the_vendors_and_is_kept(sdks: tuple[openai.OpenAI, openai.OpenAI]) -> None:
     one, two = sdks
-    asked = {"effort": "low", "summary": "auto"}
-    with one.responses.stream(model="o3-mini", input="Think of Lyon", reasoning=asked) as stream:  # type: ignore[arg-type]
+    asked: Reasoning = {"effort": "low", "summary": "auto"}
+    with one.responses.stream(model="o3-mini", input="Think of Lyon", reasoning=asked) as stream:
         events = list(stream)
         final = stream.get_final_response()
     assert [event.sequence_number for event in events] == list(range(len(events)))

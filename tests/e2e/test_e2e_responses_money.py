@@ -180,10 +180,9 @@ def test_a_broken_stream_ends_with_the_vendors_error_event(stage: Stage, fault: 
 def test_the_sdk_raises_where_a_stream_breaks(stage: Stage) -> None:
     with openai.OpenAI(base_url=stage.base, api_key=stage.key, max_retries=0, timeout=30) as sdk:
         made = sdk.responses.create(model="gpt-4o-mini", input="[[fault:cut-after:12]] [[tokens:30]]", stream=True)
-        seen = []
+        seen: list[Any] = []
         with pytest.raises((openai.APIError, httpx.RemoteProtocolError)):
-            for event in made:
-                seen.append(event)  # noqa: PERF402 - what came before it broke counts
+            seen.extend(made)
         assert seen[-1].type == "error" and seen[-1].code == "upstream_error"
         assert "response.completed" not in {event.type for event in seen}
 

@@ -21,7 +21,14 @@ _MUTE = frozenset(
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SUMMARIES = ("auto", "concise", "detailed")
-_TIERS = {"auto": "default", "default": "default", "flex": "flex", "scale": "default", "priority": "priority"}
+_TIERS = {
+    "auto": "default",
+    "default": "default",
+    "flex": "flex",
+    "scale": "default",
+    "priority": "priority",
+    "fast": "priority",
+}
 _INCLUDED = (
     "file_search_call.results",
     "web_search_call.results",
