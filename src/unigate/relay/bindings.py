@@ -1,22 +1,31 @@
 """Bindings as the relay uses them: a thing that a caller may come back to is bound before they hear the end of its reply.
 
 A public id is the vendor's own, since bytes pass untouched. What is another user's is answered as if it were not there.
+What comes while the database writes is written together in the next transaction, so that many calls cost few commits.
 """
 
+import asyncio
+
 from unigate.base.clock import now_ms
-from unigate.base.errors import BadAnswer, BadRequest
+from unigate.base.errors import BadAnswer, BadRequest, GatewayError
 from unigate.relay.call import Call
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.store import bindings as rows
 from unigate.store.database import Database
 
+#: Bindings in one transaction.
+BATCH = 100
+
 
 class Bindings:
-    """All bindings of the database. Every method raises StoreUnavailable."""
+    """All bindings of the database, for one event loop. Every method raises StoreUnavailable."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        #: What waits to be written, each with whoever waits: whether it stands as it was given.
+        self._waiting: list[tuple[Binding, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
 
     async def keep(self, call: Call, candidate: Candidate, upstream_id: str) -> None:
         """Bind what the answer names; BadAnswer where that id is bound to something else: it would not be the caller's."""
@@ -30,9 +39,12 @@ class Bindings:
             model=call.facts.model,
             created_at=now_ms(),
         )
-        async with self._db.writing() as tx:
-            kept = await rows.add(tx, binding)
-        if not kept:
+        loop = asyncio.get_running_loop()
+        kept: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append((binding, kept))
+        if self._writing is None:
+            self._writing = loop.create_task(self._write())
+        if not await kept:
             raise BadAnswer(detail=f"the provider gave a {binding.kind} the id of another one")
 
     async def find(self, call: Call, public_id: str) -> Binding | None:
@@ -56,3 +68,27 @@ class Bindings:
         """The thing is gone."""
         async with self._db.writing() as tx:
             await rows.remove(tx, binding.kind, binding.public_id, binding.user_id)
+
+    async def _write(self) -> None:
+        """Write until nothing waits any more; whoever waits learns what came of it."""
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                try:
+                    async with self._db.writing() as tx:
+                        stands = [await rows.add(tx, binding) for binding, _ in batch]
+                except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+                    _tell(batch, error)
+                else:
+                    for (_, waiter), kept in zip(batch, stands, strict=True):
+                        if not waiter.done():
+                            waiter.set_result(kept)
+        finally:
+            self._writing = None
+
+
+def _tell(batch: list[tuple[Binding, "asyncio.Future[bool]"]], error: Exception) -> None:
+    """Each waiter gets an error of its own: one that is raised twice would carry both callers' traces."""
+    for _, waiter in batch:
+        if not waiter.done():
+            waiter.set_exception(type(error)(detail=error.detail) if isinstance(error, GatewayError) else error)
