@@ -7,7 +7,6 @@ from unigate.base import clock
 from unigate.sandbox.forms import checks, openai_request, outcome, responses_items, responses_request
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
-from unigate.sandbox.forms.openai_chat import INPUT_PRICE, OUTPUT_PRICE
 from unigate.sandbox.forms.responses_write import Writer, named, stream_error
 from unigate.sandbox.serving.answer import Answer, Object, Stream, VendorError, Whole
 from unigate.sandbox.serving.face import Call, Route
@@ -55,7 +54,7 @@ def _create(manner: Manner, call: Call) -> Answer:
     cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
     choices = outcome.answer(asked, empty="empty" in call.fault)
     result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
-    call.world.accounts.spend(call.credential, size.total * INPUT_PRICE + result.output * OUTPUT_PRICE)
+    call.world.accounts.charge(call.credential, size.total, result.output)
     writer = Writer(result, name, now // 1000)
 
     def keep(response: Object) -> None:
