@@ -79,6 +79,7 @@ def providers(*, json: JsonOption = False) -> None:
             "name": provider.name,
             "title": provider.title,
             "base_url": provider.base_url,
+            "also_at": list(provider.also_at),
             "speaks": list(provider.speaks),
             "needs": list(provider.needs),
         }

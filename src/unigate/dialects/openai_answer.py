@@ -11,6 +11,7 @@ import msgspec
 
 from unigate.base.errors import BadAnswer, UpstreamRefused
 from unigate.dialects import json_edit, json_read
+from unigate.spec.provider import Provider
 from unigate.spec.usage import Usage
 
 #: What a call without a special tier counts as.
@@ -42,7 +43,7 @@ class _Usage(msgspec.Struct, gc=False):
 _usage = msgspec.json.Decoder(_Usage)
 
 
-def loosely(body: bytes, member: str) -> dict[str, Any]:
+def loosely(body: bytes, member: str, provider: Provider) -> dict[str, Any]:
     """An answer as an object whose `member` is a list, however odd the rest.
 
     BadAnswer where it is none, UpstreamRefused where a 200 holds an error object.
@@ -58,7 +59,8 @@ def loosely(body: bytes, member: str) -> dict[str, Any]:
         error = told.get("error")
         if error:
             code = error.get("code") if isinstance(error, dict) else None
-            raise UpstreamRefused(code if type(code) is int and code in _ERRORS else _BAD_GATEWAY, body)
+            status = code if type(code) is int and code in _ERRORS else _BAD_GATEWAY
+            raise UpstreamRefused(*provider.adjust_error(status, body))
         raise BadAnswer(detail=f"the answer has no {member}")
     return told
 

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from unigate.base.errors import StreamBroken
-from unigate.dialects import estimate, json_edit, json_read, sse
+from unigate.dialects import estimate, json_edit, json_read, private_usage, sse
 from unigate.dialects.openai_answer import DEFAULT_TIER
 from unigate.dialects.openai_usage import read_usage
 from unigate.spec.facts import Facts
@@ -244,6 +244,10 @@ class Watch:
         if told is not None:
             self.usage = told
         self._tier(chunk)
+        if self._show and self._provider.private_usage:
+            shown = private_usage.hidden(data, self._provider.private_usage)
+            if shown is not data:
+                event, data = _edited(event, shown), shown
         final = not chunk.choices
         if not self._show:
             if final and _FRAME.issuperset(member.key for member in json_edit.members(data)):
@@ -279,7 +283,10 @@ class Watch:
         """Usage that a vendor reports in a place of its own (`Provider.usage_path`)."""
         place: Any = json_read.loose(data)
         for key in self._path:
-            place = place.get(key) if isinstance(place, dict) else None
+            if isinstance(key, int):
+                place = place[key] if isinstance(place, list) and key < len(place) else None
+            else:
+                place = place.get(key) if isinstance(place, dict) else None
         told = read_usage(place, self._provider)
         if told is not None:
             self.usage = told

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from unigate.base.clock import monotonic
+from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadRequest, NotFound, UpstreamError
 from unigate.dialects import dialect
 from unigate.manage import load
@@ -71,7 +71,9 @@ async def _try(
     operation = next((row for row in paid_operations(channel) if row.name == _OPERATION), None)
     if operation is None:
         raise BadRequest(f"The provider {channel.provider.name!r} has no operation that a test could call.")
-    made = channel.provider.request(operation.upstream_path, operation.name, model, credential, channel.options)
+    made = channel.provider.request(
+        operation.upstream_path, operation.name, model, credential, channel.options, now_ms=now_ms()
+    )
     where, base = _endpoint(channel, allow_private=allow_private)
     given = {name for name, _ in made.headers}
     headers = tuple(header for header in _HEADERS if header[0] not in given) + made.headers

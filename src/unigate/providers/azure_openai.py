@@ -1,7 +1,8 @@
 """Azure OpenAI: deployments in the path, the API's version in the query, the key in a header of its own.
 
 https://learn.microsoft.com/azure/ai-foundry/openai/reference; the base URL is https://RESOURCE.openai.azure.com, the
-upstream name of a model is the deployment's.
+upstream name of a model is the deployment's. What came later than deployments in the path is below `/openai/v1`, without
+a version. The list of models is of what the resource could deploy, not of what it has deployed.
 """
 
 from unigate.spec.provider import Credential, Headers, Options, Provider
@@ -15,9 +16,14 @@ PROVIDER = Provider(
     name="azure_openai",
     title="Azure OpenAI",
     base_url=None,
-    speaks=("openai_chat",),
+    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_responses"),
     auth=_api_key,
-    paths={"openai.chat": "/openai/deployments/{model}/chat/completions"},
-    query="api-version={api_version}",
+    paths={
+        "openai.chat": "/openai/deployments/{model}/chat/completions?api-version={api_version}",
+        "openai.completions": "/openai/deployments/{model}/completions?api-version={api_version}",
+        "openai.embeddings": "/openai/deployments/{model}/embeddings?api-version={api_version}",
+    },
+    prefix="/openai/v1",
+    models_path="/openai/v1/models",
     needs=("api_version",),
 )

@@ -6,6 +6,6 @@ PROVIDER = Provider(
     name="groq",
     title="Groq",
     base_url="https://api.groq.com/openai/v1",
-    speaks=("openai_chat",),
+    speaks=("openai_chat", "openai_responses"),
     usage_path=("x_groq", "usage"),
 )

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's form at an address of the operator's: vLLM, llama.cpp, Ollama, other gateways.
+"""Any server that speaks OpenAI's form at an address of the operator's: other gateways, servers without a file here.
 
 The older name of the output limit is the one that all of them know.
 """
@@ -9,6 +9,6 @@ PROVIDER = Provider(
     name="openai_compatible",
     title="OpenAI-compatible server",
     base_url=None,
-    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations"),
+    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses"),
     limit_field="max_tokens",
 )

@@ -6,7 +6,7 @@ from typing import Any
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, GatewayError, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
-from unigate.dialects import StreamingDialect, Watcher, streams
+from unigate.dialects import StreamingDialect, Watcher, private_usage, streams
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.services import Services
@@ -92,8 +92,7 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
     try:
         if not 200 <= answer.status < 300:
             raise UpstreamRefused(
-                answer.status,
-                await answer.read(ERROR_LIMIT),
+                *provider.adjust_error(answer.status, await answer.read(ERROR_LIMIT)),
                 content_type=answer.header(b"content-type") or b"",
                 retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
             )
@@ -104,6 +103,8 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
         else:
             opened.body = await answer.read(svc.settings.relay.answer_bytes)
             opened.seen = call.dialect.read_answer(opened.body, provider)
+            if provider.private_usage:
+                opened.body = private_usage.hidden(opened.body, provider.private_usage)
             if call.facts.stored and opened.seen.id:
                 await svc.bindings.keep(call, candidate, opened.seen.id)
     except BaseException:

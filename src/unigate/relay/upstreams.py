@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from unigate.base.clock import now_ms
 from unigate.routing.choice import Candidate
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Request
@@ -32,7 +33,10 @@ class Upstreams:
         """Where and with which head a call goes by a candidate."""
         route = candidate.route
         name = (route.channel.id, candidate.credential.id, operation.name, route.model)
-        return self._kept.get(name) or self._keep(name, candidate, operation)
+        kept = self._kept.get(name)
+        if kept is None or 0 < kept[1].expires_at <= now_ms():
+            return self._keep(name, candidate, operation)
+        return kept
 
     def about(
         self, candidate: Candidate, operation: Operation, upstream_id: str, query: str
@@ -72,8 +76,9 @@ class Upstreams:
             options,
             method=operation.method,
             values=values,
+            now_ms=now_ms(),
         )
         named = {header for header, _ in made.headers}
         usual = _JSON if operation.body == "json" else _BARE
         headers = tuple(h for h in usual if h[0] not in named) + made.headers
-        return where, Request(made.method, base + made.target, headers)
+        return where, Request(made.method, base + made.target, headers, made.expires_at)

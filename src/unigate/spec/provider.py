@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
+from unigate.spec.model_list import listed_models
+
 Headers = tuple[tuple[bytes, bytes], ...]
 Options = Mapping[str, object]
 _NONE: Mapping[str, str] = {}
@@ -38,6 +40,16 @@ def bearer(credential: Credential, options: Options) -> Headers:  # noqa: ARG001
 
 
 @dataclass(frozen=True, slots=True)
+class TimedAuth:
+    """Auth that depends on the time, such as a signed token: it is made anew when its seconds are over."""
+
+    #: From (credential, options, now in ms since 1970) to what an Auth gives.
+    headers: Callable[[Credential, Options, int], Headers]
+    #: For how long the headers are shown to the vendor.
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """A request to a vendor, without its body: constant for one route and credential, so made once and kept."""
 
@@ -46,11 +58,18 @@ class Request:
     target: str
     #: Lower-case names; no `host`, `content-length`, `connection`.
     headers: Headers = ()
+    #: Milliseconds since 1970 from which it must be made anew; 0: never.
+    expires_at: int = 0
 
 
 def no_change(body: bytes, options: Options) -> tuple[bytes, tuple[str, ...]]:  # noqa: ARG001 - as every such change
     """The body as it is; nothing ignored."""
     return body, ()
+
+
+def as_told(status: int, body: bytes) -> tuple[int, bytes]:
+    """An error as the vendor told it."""
+    return status, body
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,25 +80,36 @@ class Provider:
     title: str
     #: None: the channel must name one.
     base_url: str | None
+    #: Further addresses of the same API, such as that of another country: a channel names one as its base URL.
+    also_at: tuple[str, ...] = ()
     #: Names of the dialects that its operations are spoken in.
     speaks: tuple[str, ...]
-    auth: Auth = bearer
-    #: Operation name -> path below the base URL, where the vendor's differs from the operation's own.
-    #: `{model}` and `{option}` names are filled in.
+    auth: Auth | TimedAuth = bearer
+    #: Operation name -> path below the base URL, where the vendor's differs from the operation's own; it may have a
+    #: query. `{model}` and `{option}` names are filled in.
     paths: Mapping[str, str] = field(default_factory=dict)
-    #: Query string added to each request, with the same placeholders.
-    query: str = ""
+    #: Put before the operation's own path where `paths` has none.
+    prefix: str = ""
     headers: Headers = ()
     #: Changes a body that this vendor would refuse: (body, options) -> (body, names of fields left out).
     adjust_request: Callable[[bytes, Options], tuple[bytes, tuple[str, ...]]] = no_change
-    #: Rewrites the vendor's usage object (JSON text) into the dialect's own form, where it differs.
+    #: Rewrites the vendor's usage object (decoded) into the dialect's own form, where it differs.
     adjust_usage: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
-    #: Where a stream's events carry usage beside the top-level `usage`, as keys from the top.
-    usage_path: tuple[str, ...] = ()
+    #: What an error of this vendor means: (status, body) -> (the status by which it is judged and passed on, the body
+    #: that a caller may see). For statuses that say something else than OpenAI's, and bodies that name the account.
+    adjust_error: Callable[[int, bytes], tuple[int, bytes]] = as_told
+    #: Members of usage objects that tell what the operator pays, or whose account it is: they go to no caller.
+    private_usage: frozenset[str] = frozenset()
+    #: Where a stream's events carry usage beside the top-level `usage`: keys, and places in lists, from the top.
+    usage_path: tuple[str | int, ...] = ()
     #: The field in which a limit of output tokens is put where the caller named none.
     limit_field: str = "max_completion_tokens"
     #: False where the vendor refuses `stream_options` (it then reports usage by itself, or not at all).
     stream_options: bool = True
+    #: Path of the list of models below the base URL; "": the vendor has none.
+    models_path: str = "/models"
+    #: The names in a list of models; ValueError where it is none.
+    read_models: Callable[[bytes], tuple[str, ...]] = listed_models
     #: Names of options that a channel of this provider needs.
     needs: tuple[str, ...] = ()
 
@@ -93,22 +123,36 @@ class Provider:
         *,
         method: str = "POST",
         values: Mapping[str, str] = _NONE,
+        now_ms: int = 0,
     ) -> Request:
         """The request for one operation, whose own path is `path`; `values` are filled into it beside options and model.
 
         Options that every provider understands: `headers` (a mapping added to each request), `path_prefix`,
-        `key_header` (the bare secret goes there in place of the provider's own way).
+        `key_header` (the bare secret goes there in place of the provider's own way). `now_ms` matters to a TimedAuth only.
         """
+        target = self.paths.get(operation, self.prefix + path)
+        return self._made(method, target, credential, options, now_ms, {**values, "model": model})
+
+    def models_request(self, credential: Credential, options: Options, *, now_ms: int = 0) -> Request:
+        """The request for the list of models, whose answer `read_models` reads; LookupError where there is none."""
+        if not self.models_path:
+            raise LookupError(f"{self.title} has no list of models")
+        return self._made("GET", self.models_path, credential, options, now_ms)
+
+    def _made(  # noqa: PLR0917 - private, and named by its callers' own parameters
+        self,
+        method: str,
+        path: str,
+        credential: Credential,
+        options: Options,
+        now_ms: int,
+        values: Mapping[str, str] = _NONE,
+    ) -> Request:
         # A caller chooses the model's name and ids, so they must not be able to leave their place in the path.
-        chosen = {name: quote(value, safe="") for name, value in {**values, "model": model}.items()}
+        chosen = {name: quote(value, safe="") for name, value in values.items()}
         filled = {**{k: v for k, v in options.items() if isinstance(v, str | int)}, **chosen}
-        target = str(options.get("path_prefix", "")) + self.paths.get(operation, path)
-        query = self.query.format_map(filled)
-        key_header = options.get("key_header")
-        if isinstance(key_header, str):
-            auth: Headers = ((key_header.lower().encode(), credential.secret.encode()),)
-        else:
-            auth = self.auth(credential, options)
+        target = str(options.get("path_prefix", "")) + path
+        shown, expires_at = self._shown(credential, options, now_ms)
         extra = options.get("headers")
         more = (
             tuple((str(k).lower().encode(), str(v).encode()) for k, v in extra.items())
@@ -116,5 +160,14 @@ class Provider:
             else ()
         )
         named = {n for n, _ in more}
-        kept = tuple((n, v) for n, v in (*auth, *self.headers) if n not in named)
-        return Request(method, target.format_map(filled) + (f"?{query}" if query else ""), kept + more)
+        kept = tuple((n, v) for n, v in (*shown, *self.headers) if n not in named)
+        return Request(method, target.format_map(filled), kept + more, expires_at)
+
+    def _shown(self, credential: Credential, options: Options, now_ms: int) -> tuple[Headers, int]:
+        """The headers that carry the credential, and until when they do."""
+        key_header = options.get("key_header")
+        if isinstance(key_header, str):
+            return ((key_header.lower().encode(), credential.secret.encode()),), 0
+        if isinstance(self.auth, TimedAuth):
+            return self.auth.headers(credential, options, now_ms), now_ms + self.auth.seconds * 1000
+        return self.auth(credential, options), 0

@@ -1,0 +1,18 @@
+"""SiliconFlow. https://docs.siliconflow.com/en/api-reference: usage in every event of a stream, the last one counts.
+
+Errors are `code`, `message` and `data` without an `error` around, or a bare text. The limit of output leaves out thoughts.
+"""
+
+from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields
+from unigate.spec.provider import Provider
+
+PROVIDER = Provider(
+    name="siliconflow",
+    title="SiliconFlow",
+    base_url="https://api.siliconflow.cn/v1",
+    also_at=("https://api.siliconflow.com/v1",),
+    speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    limit_field="max_tokens",
+    adjust_request=fields(rename=OLDER_LIMIT),
+    adjust_usage=cached_in("prompt_cache_hit_tokens"),
+)

@@ -1,0 +1,23 @@
+"""Together AI.
+
+https://docs.together.ai/reference/chat-completions-1 and https://docs.together.ai/docs/error-codes
+
+A prompt that is too long for the model gets a 403, which is the caller's own mistake. The list of models is a bare list.
+"""
+
+from unigate.dialects.vendor_errors import Meaning, meanings
+from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields
+from unigate.spec.provider import Provider
+
+PROVIDER = Provider(
+    name="together",
+    title="Together AI",
+    base_url="https://api.together.xyz/v1",
+    speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    limit_field="max_tokens",
+    adjust_request=fields(rename=OLDER_LIMIT),
+    adjust_usage=cached_in("cached_tokens"),
+    adjust_error=meanings(
+        *(Meaning(status=403, means=400, says=words) for words in ("max_new_tokens", "max_tokens", "context length"))
+    ),
+)

@@ -1,0 +1,13 @@
+"""vLLM. https://docs.vllm.ai/en/latest/serving/openai_compatible_server: a server of one's own, in OpenAI's form.
+
+It tells what it read from its cache where it was started with `--enable-prompt-tokens-details`.
+"""
+
+from unigate.spec.provider import Provider
+
+PROVIDER = Provider(
+    name="vllm",
+    title="vLLM",
+    base_url="http://127.0.0.1:8000/v1",
+    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_responses"),
+)
