@@ -21,7 +21,7 @@ from unigate.spec.usage import Usage
 #: Members of an event that is about usage only; with any other it is passed without its usage.
 _FRAME = frozenset(
     {"id", "object", "created", "model", "choices", "usage", "service_tier", "system_fingerprint", "obfuscation"}
-    | {"provider"}
+    | {"provider", "timings"}
 )
 
 
