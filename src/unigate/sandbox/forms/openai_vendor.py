@@ -118,7 +118,7 @@ def usage_with_finish(usage: UsageWriter, more: UsageWriter | None = None) -> Ev
             if isinstance(event.data, dict):
                 event.data.pop("usage", None)
                 if event.part == "finish":
-                    event.data |= {"usage": usage(outcome), **(more(outcome) if more else {})}
+                    event.data.update(usage=usage(outcome), **(more(outcome) if more else {}))
             yield event
 
     return change
