@@ -1,4 +1,4 @@
-"""Mistral AI. https://docs.mistral.ai/api: strict about members that it does not know, names two of them its own way.
+"""Mistral AI. https://docs.mistral.ai/api: strict about members that it does not know, names some of them its own way.
 
 Streams report usage in their last event, unasked; a question for it (`stream_options`) is refused. What was cached is
 counted as `num_cached_tokens` by older models, as OpenAI does by newer ones.
@@ -15,7 +15,7 @@ PROVIDER = Provider(
     limit_field="max_tokens",
     stream_options=False,
     adjust_request=fields(
-        rename={**OLDER_LIMIT, "seed": "random_seed"},
+        rename={**OLDER_LIMIT, "seed": "random_seed", "dimensions": "output_dimension"},
         drop=("user", "store", "service_tier"),
         unsaid=("stream_options",),
     ),
