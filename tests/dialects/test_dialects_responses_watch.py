@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -217,3 +218,16 @@ def test_a_watcher_knows_nothing_at_first() -> None:
         b"",
         "",
     )
+
+
+@pytest.mark.parametrize("cost", [None, "0.5"])
+def test_what_the_operator_pays_goes_to_no_caller(cost: str | None) -> None:
+    provider = replace(PLAIN, private_usage=frozenset({"cost", "cost_details"}))
+    told = {**USAGE, "cost": 0.125, "cost_details": {"upstream": 0.1}}
+    last = event("response.completed", response=response("completed", output=[MESSAGE], usage=told), sequence_number=8)
+    for pieces in cuts(b"".join((*OPENING, *SAID, last))):
+        watch = responses.Watch(FACTS, provider, show_usage=False, cost=(lambda _: cost) if cost else None)
+        fed(pieces, watch)
+        shown = json.loads(watch.ending.split(b"data: ")[1])["response"]["usage"]
+        assert shown == ({**USAGE, "cost": 0.5} if cost else USAGE)
+        assert watch.usage is not None and watch.usage.units == UNITS

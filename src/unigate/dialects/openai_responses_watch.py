@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from unigate.base.errors import StreamBroken
-from unigate.dialects import estimate, json_edit, json_read, sse
+from unigate.dialects import estimate, json_edit, json_read, private_usage, sse
 from unigate.dialects.openai_answer import DEFAULT_TIER
 from unigate.dialects.openai_responses_usage import item_tokens, read_usage, speaks
 from unigate.spec.facts import Facts
@@ -68,6 +68,7 @@ class Watch:
     __slots__ = (
         "_cost",
         "_dead",
+        "_private",
         "_splitter",
         "audio_tokens",
         "content",
@@ -85,13 +86,14 @@ class Watch:
     def __init__(
         self,
         facts: Facts,  # noqa: ARG002  (what other dialects need of it)
-        provider: Provider,  # noqa: ARG002
+        provider: Provider,
         *,
         show_usage: bool,  # noqa: ARG002 - the last event always has it
         cost: Callable[[Usage], str] | None = None,
     ) -> None:
         """`cost`: gives decimal USD for `usage.cost`."""
         self._cost = cost
+        self._private = provider.private_usage
         self._splitter = sse.Splitter()
         self._dead = False
         #: The answer has begun: text, refusal, reasoning, calls of tools, or what a tool of the vendor's does.
@@ -166,6 +168,8 @@ class Watch:
             self.sequence = told.sequence_number + 1
         if told.response is not None:
             self._response(told.response)
+            if self._private and (shown := private_usage.hidden(data, self._private)) is not data:
+                event, data = sse.with_data(event, shown.replace(b"\n", b"")), shown
         if kind in _LAST:
             return self._last(event, data, told.response)
         self._count(kind, told)

@@ -17,7 +17,7 @@ def hidden(text: bytes, names: Collection[str]) -> bytes:
 
     `text` itself where it has none. ValueError never: what can't be read is returned as it is, since it was refused before.
     """
-    if not any(name.encode() in text for name in names) and b"\\u00" not in text:
+    if not names or (not any(name.encode() in text for name in names) and b"\\u00" not in text):
         return text
     try:
         changes = [change for place in _PLACES for change in _changes(text, place, names)]

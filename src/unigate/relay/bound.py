@@ -7,6 +7,7 @@ from urllib.parse import quote, unquote, unquote_plus
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NoChannel, NotFound, UpstreamError, UpstreamRefused
+from unigate.dialects import private_usage
 from unigate.relay.attempts import ERROR_LIMIT
 from unigate.relay.call import Call
 from unigate.relay.reply import Reply
@@ -59,8 +60,7 @@ async def _ask(call: Call, svc: Services, candidate: Candidate, upstream_id: str
     try:
         if not 200 <= answer.status < 300:
             raise UpstreamRefused(
-                answer.status,
-                await answer.read(ERROR_LIMIT),
+                *channel.provider.adjust_error(answer.status, await answer.read(ERROR_LIMIT)),
                 retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
             )
         body = await answer.read(svc.settings.relay.answer_bytes)
@@ -68,7 +68,7 @@ async def _ask(call: Call, svc: Services, candidate: Candidate, upstream_id: str
         answer.abort()
         raise
     svc.router.worked(candidate, monotonic() - began)
-    return answer, body
+    return answer, private_usage.hidden(body, channel.provider.private_usage)
 
 
 def _query(query: bytes) -> str:
