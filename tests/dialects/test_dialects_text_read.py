@@ -171,7 +171,7 @@ def test_tokens_as_prompts_count_one_each_and_never_more_than_the_bound(prompts:
 @pytest.mark.parametrize(("name", "member"), [*zip(NAMES, ("choices", "data", "results"), strict=True)])
 def test_answers_that_are_none(name: str, member: str) -> None:
     spoken = dialect(name)
-    for text in (b"", b"[]", b"<html>", b"{}", b"null", json.dumps({member: {}}).encode()):
+    for text in (b"", b"[]", b"<html>", b'data: {"data":[]}\n\n', b"{}", b"null", json.dumps({member: {}}).encode()):
         with pytest.raises(BadAnswer):
             spoken.read_answer(text, PLAIN)
     for code, status in ((429, 429), ("odd", 502), (None, 502), (200, 502)):
