@@ -146,11 +146,25 @@ def test_only_dialects_with_streams_have_a_watch() -> None:
         ([{"image": "https://example.com/a.png"}], True),
         (["a", {"image": "http://example.com/a.png"}], True),
         ([{"image": "data:image/png;base64,AAAA"}], False),
+        (['"image": "https://example.com"'], False),
         ([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}], True),
     ],
 )
 def test_input_that_is_named_and_not_carried(given_input: Any, open_input: bool) -> None:
     assert embeddings.read(body(input=given_input)).open_input is open_input
+
+
+def test_an_address_can_not_be_hidden_by_escapes() -> None:
+    for text in (
+        b'{"model":"m","input":[{"im\\u0061ge":"\\u0068ttps://x"}]}',
+        b'{"model":"m","input":[{"a":"http:\\/\\/x"}]}',
+    ):
+        assert embeddings.read(text).open_input
+
+
+def test_a_list_beyond_all_measure_is_not_taken_apart() -> None:
+    assert embeddings.read(body(input=[""] * 100_000)).inputs == 100_000
+    assert embeddings.read(body(input=[1] * 100_000)).inputs == 1
 
 
 @pytest.mark.parametrize("spoken", [embeddings, moderations])

@@ -25,6 +25,10 @@ _MODEL = re.compile(rb'"model"[ \t\r\n]*:[ \t\r\n]*("[^"\\]*")')
 _PICTURE = re.compile(rb'"data:image/[^"]*"')
 _ESCAPED = re.compile(rb"\\(?:u00([2-7][0-9a-fA-F])|(.))", re.DOTALL)
 
+#: A list that begins with a text, a list or an object.
+_MANY = re.compile(rb'\[[ \t\r\n]*["\[{]')
+#: Lists with more commas are not taken apart.
+_COUNTED = 65_536
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -123,12 +127,15 @@ def edit(body: bytes, facts: Facts, edits: Edits, limits: tuple[str, ...] = ()) 
 
 
 def inputs(given: msgspec.Raw) -> int:
-    """How many inputs a prompt has: a list of texts, lists or objects has as many, a text or a list of tokens is one."""
+    """How many inputs a prompt has: a list of texts, lists or objects has as many, a text or a list of tokens is one.
+
+    Of more than any vendor takes, the most that they can be.
+    """
     text = bytes(given)
-    if not text.startswith(b"["):
+    if _MANY.match(text) is None:
         return 1
-    items = _items.decode(text)
-    return len(items) if items and bytes(items[0])[:1] in (b'"', b"[", b"{") else 1
+    most = text.count(b",") + 1
+    return most if most > _COUNTED else len(_items.decode(text))
 
 
 def input_bound(body: bytes, facts: Facts) -> int:  # noqa: ARG001  (what other dialects need of it)

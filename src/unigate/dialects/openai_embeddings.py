@@ -48,6 +48,8 @@ OPERATIONS = (
 )
 _NAMES = ("model", "input", "usage")
 _READ = re.compile(rb'"(?:model|input|usage|include)"')
+#: Input that is named and not carried: the address of a picture. A text may be an address.
+_OPEN = re.compile(rb'"(?!(?:text|input)")\w+"\s*:\s*"https?:')
 
 
 class _Call(msgspec.Struct, gc=False):
@@ -79,9 +81,8 @@ def read(body: bytes) -> Facts:
     facts = Facts(model=call.model, inputs=openai_body.inputs(call.input), output_limit=0)
     if call.usage is not None:
         facts.include_cost = call.usage.include is True
-    given = bytes(call.input)
-    if given.startswith(b"[") and b"{" in given:
-        facts.open_input = any(_names_input(item) for item in msgspec.json.decode(given) if not isinstance(item, str))
+    if b"http" in body or b"\\u00" in body:
+        facts.open_input = _OPEN.search(openai_body.unescaped(body)) is not None
     return facts
 
 
@@ -101,10 +102,3 @@ def read_answer(body: bytes, provider: Provider) -> Seen:
 def estimate(body: bytes, seen: Seen) -> Usage:  # noqa: ARG001  (an answer of vectors says nothing of its input)
     """Usage counted from the request's body, marked as estimated."""
     return Usage({"input": _estimate.prompt_tokens(_input.decode(body).input)}, estimated=True)
-
-
-def _names_input(item: object) -> bool:
-    """Whether an object to be embedded names content that it does not carry (a picture's address)."""
-    if isinstance(item, dict):
-        return any(_names_input(value) for name, value in item.items() if name != "text")
-    return isinstance(item, str) and item.startswith(("https://", "http://"))
