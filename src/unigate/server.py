@@ -6,7 +6,7 @@ The only file that knows all rooms.
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,9 +27,11 @@ from unigate.billing.prices import Prices
 from unigate.dialects import operations
 from unigate.http import system, tuning
 from unigate.http.app import Gateway, render_wire
+from unigate.http.asgi import AsgiApp
 from unigate.http.serving import Server
 from unigate.http.table import Table
 from unigate.manage import figures, load, shipped
+from unigate.manage.desk import Desk
 from unigate.providers import catalogue
 from unigate.relay.bindings import Bindings
 from unigate.relay.metrics import Metrics
@@ -126,8 +128,7 @@ class Worker:
         traces = self._traces()
         self._stale = {"channels", "prices", "settings"}
         await self._load()
-        management = system.create(self._readiness, self._gather)
-        gateway = Gateway(Table(operations()), self._svc, management, system.is_management)
+        gateway = Gateway(Table(operations()), self._svc, self._management(), system.is_management)
         server = Server(gateway, render_wire)
         await server.start([sock])
         tuning.settle_heap()
@@ -166,6 +167,23 @@ class Worker:
         traces = over_http(told.endpoint, headers, service=told.service, sample=told.sample)
         self._svc.listener = traces
         return traces
+
+    def _management(self) -> AsgiApp:
+        from unigate.http.api.app import create  # noqa: PLC0415 - the parent of workers imports this module too
+
+        settings = self._settings
+        desk = Desk(db=self._db, secret=settings.secret, others=settings.others, providers=self._providers)
+        return create(desk, self)
+
+    @property
+    def services(self) -> Services:
+        """What serves calls."""
+        return self._svc
+
+    @property
+    def allow_private(self) -> bool:
+        """Whether channels may lead to private networks."""
+        return self._settings.allow_private
 
     def _on_change(self, kinds: set[str]) -> None:
         """Somebody changed keys, channels, prices or settings: forget, and load anew."""
@@ -218,7 +236,7 @@ class Worker:
             svc.metrics.limiter_down = svc.limits.served_locally
         figures.publish(self._settings.data, svc.metrics.export(), snapshot(svc.router, now_ms()))
 
-    def _gather(self) -> Metrics:
+    def counters(self) -> Metrics:
         """The counters of all workers of this node: this one's as they are, the others' as of a second ago."""
         all_of = Metrics()
         all_of.merge(self._svc.metrics.export())
@@ -226,7 +244,11 @@ class Worker:
             all_of.merge(counters)
         return all_of
 
-    async def _readiness(self) -> dict[str, str | None]:
+    def health(self) -> Mapping[str, object] | None:
+        """What the workers of this node have learnt of channels, as of a second ago; None: nothing yet."""
+        return figures.health(self._settings.data)
+
+    async def readiness(self) -> dict[str, str | None]:
         """What `/readyz` tells: name -> why it is not ready, or None."""
         bank = self._svc.bank
         return {

@@ -45,3 +45,8 @@ def parse_multiplier(text: str | int | Decimal) -> int:
     if not value.is_finite() or value != value.to_integral_value() or not 0 <= value <= 1000 * MILLION:
         raise ValueError(f"a multiplier lies between 0 and 1000 with at most six places: {text!r}")
     return int(value)
+
+
+def format_multiplier(millionths: int) -> str:
+    """A multiplier as a decimal without trailing zeros: `1`, `0.85`."""
+    return format_usd(millionths * (NANO // MILLION))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from unigate.base.clock import utc
-from unigate.base.money import MILLION, format_usd
+from unigate.base.money import format_multiplier, format_usd
 
 #: Fields that hold nano-USD, and those that hold milliseconds since 1970.
 _MONEY = frozenset({"balance", "used", "in_use", "granted", "amount"})
@@ -88,7 +88,7 @@ def _plain(value: Any, name: str = "") -> Any:
         if name in _MONEY:
             return format_usd(value)
         if name == "multiplier":
-            return f"{value // MILLION}.{value % MILLION:06d}".rstrip("0").rstrip(".")
+            return format_multiplier(value)
         if name in _MOMENTS:
             return utc(value).isoformat(timespec="seconds")
     return value

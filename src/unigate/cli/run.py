@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -144,6 +145,7 @@ def _load(settings: Settings) -> None:
     """Load what is loaded where it is used, and what is kept once it was read; else each child would do it again."""
     connect(settings.database.url)
     catalogue(), operations(), shipped.prices(), shipped.models()
+    import_module("unigate.http.api.app")
     with suppress(ImportError):
         import uvloop  # noqa: F401
 

@@ -71,7 +71,7 @@ class Gateway:
             found = self._table.find(x.method, x.path)
             if found is None:
                 if self._is_management(x.path):
-                    await run_asgi(self._management, x)
+                    await run_asgi(self._management, x, {"request_id": request_id})
                     return
                 raise unknown(x.method, x.path)
             operation = found[0]

@@ -1,11 +1,10 @@
-"""What is not the relay, as an ASGI app: health, readiness, metrics."""
+"""Health, readiness and metrics of a worker, as routes of the app beside the relay."""
 
 from collections.abc import Awaitable, Callable
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -13,20 +12,21 @@ from starlette.routing import Route
 from unigate.base.money import NANO
 from unigate.relay.metrics import BUCKETS, Metrics
 
-#: Paths that the management app serves.
-_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics"})
+#: Paths that the app beside the relay serves, and what those of the management API begin with.
+_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics", b"/api"})
+_API = b"/api/"
 
 #: What `/readyz` asks: name -> why it is not ready, or None.
 Readiness = Callable[[], Awaitable[dict[str, str | None]]]
 
 
 def is_management(path: bytes) -> bool:
-    """Whether a path belongs to the management app."""
-    return path in _PATHS
+    """Whether a path belongs to the app beside the relay."""
+    return path in _PATHS or path.startswith(_API)
 
 
-def create(readiness: Readiness, gather: Callable[[], Metrics]) -> Starlette:
-    """The app; `gather` gives the counters of all workers of this node."""
+def routes(readiness: Readiness, gather: Callable[[], Metrics]) -> list[Route]:
+    """The routes; `gather` gives the counters of all workers of this node."""
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -42,8 +42,8 @@ def create(readiness: Readiness, gather: Callable[[], Metrics]) -> Starlette:
         registry.register(_Counters(gather()))
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
-    return Starlette(routes=routes)
+    served = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
+    return [Route(path, serve, include_in_schema=False) for path, serve in served.items()]
 
 
 class _Counters(Collector):

@@ -38,6 +38,24 @@ class Desk:
         return Vault(self.secret, *self.others)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who changes something, as the audit log keeps it; `role` decides what of another user's they may change."""
+
+    #: A user's id, or `shell`, `file`.
+    id: str
+    name: str
+    role: str = "owner"
+    address: str = ""
+    request_id: str = ""
+
+
+#: Whoever has the database in hand.
+SHELL = Actor(id="shell", name="shell")
+#: The config file.
+FILE = Actor(id="file", name="config file")
+
+
 class OtherSecret(CallerError):
     """This database was made with another secret: its keys and credentials cannot be used with this one."""
 
@@ -65,7 +83,7 @@ def json_text(value: object) -> str:
 def check_name(name: str, what: str) -> str:
     """`name`, if it can be one; BadRequest."""
     if not name.strip() or len(name) > MAX_NAME or _CONTROL.search(name) or name != name.strip():
-        raise BadRequest(f"A {what}'s name has 1 to 200 printable characters, not {name!r}.")
+        raise BadRequest(f"A {what}'s name has 1 to 200 printable characters, not {name!r}.", param="name")
     return name
 
 

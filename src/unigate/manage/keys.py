@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from unigate.access.keys import Digest, new_secret
+from unigate.access.keys import Digest, caller, new_secret
 from unigate.access.secrets import last4
 from unigate.base import ids
 from unigate.base.clock import now_ms, utc
@@ -15,6 +15,7 @@ from unigate.base.errors import BadRequest, Conflict, NotFound
 from unigate.base.money import MAX_AMOUNT
 from unigate.manage.desk import MAX_NAME, Desk, check_editable, check_name, json_text, unique
 from unigate.manage.users import user_named
+from unigate.spec.caller import Key
 from unigate.store import generations
 from unigate.store import keys as rows
 from unigate.store.database import Tx
@@ -122,6 +123,13 @@ async def rotate_key(desk: Desk, name: str) -> tuple[KeyView, str]:
         await rows.change(tx, new)
         await generations.bump(tx, ["keys"])
     return key_view(new, owner.name), made
+
+
+async def presented(desk: Desk, secret: str) -> Key | None:
+    """The key that somebody shows, as it is now; None where there is none."""
+    async with desk.db.reading() as tx:
+        found = await rows.by_digest(tx, Digest(desk.secret)(secret.encode()))
+    return caller(*found) if found is not None else None
 
 
 async def key_named(tx: Tx, name: str) -> rows.Found:

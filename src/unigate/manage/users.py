@@ -7,12 +7,15 @@ from unigate.access.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.errors import BadRequest, Conflict, NotFound
+from unigate.base.money import format_multiplier
 from unigate.base.settings import DEFAULT_GROUP
 from unigate.billing import credit as crediting
-from unigate.manage.desk import Desk, check_editable, check_name, unique
+from unigate.manage.audit import noted
+from unigate.manage.desk import SHELL, Actor, Desk, check_editable, check_name, unique
 from unigate.store import generations, ledger, wallets
 from unigate.store import users as rows
 from unigate.store.database import Tx
+from unigate.store.pages import Page, Slice
 from unigate.store.users import GroupRow, UserRow
 from unigate.store.wallets import Shown
 
@@ -31,6 +34,7 @@ class GroupView:
     multiplier: int
     enabled: bool
     owned_by: str
+    created_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,32 +73,42 @@ async def list_groups(desk: Desk) -> list[GroupView]:
         return [_group_view(row) for row in await rows.all_groups(tx)]
 
 
+async def page_groups(desk: Desk, page: Page) -> Slice[GroupView]:
+    """A page of groups by name."""
+    async with desk.db.reading() as tx:
+        return (await rows.page_groups(tx, page)).map(_group_view)
+
+
 async def show_group(desk: Desk, name: str) -> GroupView:
-    """One group; NotFound."""
+    """One group by name or id; NotFound."""
     async with desk.db.reading() as tx:
         return _group_view(await group_named(tx, name))
 
 
-async def create_group(desk: Desk, name: str, multiplier: int = 1_000_000) -> GroupView:
+async def create_group(desk: Desk, name: str, multiplier: int = 1_000_000, *, actor: Actor = SHELL) -> GroupView:
     """A new group; `multiplier` in millionths. BadRequest, Conflict."""
     row = new_group(name, multiplier)
     with unique(f"There is a group {name!r} already."):
         async with desk.db.writing() as tx:
             await rows.add_group(tx, row)
+            await noted(tx, actor, "create", "group", row.id, row.name, after=group_facts(row))
     return _group_view(row)
 
 
-async def set_group(desk: Desk, name: str, multiplier: int | None = None, *, enabled: bool | None = None) -> GroupView:
+async def set_group(
+    desk: Desk, name: str, multiplier: int | None = None, *, enabled: bool | None = None, actor: Actor = SHELL
+) -> GroupView:
     """Change a group, for calls admitted from now on; disabled, none of its users' keys works. NotFound, Conflict."""
     async with desk.db.writing() as tx:
-        row = await group_named(tx, name)
-        check_editable(row.owned_by, "group", name)
+        old = await group_named(tx, name)
+        check_editable(old.owned_by, "group", old.name)
         row = replace(
-            row,
-            multiplier=row.multiplier if multiplier is None else multiplier,
-            enabled=row.enabled if enabled is None else int(enabled),
+            old,
+            multiplier=old.multiplier if multiplier is None else multiplier,
+            enabled=old.enabled if enabled is None else int(enabled),
         )
         await rows.set_group(tx, row)
+        await noted(tx, actor, "set", "group", row.id, row.name, group_facts(old), group_facts(row))
         await generations.bump(tx, ["keys"])
     return _group_view(row)
 
@@ -182,8 +196,10 @@ async def take_back(
 
 
 async def group_named(tx: Tx, name: str) -> GroupRow:
-    """The group; NotFound."""
+    """The group by name or id; NotFound."""
     row = await rows.group_by_name(tx, name)
+    if row is None and name.startswith("grp_"):
+        row = await rows.group_by_id(tx, name)
     if row is None:
         raise NotFound(f"There is no group {name!r}.")
     return row
@@ -282,7 +298,21 @@ def _view(row: UserRow, group: str, wallet: Shown) -> UserView:
     )
 
 
+def group_facts(row: GroupRow) -> dict[str, object]:
+    """What the audit log tells of a group."""
+    return {
+        "multiplier": format_multiplier(row.multiplier),
+        "enabled": bool(row.enabled),
+        "owned_by": row.owned_by,
+    }
+
+
 def _group_view(row: GroupRow) -> GroupView:
     return GroupView(
-        id=row.id, name=row.name, multiplier=row.multiplier, enabled=bool(row.enabled), owned_by=row.owned_by
+        id=row.id,
+        name=row.name,
+        multiplier=row.multiplier,
+        enabled=bool(row.enabled),
+        owned_by=row.owned_by,
+        created_at=row.created_at,
     )

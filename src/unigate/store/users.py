@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import bindparam, func, insert, select, update
 
 from unigate.store.database import Row, Tx
+from unigate.store.pages import Listing, Page, Slice
 from unigate.store.tables import groups, users
 
 
@@ -40,6 +41,8 @@ class UserRow:
 
 
 _GROUPS = select(groups).order_by(groups.c.name)
+_GROUP_LIST = Listing(select(groups), (groups.c.name,), newest_first=False)
+_GROUP_BY_ID = select(groups).where(groups.c.id == bindparam("by"))
 _GROUP_BY_NAME = select(groups).where(groups.c.name == bindparam("by"))
 _ADD_GROUP = insert(groups)
 _SET_GROUP = (
@@ -75,6 +78,17 @@ async def all_groups(tx: Tx) -> list[GroupRow]:
 async def group_by_name(tx: Tx, name: str) -> GroupRow | None:
     """The group of that name."""
     row = await tx.one(_GROUP_BY_NAME, {"by": name})
+    return GroupRow(*row) if row else None
+
+
+async def page_groups(tx: Tx, page: Page) -> Slice[GroupRow]:
+    """A page of groups by name."""
+    return (await _GROUP_LIST.read(tx, page)).map(lambda row: GroupRow(*row))
+
+
+async def group_by_id(tx: Tx, id: str) -> GroupRow | None:
+    """The group of that id."""
+    row = await tx.one(_GROUP_BY_ID, {"by": id})
     return GroupRow(*row) if row else None
 
 

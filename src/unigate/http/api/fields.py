@@ -1,0 +1,79 @@
+"""How values stand in bodies of the management API: money and multipliers as decimal text, moments as RFC 3339.
+
+Inside they are integers: nano-USD, millionths, milliseconds since 1970.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+from unigate.base.clock import utc
+from unigate.base.money import format_multiplier, format_usd, parse_multiplier, parse_usd
+
+_LONGEST = 40
+#: Default of a field of a change that may be left out (then it stays as it is) but can't be null.
+STAYS: Any = None
+
+
+class Form(BaseModel):
+    """A body that a caller sends: nothing is guessed, and nothing unknown is let through."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def given(self, name: str) -> bool:
+        """Whether the caller named the field, be it as null."""
+        return name in self.model_fields_set
+
+
+class View(BaseModel):
+    """A body that we send, read from a view of `manage/` by its fields' names."""
+
+    model_config = ConfigDict(from_attributes=True, frozen=True)
+
+
+def rfc3339(ms: int) -> str:
+    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
+    return utc(ms).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def parse_time(text: str) -> int:
+    """A moment as milliseconds since 1970; ValueError. A date alone is its midnight in UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a moment is written as 2026-01-31T12:00:00Z") from None
+    if found.tzinfo is None:
+        if len(text) != len("2026-01-31"):
+            raise ValueError("a moment needs its offset from UTC, such as Z")
+        found = found.replace(tzinfo=UTC)
+    if found.year < 1970 or found.year > 9998:
+        raise ValueError("a moment lies between 1970 and 9998")
+    return round(found.timestamp() * 1000)
+
+
+def _text(read: Callable[[str], int]) -> BeforeValidator:
+    def validate(value: object) -> int:
+        if not isinstance(value, str):
+            raise ValueError("this is written as text")  # noqa: TRY004 - pydantic reports a ValueError by field
+        if len(value) > _LONGEST:
+            raise ValueError("this is too long")
+        return read(value)
+
+    return BeforeValidator(validate)
+
+
+_USD = {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?$", "examples": ["12.5"]}
+_USD_IN = {**_USD, "pattern": r"^[0-9]+(\.[0-9]{1,9})?$"}
+_MULTIPLIER = {"type": "string", "pattern": r"^[0-9]+(\.[0-9]{1,6})?$", "examples": ["1.25"]}
+_TIME = {"type": "string", "format": "date-time", "examples": ["2026-01-31T12:00:00.000Z"]}
+
+#: What we send.
+Usd = Annotated[int, PlainSerializer(format_usd), WithJsonSchema(_USD)]
+Multiplier = Annotated[int, PlainSerializer(format_multiplier), WithJsonSchema(_MULTIPLIER)]
+Time = Annotated[int, PlainSerializer(rfc3339), WithJsonSchema(_TIME)]
+#: What we read.
+UsdIn = Annotated[int, _text(parse_usd), WithJsonSchema(_USD_IN)]
+MultiplierIn = Annotated[int, _text(parse_multiplier), WithJsonSchema(_MULTIPLIER)]
+TimeIn = Annotated[int, _text(parse_time), WithJsonSchema(_TIME)]
