@@ -14,8 +14,8 @@ from support.waiting import until
 from unigate.access.keys import UNKNOWN_FOR, Digest, Keys, new_secret
 from unigate.base import clock
 from unigate.base.errors import Forbidden, InvalidKey, StoreUnavailable
+from unigate.manage import groups, users
 from unigate.manage import keys as manage
-from unigate.manage import users
 from unigate.manage.desk import Desk
 from unigate.manage.keys import KeyForm
 from unigate.spec.caller import Group, Key
@@ -182,13 +182,13 @@ async def test_a_dead_database_is_told_and_nothing_is_remembered(made: tuple[Cou
 @pytest.mark.parametrize("switched_off", ["user", "group"])
 async def test_a_disabled_owner_disables_the_key(database: Database, switched_off: str) -> None:
     desk = Desk(db=database, secret=SECRET)
-    await users.create_group(desk, "team")
+    await groups.create_group(desk, "team")
     await users.create_user(desk, "alice", group="team")
     _, secret = await manage.create_key(desk, "alice", "app")
     if switched_off == "user":
         await users.set_user(desk, "alice", users.UserChanges(enabled=False))
     else:
-        await users.set_group(desk, "team", enabled=False)
+        await groups.set_group(desk, "team", enabled=False)
     keys = Keys(database, SECRET)
     key = await keys.load(secret.encode())
     assert key is not None

@@ -11,7 +11,7 @@ from unigate.access.passwords import verify_password
 from unigate.base.config_reader import ConfigError, Reader
 from unigate.base.money import NANO
 from unigate.base.settings import Config
-from unigate.manage import channels, keys, live, prices, users
+from unigate.manage import channels, groups, keys, live, prices, users
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk, OtherSecret
 from unigate.manage.load import load_channels, load_prices, load_settings
@@ -129,10 +129,10 @@ async def test_what_is_no_longer_named_stays_and_is_marked(desk: Desk) -> None:
     assert await Keys(desk.db, SECRET).load(b"sk-app-0123456789") is not None
     assert (await channels.show_channel(desk, "main")).owned_by == "left"
     assert (await load_settings(desk.db)).credits_per_usd == 1000
-    await users.set_group(desk, "vip", 3_000_000)
+    await groups.set_group(desk, "vip", 3_000_000)
     done = await apply(desk, config(FILE))
     assert "group vip" in done.updated and done.created == []
-    assert [group.multiplier for group in await users.list_groups(desk)] == [1_000_000, 500_000]
+    assert [group.multiplier for group in await groups.list_groups(desk)] == [1_000_000, 500_000]
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ async def test_a_bad_entry_is_named_and_nothing_is_applied(desk: Desk, extra: st
         await apply(desk, config(text))
     assert str(caught.value).startswith(f"unigate.yaml:{where}: "), str(caught.value)
     assert what in str(caught.value)
-    assert [group.name for group in await users.list_groups(desk)] == ["default"]
+    assert [group.name for group in await groups.list_groups(desk)] == ["default"]
 
 
 async def test_the_file_takes_over_what_is_there_and_nobody_else_changes_it(desk: Desk) -> None:
@@ -182,7 +182,7 @@ async def test_the_file_takes_over_what_is_there_and_nobody_else_changes_it(desk
     assert (alice.balance, alice.group) == (105 * NANO, "vip")
     attempts: list[Any] = [
         users.set_user(desk, "alice", users.UserChanges(enabled=False)),
-        users.set_group(desk, "vip", 1),
+        groups.set_group(desk, "vip", 1),
         keys.set_key(desk, "app", keys.KeyForm(enabled=False)),
         keys.rotate_key(desk, "app"),
         channels.set_channel(desk, "main", {"enabled": False}),

@@ -5,7 +5,7 @@ import pytest
 from unigate.access.keys import Digest
 from unigate.base.errors import BadRequest, CallerError, Conflict, NotFound
 from unigate.base.money import MAX_AMOUNT, NANO
-from unigate.manage import keys, live, users
+from unigate.manage import groups, keys, live, users
 from unigate.manage.desk import Desk
 from unigate.manage.keys import KeyForm
 from unigate.manage.load import load_settings
@@ -53,7 +53,7 @@ async def test_what_is_taken_or_not_there_is_refused_and_nothing_is_left(desk: D
     refused: list[tuple[type[CallerError], dict[str, str]]] = [
         (Conflict, {"name": "alice"}),
         (Conflict, {"name": "bob", "email": "A@X.org"}),
-        (NotFound, {"name": "bob", "group": "nobody"}),
+        (BadRequest, {"name": "bob", "group": "nobody"}),
         (BadRequest, {"name": "bob", "role": "god"}),
         (BadRequest, {"name": "bob", "email": "bob"}),
         (BadRequest, {"name": "bob", "password": "1234567"}),
@@ -66,9 +66,9 @@ async def test_what_is_taken_or_not_there_is_refused_and_nothing_is_left(desk: D
             await users.create_user(desk, **arguments)  # type: ignore[arg-type]
     assert [user.name for user in await users.list_users(desk)] == ["alice"]
     with pytest.raises(Conflict):
-        await users.create_group(desk, "default")
+        await groups.create_group(desk, "default")
     with pytest.raises(NotFound):
-        await users.set_group(desk, "nobody", 1)
+        await groups.set_group(desk, "nobody", 1)
     await users.create_user(desk, "bob")
     with pytest.raises(Conflict):
         await users.set_user(desk, "bob", UserChanges(email="a@x.org"))
@@ -84,11 +84,11 @@ async def test_the_last_owner_stays(desk: Desk) -> None:
 
 
 async def test_changes_of_people_reach_those_who_remember_keys(desk: Desk) -> None:
-    await users.create_group(desk, "team")
+    await groups.create_group(desk, "team")
     await users.create_user(desk, "alice")
     before = await generation(desk, "keys")
     await users.set_user(desk, "alice", UserChanges(group="team"))
-    await users.set_group(desk, "team", 2_000_000)
+    await groups.set_group(desk, "team", 2_000_000)
     await keys.create_key(desk, "alice", "app")
     await keys.set_key(desk, "app", KeyForm(rpm=1))
     await keys.rotate_key(desk, "app")

@@ -9,7 +9,7 @@ from typing import Any, TextIO, cast
 
 import structlog
 
-_SECRET = re.compile(r"(?i)\b(sk-|bearer\s+|key\s+|token\s+|password=|api[-_]key[=:]\s*)[^\s\"',&]{4,}")
+_SECRET = re.compile(r"(?i)\b(sk-|ses_|bearer\s+|key\s+|token\s+|password=|api[-_]key[=:]\s*)[^\s\"',&]{4,}")
 #: Fields whose value is never shown, whatever it is.
 _HIDDEN = frozenset({"authorization", "secret", "password", "credential", "api_key", "body", "prompt"})
 

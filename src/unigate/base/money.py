@@ -3,7 +3,7 @@
 One amount is at most 10^15, a sum at most 10^18, so that every database holds it in 64 bits.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 NANO = 1_000_000_000
 #: The largest single amount (a million USD) and the largest sum (a thousand million USD).
@@ -17,7 +17,7 @@ def parse_usd(text: str | int | Decimal) -> int:
     """Read decimal USD into nano-USD, exactly; ValueError for more than nine places or out of range."""
     try:
         value = Decimal(text) * NANO
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError(f"not an amount of money: {text!r}") from None
     if not value.is_finite() or value != value.to_integral_value():
         raise ValueError(f"an amount has at most nine decimal places: {text!r}")
@@ -40,7 +40,7 @@ def parse_multiplier(text: str | int | Decimal) -> int:
     """Read a group's multiplier into millionths; ValueError where it has more places or is out of 0..1000."""
     try:
         value = Decimal(text) * MILLION
-    except InvalidOperation:
+    except ArithmeticError:
         raise ValueError(f"not a multiplier: {text!r}") from None
     if not value.is_finite() or value != value.to_integral_value() or not 0 <= value <= 1000 * MILLION:
         raise ValueError(f"a multiplier lies between 0 and 1000 with at most six places: {text!r}")

@@ -13,8 +13,15 @@ async def take_back(
 ) -> int:
     """Take up to `amount` nano-USD of credit back; how much it was. `id` makes it happen once.
 
-    Owners of leases that stay silent keep what they lease. Raises NotFound, BadRequest, StoreUnavailable.
+    Raises NotFound, BadRequest, StoreUnavailable.
     """
+    await recall(database, wallet_id, terms)
+    async with database.writing() as tx:
+        return await ledger.take_back(tx, id=id, wallet_id=wallet_id, amount=amount, at=now_ms(), note=note)
+
+
+async def recall(database: Database, wallet_id: str, terms: Terms | None = None) -> None:
+    """Have the free part of a wallet's leases given back. Owners that stay silent keep what they lease."""
     terms = terms or Terms()
     async with database.writing() as tx:
         await ledger.lock_wallet(tx, wallet_id)
@@ -25,5 +32,3 @@ async def take_back(
             if not await recalls.silent(tx, wallet_id, number, asker=""):
                 break
         await asyncio.sleep(terms.recall_poll)
-    async with database.writing() as tx:
-        return await ledger.take_back(tx, id=id, wallet_id=wallet_id, amount=amount, at=now_ms(), note=note)

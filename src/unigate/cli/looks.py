@@ -51,13 +51,13 @@ def explain(
 
     Where a gateway runs on the data directory, what it has learnt of its channels' health counts.
     """
-    from unigate.manage import figures, load, users
+    from unigate.manage import figures, groups, load
     from unigate.routing.choice import Router
     from unigate.routing.explain import explain as explained
     from unigate.routing.snapshot import restore
 
     async def look(desk: "Desk") -> "list[Explained]":
-        await users.show_group(desk, group)
+        await groups.show_group(desk, group)
         router = Router(await load.load_channels(desk.db, desk.vault, desk.providers))
         if health := figures.health(data):
             restore(router, health, now_ms(), in_flight=True)

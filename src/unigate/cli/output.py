@@ -14,7 +14,7 @@ from unigate.base.money import format_multiplier, format_usd
 
 #: Fields that hold nano-USD, and those that hold milliseconds since 1970.
 _MONEY = frozenset({"balance", "used", "in_use", "granted", "amount"})
-_MOMENTS = frozenset({"created_at"})
+_MOMENTS = frozenset({"created_at", "expires_at"})
 
 
 def plain(value: Any) -> Any:

@@ -19,7 +19,7 @@ from unigate.cli.common import (
 )
 from unigate.cli.options import made_by
 from unigate.cli.output import plain, print_json, print_view, say, show, show_all
-from unigate.manage import users
+from unigate.manage import groups, users
 from unigate.manage.users import UserChanges
 
 user_app = typer.Typer()
@@ -159,7 +159,7 @@ def take_back(
 @group_app.command("list")
 def list_groups(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """List all groups."""
-    views = with_desk(config, data, users.list_groups)
+    views = with_desk(config, data, groups.list_groups)
     show_all(views, _GROUP_COLUMNS, json=json)
 
 
@@ -168,7 +168,7 @@ def show_group(
     *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Show one group."""
-    show(with_desk(config, data, lambda desk: users.show_group(desk, name)), json=json)
+    show(with_desk(config, data, lambda desk: groups.show_group(desk, name)), json=json)
 
 
 @group_app.command("create")
@@ -182,7 +182,7 @@ def create_group(
 ) -> None:
     """Create a group."""
     factor = parsed("multiplier", multiplier or "1", Multiplier)
-    show(with_desk(config, data, lambda desk: users.create_group(desk, name, factor)), json=json)
+    show(with_desk(config, data, lambda desk: groups.create_group(desk, name, factor)), json=json)
 
 
 @group_app.command("set")
@@ -196,7 +196,7 @@ def set_group(
 ) -> None:
     """Change a group's multiplier, for calls from now on."""
     factor = given("multiplier", multiplier, Multiplier)
-    show(with_desk(config, data, lambda desk: users.set_group(desk, name, factor)), json=json)
+    show(with_desk(config, data, lambda desk: groups.set_group(desk, name, factor)), json=json)
 
 
 @group_app.command("disable")
@@ -204,7 +204,7 @@ def disable_group(
     *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Refuse the keys of all users of a group."""
-    show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=False)), json=json)
+    show(with_desk(config, data, lambda desk: groups.set_group(desk, name, enabled=False)), json=json)
 
 
 @group_app.command("enable")
@@ -212,7 +212,7 @@ def enable_group(
     *, name: GroupName, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False
 ) -> None:
     """Undo disable."""
-    show(with_desk(config, data, lambda desk: users.set_group(desk, name, enabled=True)), json=json)
+    show(with_desk(config, data, lambda desk: groups.set_group(desk, name, enabled=True)), json=json)
 
 
 def _set_enabled(name: str, config: Path | None, data: Path, *, json: bool, enabled: bool) -> None:

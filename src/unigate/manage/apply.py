@@ -13,23 +13,24 @@ from unigate.base.errors import Conflict, StoreUnavailable
 from unigate.base.settings import Config, GroupEntry, KeyEntry, UserEntry
 from unigate.manage.applied import Applied, at, check_twice
 from unigate.manage.apply_offer import apply_channels, apply_prices, apply_settings
-from unigate.manage.desk import Desk, check_secret
-from unigate.manage.keys import KeyForm, checked_secret, new_key, with_form, with_secret
+from unigate.manage.audit import noted
+from unigate.manage.desk import FILE, Desk, check_secret
+from unigate.manage.groups import group_facts, group_named, new_group
+from unigate.manage.keys import KeyForm, add_key, checked_secret, new_key, with_form, with_secret, write_key
 from unigate.manage.users import (
+    add_user,
     checked_email,
     checked_password,
-    group_named,
-    insert_user,
-    new_group,
     new_user,
     user_named,
+    write_user,
 )
 from unigate.store import generations, ledger
 from unigate.store import keys as key_rows
 from unigate.store import users as user_rows
 from unigate.store.database import ConstraintFailed, Tx
 from unigate.store.tables import LEFT_BY_FILE, OWNED_BY_FILE
-from unigate.store.users import UserRow
+from unigate.store.users import GroupRow, UserRow
 
 #: How often it is tried while others apply the same file.
 _TRIES = 5
@@ -97,20 +98,26 @@ async def _apply_groups(tx: Tx, entries: list[GroupEntry], done: Applied) -> Non
         row = await user_rows.group_by_name(tx, entry.name)
         if row is None:
             with at(entry):
-                row = new_group(entry.name, entry.multiplier, done.owner)
-            await user_rows.add_group(tx, replace(row, enabled=int(entry.enabled)))
+                row = replace(new_group(entry.name, entry.multiplier, done.owner), enabled=int(entry.enabled))
+            await user_rows.add_group(tx, row)
+            await noted(tx, FILE, "create", "group", row.id, row.name, after=group_facts(row))
             done.created.append(f"group {entry.name}")
             continue
         new = replace(row, multiplier=entry.multiplier, enabled=int(entry.enabled), owned_by=done.owner)
         if new != row:
-            await user_rows.set_group(tx, new)
+            await _write_group(tx, row, new)
             done.updated.append(f"group {entry.name}")
             done.kinds.add("keys")
     named = {entry.name for entry in entries}
     for row in await user_rows.all_groups(tx):
         if row.owned_by == done.owner and row.name not in named:
-            await user_rows.set_group(tx, replace(row, owned_by=LEFT_BY_FILE))
+            await _write_group(tx, row, replace(row, owned_by=LEFT_BY_FILE))
             done.left.append(f"group {row.name}")
+
+
+async def _write_group(tx: Tx, old: GroupRow, new: GroupRow) -> None:
+    await user_rows.set_group(tx, new)
+    await noted(tx, FILE, "set", "group", new.id, new.name, group_facts(old), group_facts(new))
 
 
 async def _apply_users(tx: Tx, entries: list[UserEntry], hashes: dict[str, str], done: Applied) -> None:
@@ -122,7 +129,7 @@ async def _apply_users(tx: Tx, entries: list[UserEntry], hashes: dict[str, str],
     named = {entry.name for entry in entries}
     for row in await user_rows.all_users(tx):
         if row.owned_by == done.owner and row.name not in named:
-            await user_rows.set_user(tx, replace(row, owned_by=LEFT_BY_FILE))
+            await write_user(tx, FILE, row, replace(row, owned_by=LEFT_BY_FILE))
             done.left.append(f"user {row.name}")
 
 
@@ -137,7 +144,7 @@ async def _apply_user(tx: Tx, entry: UserEntry, hashed: str | None, done: Applie
     if row is None:
         row = new_user(entry.name, email, hashed, entry.role, group, owned_by=done.owner)
         row = replace(row, enabled=int(entry.enabled))
-        await insert_user(tx, row)
+        await add_user(tx, FILE, row, group)
         done.created.append(f"user {entry.name}")
         return row
     new = replace(
@@ -150,7 +157,7 @@ async def _apply_user(tx: Tx, entry: UserEntry, hashed: str | None, done: Applie
         owned_by=done.owner,
     )
     if new != row:
-        await user_rows.set_user(tx, new)
+        await write_user(tx, FILE, row, new)
         done.updated.append(f"user {entry.name}")
         done.kinds.add("keys")
     return new
@@ -173,7 +180,7 @@ async def _apply_keys(tx: Tx, desk: Desk, entries: list[KeyEntry], done: Applied
     named = {(entry.user, entry.name) for entry in entries}
     for key, owner in await key_rows.all_keys(tx):
         if key.owned_by == done.owner and (owner.name, key.name) not in named:
-            await key_rows.change(tx, replace(key, owned_by=LEFT_BY_FILE))
+            await write_key(tx, FILE, key, replace(key, owned_by=LEFT_BY_FILE), owner.name)
             done.left.append(f"key {owner.name}/{key.name}")
 
 
@@ -187,14 +194,14 @@ async def _apply_key(tx: Tx, desk: Desk, entry: KeyEntry, done: Applied) -> None
     if other is not None and (not found or other[0].id != found[0].id):
         raise Conflict(f"the key {other[1].name}/{other[0].name} has the same secret")
     if not found:
-        await key_rows.add(tx, fresh)
+        await add_key(tx, FILE, fresh, user.name)
         done.created.append(f"key {entry.user}/{entry.name}")
     else:
         blank = replace(found[0], budgets="{}", expires_at=None, owned_by=done.owner)
         new = with_secret(desk, with_form(blank, form), secret)
         if new == found[0]:
             return
-        await key_rows.change(tx, new)
+        await write_key(tx, FILE, found[0], new, user.name)
         done.updated.append(f"key {entry.user}/{entry.name}")
     done.kinds.add("keys")
 

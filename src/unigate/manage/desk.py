@@ -9,7 +9,7 @@ import msgspec
 
 from unigate.access.secrets import Vault
 from unigate.base.clock import now_ms
-from unigate.base.errors import BadRequest, CallerError, Conflict
+from unigate.base.errors import BadRequest, CallerError, Conflict, Forbidden
 from unigate.spec.provider import Provider
 from unigate.store import settings_rows
 from unigate.store.database import ConstraintFailed, Database
@@ -19,6 +19,8 @@ from unigate.store.tables import OWNED_BY_FILE
 #: The setting that remembers which secret a database was made with.
 SECRET_NAME = "_secret"  # noqa: S105 - a name, not a secret
 MAX_NAME = 200
+#: From least to most.
+ROLES = ("user", "operator", "owner")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -48,6 +50,8 @@ class Actor:
     role: str = "owner"
     address: str = ""
     request_id: str = ""
+    #: They showed an API key, which may do less than its owner with a password.
+    by_key: bool = False
 
 
 #: Whoever has the database in hand.
@@ -91,6 +95,12 @@ def check_editable(owned_by: str, what: str, name: str) -> None:
     """Conflict where the config file owns it, since it would come back as it was at the next start."""
     if owned_by == OWNED_BY_FILE:
         raise Conflict(f"The {what} {name!r} belongs to the config file: change it there.")
+
+
+def check_rank(actor: Actor, role: str) -> None:
+    """Forbidden where what is to change belongs to somebody of a higher role."""
+    if ROLES.index(role) > ROLES.index(actor.role):
+        raise Forbidden(f"This belongs to the role '{role}', yours is '{actor.role}'.")
 
 
 @contextmanager

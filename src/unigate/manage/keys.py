@@ -1,6 +1,7 @@
 """Callers' keys: create, show, change, rotate. The key itself is shown once and kept nowhere."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_network
 from typing import Any
@@ -11,21 +12,47 @@ from unigate.access.keys import Digest, caller, new_secret
 from unigate.access.secrets import last4
 from unigate.base import ids
 from unigate.base.clock import now_ms, utc
-from unigate.base.errors import BadRequest, Conflict, NotFound
-from unigate.base.money import MAX_AMOUNT
-from unigate.manage.desk import MAX_NAME, Desk, check_editable, check_name, json_text, unique
+from unigate.base.errors import BadRequest, Conflict, Forbidden, NotFound
+from unigate.base.money import MAX_AMOUNT, format_usd
+from unigate.manage.audit import noted
+from unigate.manage.desk import (
+    MAX_NAME,
+    SHELL,
+    Actor,
+    Desk,
+    check_editable,
+    check_name,
+    check_rank,
+    json_text,
+    unique,
+)
 from unigate.manage.users import user_named
 from unigate.spec.caller import Key
 from unigate.store import generations
 from unigate.store import keys as rows
 from unigate.store.database import Tx
 from unigate.store.keys import KeyRow
+from unigate.store.pages import Page, Slice
 
 #: What a key may be for: calls of models, or management.
 SCOPES = ("relay", "manage")
 PERIODS = ("day", "month", "total")
 MAX_LIMIT = 1_000_000_000
 MAX_KEEP_DAYS = 3650
+#: What the audit log tells of a key as it is shown.
+_TOLD = (
+    "scopes",
+    "models",
+    "addresses",
+    "expires",
+    "rpm",
+    "tpm",
+    "concurrency",
+    "user_view",
+    "keep_days",
+    "enabled",
+    "owned_by",
+)
 _GIVEN = re.compile(r"[!-~]{8,512}")
 
 
@@ -55,12 +82,14 @@ class KeyView:
     id: str
     name: str
     user: str
+    user_id: str
     last4: str
     scopes: list[str]
     models: list[str]
     addresses: list[str]
-    #: ISO 8601, None: never.
+    #: ISO 8601, and in ms since 1970; None: never.
     expires: str | None
+    expires_at: int | None
     #: Nano-USD by period.
     budgets: dict[str, int]
     rpm: int
@@ -73,6 +102,15 @@ class KeyView:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyFilter:
+    """Which keys are wanted; None: all. `user` is a name or id, `text` is found in the key's name."""
+
+    user: str | None = None
+    enabled: bool | None = None
+    text: str | None = None
+
+
 async def list_keys(desk: Desk, user: str | None = None) -> list[KeyView]:
     """All keys, or those of one user, oldest first."""
     async with desk.db.reading() as tx:
@@ -81,65 +119,120 @@ async def list_keys(desk: Desk, user: str | None = None) -> list[KeyView]:
     return [key_view(key, owner.name) for key, owner in found if only in (None, owner.id)]
 
 
-async def show_key(desk: Desk, name: str) -> KeyView:
+async def page_keys(desk: Desk, page: Page, wanted: KeyFilter, *, of: str | None = None) -> Slice[KeyView]:
+    """A page of keys, newest first, of the user with the id `of` only where one is given. NotFound (user)."""
+    async with desk.db.reading() as tx:
+        user_id = (await user_named(tx, wanted.user)).id if wanted.user is not None else of
+        if of not in (None, user_id):
+            raise NotFound(f"There is no user {wanted.user!r}.")
+        found = await rows.page(tx, page, user_id=user_id, enabled=wanted.enabled, text=wanted.text)
+    return found.map(lambda one: key_view(one[0], one[1].name))
+
+
+async def spent(desk: Desk, key_ids: Sequence[str], day: int) -> dict[str, dict[str, int]]:
+    """What keys used, in nano-USD by period: on `day` (20261121), in its month, in total. Calls settled so far."""
+    async with desk.db.reading() as tx:
+        return await rows.spent(tx, key_ids, day)
+
+
+async def show_key(desk: Desk, name: str, *, of: str | None = None) -> KeyView:
     """One key by id, name, or `USER/NAME`; NotFound, Conflict where several have the name."""
     async with desk.db.reading() as tx:
-        key, owner = await key_named(tx, name)
+        key, owner = await key_named(tx, name, of)
     return key_view(key, owner.name)
 
 
 async def create_key(
-    desk: Desk, user: str, name: str, form: KeyForm | None = None, *, secret: str | None = None
+    desk: Desk,
+    user: str,
+    name: str,
+    form: KeyForm | None = None,
+    *,
+    secret: str | None = None,
+    of: str | None = None,
+    actor: Actor = SHELL,
 ) -> tuple[KeyView, str]:
-    """A new key and its secret, which is shown this once. BadRequest, Conflict, NotFound (user)."""
+    """A new key and its secret, which is shown this once. BadRequest, Conflict, Forbidden, NotFound (user).
+
+    `of`: the id of the one user who may be named, None: everybody.
+    """
     made = checked_secret(secret) if secret is not None else new_secret()
     with unique(f"{user!r} has a key named {name!r} already, or the secret is in use."):
         async with desk.db.writing() as tx:
             owner = await user_named(tx, user)
+            if of not in (None, owner.id):
+                raise NotFound(f"There is no user {user!r}.")
             row = new_key(desk, owner.id, name, made, form or KeyForm())
-            await rows.add(tx, row)
+            _check_may(actor, owner.role, row)
+            await add_key(tx, actor, row, owner.name)
             await generations.bump(tx, ["keys"])
     return key_view(row, owner.name), made
 
 
-async def set_key(desk: Desk, name: str, form: KeyForm) -> KeyView:
-    """Change what a key allows, within about a second everywhere. BadRequest, Conflict, NotFound."""
+async def set_key(desk: Desk, name: str, form: KeyForm, *, of: str | None = None, actor: Actor = SHELL) -> KeyView:
+    """Change what a key allows, within about a second everywhere. BadRequest, Conflict, Forbidden, NotFound."""
     async with desk.db.writing() as tx:
-        key, owner = await key_named(tx, name)
-        check_editable(key.owned_by, "key", key.name)
+        key, owner = await key_named(tx, name, of)
         new = with_form(key, form)
-        await rows.change(tx, new)
+        _check_may(actor, owner.role, key, new)
+        check_editable(key.owned_by, "key", key.name)
+        await write_key(tx, actor, key, new, owner.name)
         await generations.bump(tx, ["keys"])
     return key_view(new, owner.name)
 
 
-async def rotate_key(desk: Desk, name: str) -> tuple[KeyView, str]:
-    """A new secret for a key; the old one ends at once. Conflict, NotFound."""
+async def rotate_key(desk: Desk, name: str, *, of: str | None = None, actor: Actor = SHELL) -> tuple[KeyView, str]:
+    """A new secret for a key; the old one ends at once. Conflict, Forbidden, NotFound."""
     made = new_secret()
     async with desk.db.writing() as tx:
-        key, owner = await key_named(tx, name)
+        key, owner = await key_named(tx, name, of)
+        _check_may(actor, owner.role, key)
         check_editable(key.owned_by, "key", key.name)
         new = with_secret(desk, key, made)
-        await rows.change(tx, new)
+        await write_key(tx, actor, key, new, owner.name, action="rotate")
         await generations.bump(tx, ["keys"])
     return key_view(new, owner.name), made
+
+
+async def add_key(tx: Tx, actor: Actor, row: KeyRow, owner: str) -> None:
+    """Insert a key of the user of that name."""
+    await rows.add(tx, row)
+    await noted(tx, actor, "create", "key", row.id, f"{owner}/{row.name}", after=_facts(row))
+
+
+async def write_key(tx: Tx, actor: Actor, old: KeyRow, new: KeyRow, owner: str, *, action: str = "set") -> None:
+    """Write a key's change."""
+    await rows.change(tx, new)
+    await noted(tx, actor, action, "key", new.id, f"{owner}/{new.name}", _facts(old), _facts(new))
+
+
+def _check_may(actor: Actor, owner_role: str, *keys: KeyRow) -> None:
+    """Forbidden where the key, as it is or will be, is beyond the actor."""
+    check_rank(actor, owner_role)
+    if actor.by_key and any("manage" in msgspec.json.decode(key.scopes) for key in keys):
+        raise Forbidden("A key neither makes nor changes keys with the scope 'manage': sign in for that.")
 
 
 async def presented(desk: Desk, secret: str) -> Key | None:
     """The key that somebody shows, as it is now; None where there is none."""
     async with desk.db.reading() as tx:
-        found = await rows.by_digest(tx, Digest(desk.secret)(secret.encode()))
+        found = None
+        for known in (desk.secret, *desk.others):
+            found = found or await rows.by_digest(tx, Digest(known)(secret.encode()))
     return caller(*found) if found is not None else None
 
 
-async def key_named(tx: Tx, name: str) -> rows.Found:
-    """The key by id, name, or `USER/NAME`; NotFound, Conflict where several have the name."""
-    if name.startswith("key_") and (found := await rows.by_id(tx, name)) is not None:
-        return found
-    several = await rows.by_name(tx, name)
+async def key_named(tx: Tx, name: str, of: str | None = None) -> rows.Found:
+    """The key by id, name, or `USER/NAME`, of the user with the id `of` only where one is given.
+
+    NotFound; Conflict where several users have a key of that name.
+    """
+    found = await rows.by_id(tx, name) if name.startswith("key_") else None
+    several = [found] if found is not None else await rows.by_name(tx, name)
     if not several and "/" in name:
         user, _, own = name.partition("/")
         several = [found for found in await rows.by_name(tx, own) if found[1].name == user]
+    several = [found for found in several if of in (None, found[1].id)]
     if not several:
         raise NotFound(f"There is no key {name!r}.")
     if len(several) > 1:
@@ -194,7 +287,7 @@ def with_form(row: KeyRow, form: KeyForm) -> KeyRow:
         value = getattr(form, name)
         if value is not None:
             if not 0 <= value <= MAX_LIMIT:
-                raise BadRequest(f"{name} lies between 0 (none) and 1000000000, not {value}.")
+                raise BadRequest(f"{name} lies between 0 (none) and 1000000000, not {value}.", param=f"limits.{name}")
             changes[name] = value
     if form.keep_days is not None:
         if not 0 <= form.keep_days <= MAX_KEEP_DAYS:
@@ -209,14 +302,14 @@ def with_form(row: KeyRow, form: KeyForm) -> KeyRow:
 def checked_secret(secret: str) -> str:
     """A secret that a key may have; BadRequest."""
     if not _GIVEN.fullmatch(secret):
-        raise BadRequest("A key's secret has 8 to 512 printable characters without spaces.")
+        raise BadRequest("A key's secret has 8 to 512 printable characters without spaces.", param="secret")
     return secret
 
 
 def checked_pattern(model: str) -> str:
     """A model's name, or a pattern with one `*`; BadRequest."""
     if not model or model.count("*") > 1 or len(model) > MAX_NAME:
-        raise BadRequest(f"A model's name has at most one '*', not {model!r}.")
+        raise BadRequest(f"A model's name has at most one '*', not {model!r}.", param="models")
     return model
 
 
@@ -226,11 +319,13 @@ def key_view(row: KeyRow, user: str) -> KeyView:
         id=row.id,
         name=row.name,
         user=user,
+        user_id=row.user_id,
         last4=row.last4,
         scopes=msgspec.json.decode(row.scopes, type=list[str]),
         models=msgspec.json.decode(row.models, type=list[str]),
         addresses=msgspec.json.decode(row.addresses, type=list[str]),
         expires=_iso(row.expires_at),
+        expires_at=row.expires_at,
         budgets=msgspec.json.decode(row.budgets, type=dict[str, int]),
         rpm=row.rpm,
         tpm=row.tpm,
@@ -243,6 +338,14 @@ def key_view(row: KeyRow, user: str) -> KeyView:
     )
 
 
+def _facts(row: KeyRow) -> dict[str, object]:
+    """What the audit log tells of a key; of the secret only whether it is another."""
+    view = key_view(row, "")
+    told = {name: getattr(view, name) for name in _TOLD}
+    budgets = {period: format_usd(amount) for period, amount in view.budgets.items()}
+    return {**told, "budgets": budgets, "secret": row.digest}
+
+
 def _iso(ms: int | None) -> str | None:
     return None if ms is None else utc(ms).isoformat()
 
@@ -251,12 +354,12 @@ def _network(text: str) -> str:
     try:
         return str(ip_network(text))
     except ValueError as error:
-        raise BadRequest(f"Not an address or a network: {error}.") from None
+        raise BadRequest(f"Not an address or a network: {error}.", param="addresses") from None
 
 
 def _scope(scope: str) -> str:
     if scope not in SCOPES:
-        raise BadRequest(f"A scope is one of {', '.join(SCOPES)}, not {scope!r}.")
+        raise BadRequest(f"A scope is one of {', '.join(SCOPES)}, not {scope!r}.", param="scopes")
     return scope
 
 
@@ -264,7 +367,7 @@ def _budgets(old: dict[str, int], changes: dict[str, int | None]) -> dict[str, i
     new: dict[str, int | None] = {**old, **changes}
     for period, amount in new.items():
         if period not in PERIODS:
-            raise BadRequest(f"A budget's period is one of {', '.join(PERIODS)}, not {period!r}.")
+            raise BadRequest(f"A budget's period is one of {', '.join(PERIODS)}, not {period!r}.", param="budgets")
         if amount is not None and not 0 <= amount <= MAX_AMOUNT:
-            raise BadRequest("A budget lies between 0 and 1000000 USD.")
+            raise BadRequest("A budget lies between 0 and 1000000 USD.", param=f"budgets.{period}")
     return {period: amount for period, amount in new.items() if amount is not None}

@@ -13,9 +13,10 @@ from hashlib import sha256
 from unigate.access.passwords import hash_password, outdated, verify_password
 from unigate.base import ids
 from unigate.base.clock import now_ms
-from unigate.base.errors import InvalidKey, NotFound
+from unigate.base.errors import BadRequest, InvalidKey, NotFound
 from unigate.manage.audit import noted
-from unigate.manage.desk import Actor, Desk
+from unigate.manage.desk import Actor, Desk, check_editable, check_rank
+from unigate.manage.users import checked_password, user_named, write_user
 from unigate.store import sessions as rows
 from unigate.store import users as user_rows
 from unigate.store.database import Tx
@@ -55,6 +56,10 @@ class SessionView:
     used_at: int
     address: str
     agent: str
+
+
+class WrongPassword(BadRequest):
+    """This is not your password."""
 
 
 class Doorkeeper:
@@ -105,6 +110,21 @@ class Doorkeeper:
             await noted(tx, actor, "sign_in", "session", row.id, user.name)
         return _view(row), found, token
 
+    async def change_password(self, old: str, new: str, *, kept_session: str, actor: Actor) -> None:
+        """Another password for the actor, whose other sessions end. WrongPassword, BadRequest, Conflict (file's)."""
+        desk = self._desk
+        async with desk.db.reading() as tx:
+            user = await user_named(tx, actor.id)
+        check_editable(user.owned_by, "user", user.name)
+        hashed = await hash_password(checked_password(new, "new"))
+        if not await self.verify(user.password, old):
+            raise WrongPassword(param="current")
+        async with desk.db.writing() as tx:
+            found = await user_named(tx, actor.id)
+            if found.password != user.password:
+                raise WrongPassword(param="current")
+            await write_user(tx, actor, found, replace(found, password=hashed), kept_session=kept_session)
+
     async def verify(self, kept: str | None, password: str) -> bool:
         """Whether it is the password; takes as long where there is none to compare with."""
         async with self._checks:
@@ -130,6 +150,17 @@ async def list_sessions(desk: Desk, user_id: str, page: Page) -> Slice[SessionVi
     async with desk.db.reading() as tx:
         found = await rows.page(tx, page, user_id, now_ms())
     return found.map(_view)
+
+
+async def end_sessions(desk: Desk, name: str, *, kept: str = "", actor: Actor) -> int:
+    """End all sessions of a user but the one with the id `kept`; how many. Forbidden (role), NotFound."""
+    async with desk.db.writing() as tx:
+        user = await user_named(tx, name)
+        check_rank(actor, user.role)
+        count = await rows.drop_others(tx, user.id, kept)
+        if count:
+            await noted(tx, actor, "sign_out", "session", "", user.name, after={"sessions": count})
+    return count
 
 
 async def end_session(desk: Desk, user_id: str, id: str, *, actor: Actor) -> None:

@@ -1,4 +1,4 @@
-"""Groups and users: create, show, change, give credit."""
+"""Users: create, show, change, give credit."""
 
 import re
 from dataclasses import dataclass, replace
@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from unigate.access.passwords import MAX_LENGTH, MIN_LENGTH, hash_password
 from unigate.base import ids
 from unigate.base.clock import now_ms
-from unigate.base.errors import BadRequest, Conflict, NotFound
-from unigate.base.money import format_multiplier
+from unigate.base.errors import BadRequest, Conflict, Forbidden, NotFound
+from unigate.base.money import format_usd
 from unigate.base.settings import DEFAULT_GROUP
 from unigate.billing import credit as crediting
 from unigate.manage.audit import noted
-from unigate.manage.desk import SHELL, Actor, Desk, check_editable, check_name, unique
-from unigate.store import generations, ledger, wallets
+from unigate.manage.desk import ROLES, SHELL, Actor, Desk, check_editable, check_name, check_rank, unique
+from unigate.manage.groups import group_for
+from unigate.store import generations, ledger, sessions, wallets
 from unigate.store import users as rows
 from unigate.store.database import Tx
 from unigate.store.pages import Page, Slice
@@ -22,19 +23,6 @@ from unigate.store.wallets import Shown
 #: RFC 5321, section 4.5.3.1.3, less the angle brackets.
 MAX_EMAIL = 254
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
-ROLES = ("user", "operator", "owner")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupView:
-    """A group as it is shown; `multiplier` in millionths."""
-
-    id: str
-    name: str
-    multiplier: int
-    enabled: bool
-    owned_by: str
-    created_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,57 +48,23 @@ class UserView:
 class UserChanges:
     """What is to change of a user; None: stays."""
 
+    #: "": none any more.
     email: str | None = None
+    #: "": none any more, so that they can't sign in.
     password: str | None = None
     role: str | None = None
     group: str | None = None
     enabled: bool | None = None
 
 
-async def list_groups(desk: Desk) -> list[GroupView]:
-    """All groups by name."""
-    async with desk.db.reading() as tx:
-        return [_group_view(row) for row in await rows.all_groups(tx)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserFilter:
+    """Which users are wanted; None: all. `text` is found in names and addresses, `group` is a name or id."""
 
-
-async def page_groups(desk: Desk, page: Page) -> Slice[GroupView]:
-    """A page of groups by name."""
-    async with desk.db.reading() as tx:
-        return (await rows.page_groups(tx, page)).map(_group_view)
-
-
-async def show_group(desk: Desk, name: str) -> GroupView:
-    """One group by name or id; NotFound."""
-    async with desk.db.reading() as tx:
-        return _group_view(await group_named(tx, name))
-
-
-async def create_group(desk: Desk, name: str, multiplier: int = 1_000_000, *, actor: Actor = SHELL) -> GroupView:
-    """A new group; `multiplier` in millionths. BadRequest, Conflict."""
-    row = new_group(name, multiplier)
-    with unique(f"There is a group {name!r} already."):
-        async with desk.db.writing() as tx:
-            await rows.add_group(tx, row)
-            await noted(tx, actor, "create", "group", row.id, row.name, after=group_facts(row))
-    return _group_view(row)
-
-
-async def set_group(
-    desk: Desk, name: str, multiplier: int | None = None, *, enabled: bool | None = None, actor: Actor = SHELL
-) -> GroupView:
-    """Change a group, for calls admitted from now on; disabled, none of its users' keys works. NotFound, Conflict."""
-    async with desk.db.writing() as tx:
-        old = await group_named(tx, name)
-        check_editable(old.owned_by, "group", old.name)
-        row = replace(
-            old,
-            multiplier=old.multiplier if multiplier is None else multiplier,
-            enabled=old.enabled if enabled is None else int(enabled),
-        )
-        await rows.set_group(tx, row)
-        await noted(tx, actor, "set", "group", row.id, row.name, group_facts(old), group_facts(row))
-        await generations.bump(tx, ["keys"])
-    return _group_view(row)
+    role: str | None = None
+    group: str | None = None
+    enabled: bool | None = None
+    text: str | None = None
 
 
 async def list_users(desk: Desk) -> list[UserView]:
@@ -120,6 +74,23 @@ async def list_users(desk: Desk) -> list[UserView]:
         shown = await wallets.all_shown(tx)
         users = await rows.all_users(tx)
     return [_view(row, names[row.group_id], shown.get(row.wallet_id, Shown())) for row in users]
+
+
+async def page_users(desk: Desk, page: Page, wanted: UserFilter) -> Slice[UserView]:
+    """A page of users, newest first. BadRequest for a group that is not there."""
+    async with desk.db.reading() as tx:
+        names = {group.id: group.name for group in await rows.all_groups(tx)}
+        group = await group_for(tx, wanted.group) if wanted.group is not None else None
+        found = await rows.page_users(
+            tx,
+            page,
+            role=wanted.role,
+            group_id=group.id if group is not None else None,
+            enabled=wanted.enabled,
+            text=wanted.text,
+        )
+        shown = await wallets.shown_of(tx, [row.wallet_id for row in found.rows])
+    return found.map(lambda row: _view(row, names[row.group_id], shown.get(row.wallet_id, Shown())))
 
 
 async def show_user(desk: Desk, name: str) -> UserView:
@@ -137,13 +108,16 @@ async def create_user(
     role: str = "user",
     group: str = DEFAULT_GROUP,
     credit: int = 0,
+    actor: Actor = SHELL,
 ) -> UserView:
-    """A new user with a wallet, and `credit` nano-USD in it. BadRequest, Conflict, NotFound (group)."""
+    """A new user with a wallet, and `credit` nano-USD in it. BadRequest, Conflict, Forbidden (roles are owners')."""
     kept = await hash_password(checked_password(password)) if password is not None else None
     with unique(f"There is a user with the name {name!r} or that e-mail address already."):
         async with desk.db.writing() as tx:
-            row = new_user(name, email, kept, role, await group_named(tx, group))
-            await insert_user(tx, row)
+            home = await group_for(tx, group)
+            row = new_user(name, email, kept, role, home)
+            _check_role(actor, "user", row.role)
+            await add_user(tx, actor, row, home, credit=credit)
             if credit:
                 await ledger.grant(
                     tx, id=ids.new("grant"), wallet_id=row.wallet_id, amount=credit, at=now_ms(), note="first credit"
@@ -151,78 +125,86 @@ async def create_user(
             return await _shown(tx, row)
 
 
-async def set_user(desk: Desk, name: str, changes: UserChanges) -> UserView:
-    """Change a user. BadRequest, Conflict (address taken, file's, last owner), NotFound."""
-    kept = await hash_password(checked_password(changes.password)) if changes.password is not None else None
+async def set_user(desk: Desk, name: str, changes: UserChanges, *, actor: Actor = SHELL) -> UserView:
+    """Change a user. BadRequest, Conflict (address taken, file's, last owner), Forbidden (roles), NotFound.
+
+    Another password and being disabled end all their sessions.
+    """
+    kept = await hash_password(checked_password(changes.password)) if changes.password else None
     with unique("There is a user with that e-mail address already."):
         async with desk.db.writing() as tx:
             row = await user_named(tx, name)
+            check_rank(actor, row.role)
             check_editable(row.owned_by, "user", row.name)
-            group = await group_named(tx, changes.group) if changes.group is not None else None
             new = replace(
                 row,
-                email=checked_email(changes.email) if changes.email is not None else row.email,
-                password=kept or row.password,
+                email=row.email if changes.email is None else checked_email(changes.email) if changes.email else None,
+                password=kept if changes.password is not None else row.password,
                 role=checked_role(changes.role) if changes.role is not None else row.role,
-                group_id=group.id if group is not None else row.group_id,
+                group_id=row.group_id if changes.group is None else (await group_for(tx, changes.group)).id,
                 enabled=int(changes.enabled) if changes.enabled is not None else row.enabled,
             )
+            _check_role(actor, row.role, new.role)
             await _keep_an_owner(tx, row, new)
-            await rows.set_user(tx, new)
-            await generations.bump(tx, ["keys"])
+            await write_user(tx, actor, row, new)
             return await _shown(tx, new)
 
 
-async def topup(desk: Desk, name: str, amount: int, *, note: str = "", id: str | None = None) -> UserView:
+async def write_user(tx: Tx, actor: Actor, old: UserRow, new: UserRow, *, kept_session: str = "") -> None:
+    """Write a user's change with all that follows from it; the session `kept_session` goes on."""
+    if new == old:
+        return
+    await rows.set_user(tx, new)
+    if new.password != old.password or not new.enabled:
+        await sessions.drop_others(tx, new.id, kept_session)
+    names = {group.id: group.name for group in await rows.all_groups(tx)}
+    facts = [user_facts(row, names[row.group_id]) for row in (old, new)]
+    await noted(tx, actor, "set", "user", new.id, new.name, *facts)
+    await generations.bump(tx, ["keys"])
+
+
+async def topup(
+    desk: Desk, name: str, amount: int, *, note: str = "", id: str | None = None, actor: Actor = SHELL
+) -> UserView:
     """Give `amount` nano-USD of credit; with an `id` of the caller's own it happens once however often it is tried."""
+    id = id or ids.new("grant")
     async with desk.db.writing() as tx:
         row = await user_named(tx, name)
-        await ledger.grant(
-            tx, id=id or ids.new("grant"), wallet_id=row.wallet_id, amount=amount, at=now_ms(), note=note
-        )
+        check_rank(actor, row.role)
+        if await ledger.grant(tx, id=id, wallet_id=row.wallet_id, amount=amount, at=now_ms(), note=note):
+            facts = {"amount": format_usd(amount), "note": note, "id": id}
+            await noted(tx, actor, "topup", "user", row.id, row.name, after=facts)
         return await _shown(tx, row)
 
 
 async def take_back(
-    desk: Desk, name: str, amount: int, *, note: str = "", id: str | None = None
+    desk: Desk, name: str, amount: int, *, note: str = "", id: str | None = None, actor: Actor = SHELL
 ) -> tuple[UserView, int]:
     """Take credit back, at most what is not used or in use; the user, and how much it was."""
+    id = id or ids.new("takeback")
     async with desk.db.reading() as tx:
         row = await user_named(tx, name)
-    taken = await crediting.take_back(
-        desk.db, id=id or ids.new("takeback"), wallet_id=row.wallet_id, amount=amount, note=note
-    )
-    return await show_user(desk, row.id), taken
-
-
-async def group_named(tx: Tx, name: str) -> GroupRow:
-    """The group by name or id; NotFound."""
-    row = await rows.group_by_name(tx, name)
-    if row is None and name.startswith("grp_"):
-        row = await rows.group_by_id(tx, name)
-    if row is None:
-        raise NotFound(f"There is no group {name!r}.")
-    return row
+    check_rank(actor, row.role)
+    await crediting.recall(desk.db, row.wallet_id)
+    async with desk.db.writing() as tx:
+        before = await ledger.lock_wallet(tx, row.wallet_id)
+        taken = await ledger.take_back(tx, id=id, wallet_id=row.wallet_id, amount=amount, at=now_ms(), note=note)
+        if await ledger.lock_wallet(tx, row.wallet_id) != before:  # not so where the id did it before
+            facts = {"amount": format_usd(taken), "note": note, "id": id}
+            await noted(tx, actor, "takeback", "user", row.id, row.name, after=facts)
+        return await _shown(tx, row), taken
 
 
 async def user_named(tx: Tx, name: str) -> UserRow:
-    """The user by name, id or e-mail address; NotFound."""
-    row = await rows.user_by_name(tx, name)
-    if row is None and name.startswith("usr_"):
-        row = await rows.user_by_id(tx, name)
+    """The user by id, name or e-mail address; NotFound. Ids come first: a name may look like one."""
+    row = await rows.user_by_id(tx, name) if name.startswith("usr_") else None
+    if row is None:
+        row = await rows.user_by_name(tx, name)
     if row is None and "@" in name:
         row = await rows.user_by_email(tx, name)
     if row is None:
         raise NotFound(f"There is no user {name!r}.")
     return row
-
-
-def new_group(name: str, multiplier: int, owned_by: str = "") -> GroupRow:
-    """The row of a new group; BadRequest."""
-    name = check_name(name, "group")
-    return GroupRow(
-        id=ids.new("grp"), name=name, multiplier=multiplier, enabled=1, owned_by=owned_by, created_at=now_ms()
-    )
 
 
 def new_user(
@@ -243,31 +225,50 @@ def new_user(
     )
 
 
-async def insert_user(tx: Tx, row: UserRow) -> None:
-    """Insert a user with a wallet of their own."""
+async def add_user(tx: Tx, actor: Actor, row: UserRow, group: GroupRow, *, credit: int = 0) -> None:
+    """Insert a user with a wallet of their own; `credit` is what they will be given at once."""
     await ledger.open_account(tx, row.wallet_id, row.created_at)
     await rows.add_user(tx, row)
+    facts = {**user_facts(row, group.name), "credit": format_usd(credit)}
+    await noted(tx, actor, "create", "user", row.id, row.name, after=facts)
 
 
 def checked_email(email: str) -> str:
     """An address in lower case; BadRequest."""
     if not _EMAIL.fullmatch(email) or len(email) > MAX_EMAIL:
-        raise BadRequest(f"This is not an e-mail address: {email!r}.")
+        raise BadRequest(f"This is not an e-mail address: {email!r}.", param="email")
     return email.lower()
 
 
 def checked_role(role: str) -> str:
     """A role; BadRequest."""
     if role not in ROLES:
-        raise BadRequest(f"A role is one of {', '.join(ROLES)}, not {role!r}.")
+        raise BadRequest(f"A role is one of {', '.join(ROLES)}, not {role!r}.", param="role")
     return role
 
 
-def checked_password(password: str) -> str:
-    """A password that may be chosen; BadRequest."""
+def checked_password(password: str, param: str = "password") -> str:
+    """A password that may be chosen; BadRequest, naming the field `param`."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise BadRequest(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.")
+        raise BadRequest(f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.", param=param)
     return password
+
+
+def user_facts(row: UserRow, group: str) -> dict[str, object]:
+    """What the audit log tells of a user; of the password only whether it is another."""
+    return {
+        "email": row.email,
+        "password": row.password,
+        "role": row.role,
+        "group": group,
+        "enabled": bool(row.enabled),
+        "owned_by": row.owned_by,
+    }
+
+
+def _check_role(actor: Actor, old: str, new: str) -> None:
+    if new != old and actor.role != "owner":
+        raise Forbidden("Only an owner gives and takes roles.", param="role")
 
 
 async def _keep_an_owner(tx: Tx, old: UserRow, new: UserRow) -> None:
@@ -293,26 +294,6 @@ def _view(row: UserRow, group: str, wallet: Shown) -> UserView:
         used=wallet.used,
         in_use=wallet.in_use,
         can_sign_in=row.password is not None,
-        owned_by=row.owned_by,
-        created_at=row.created_at,
-    )
-
-
-def group_facts(row: GroupRow) -> dict[str, object]:
-    """What the audit log tells of a group."""
-    return {
-        "multiplier": format_multiplier(row.multiplier),
-        "enabled": bool(row.enabled),
-        "owned_by": row.owned_by,
-    }
-
-
-def _group_view(row: GroupRow) -> GroupView:
-    return GroupView(
-        id=row.id,
-        name=row.name,
-        multiplier=row.multiplier,
-        enabled=bool(row.enabled),
         owned_by=row.owned_by,
         created_at=row.created_at,
     )

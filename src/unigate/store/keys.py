@@ -1,10 +1,14 @@
 """Callers' keys as rows, and the one look-up that the hot path falls back to."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import bindparam, func, insert, select, update
 
 from unigate.store.database import Tx
+from unigate.store.ledger import window_ids
+from unigate.store.ledger_tables import windows
+from unigate.store.pages import Listing, Page, Slice, contains
 from unigate.store.tables import groups, keys, users
 
 
@@ -69,6 +73,15 @@ _BY_DIGEST = _WITH_OWNER.where(keys.c.digest == bindparam("by"))
 _BY_ID = _WITH_OWNER.where(keys.c.id == bindparam("by"))
 _BY_NAME = _WITH_OWNER.where(keys.c.name == bindparam("by")).order_by(keys.c.id)
 _ALL = _WITH_OWNER.order_by(keys.c.id)
+_LIST = Listing(
+    _WITH_OWNER,
+    (keys.c.id,),
+    {
+        **{name: keys.c[name] == bindparam(name) for name in ("user_id", "enabled")},
+        "text": func.lower(keys.c.name).like(bindparam("text"), escape="\\"),
+    },
+)
+_SPENT = select(windows.c.id, windows.c.captured).where(windows.c.id.in_(bindparam("ids", expanding=True)))
 _ADD = insert(keys)
 _CHANGES = (
     "digest",
@@ -132,6 +145,34 @@ async def by_name(tx: Tx, name: str) -> list[Found]:
 async def all_keys(tx: Tx) -> list[Found]:
     """All keys with their owners, oldest first."""
     return [_found(row) for row in await tx.all(_ALL)]
+
+
+async def page(
+    tx: Tx, page: Page, *, user_id: str | None = None, enabled: bool | None = None, text: str | None = None
+) -> Slice[Found]:
+    """A page of keys with their owners, newest first; `text` is found in names, whatever its case."""
+    found = await _LIST.read(
+        tx,
+        page,
+        user_id=user_id,
+        enabled=None if enabled is None else int(enabled),
+        text=None if text is None else contains(text),
+    )
+    return found.map(_found)
+
+
+async def spent(tx: Tx, key_ids: Sequence[str], day: int) -> dict[str, dict[str, int]]:
+    """What keys used, in nano-USD by period (day, month, total), as of `day` (20261121)."""
+    places = {
+        window: (key_id, period)
+        for key_id in key_ids
+        for window, period in zip(window_ids(key_id, day), ("day", "month", "total"), strict=True)
+    }
+    sums = {key_id: {"day": 0, "month": 0, "total": 0} for key_id in key_ids}
+    for window, captured in await tx.all(_SPENT, {"ids": list(places)}) if places else []:
+        key_id, period = places[window]
+        sums[key_id][period] = captured
+    return sums
 
 
 async def add(tx: Tx, key: KeyRow) -> None:

@@ -61,8 +61,8 @@ class Listing:
         self._order = tuple(order)
         self._filters = dict(filters or {})
         self._newest_first = newest_first
-        names = [column.name for column in query.selected_columns]
-        self._places = [names.index(column.name) for column in self._order]
+        selected = list(query.selected_columns)
+        self._places = [next(n for n, one in enumerate(selected) if one is column) for column in self._order]
         #: A statement for each set of filters that is really used, so that each is compiled once.
         self._statement = lru_cache(maxsize=256)(self._build)
 

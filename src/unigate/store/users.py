@@ -2,10 +2,10 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, or_, select, update
 
 from unigate.store.database import Row, Tx
-from unigate.store.pages import Listing, Page, Slice
+from unigate.store.pages import Listing, Page, Slice, contains
 from unigate.store.tables import groups, users
 
 
@@ -51,6 +51,17 @@ _SET_GROUP = (
     .values(multiplier=bindparam("to_multiplier"), enabled=bindparam("to_enabled"), owned_by=bindparam("to_owned_by"))
 )
 _USERS = select(users).order_by(users.c.id)
+_USER_LIST = Listing(
+    select(users),
+    (users.c.id,),
+    {
+        **{name: users.c[name] == bindparam(name) for name in ("role", "group_id", "enabled")},
+        "text": or_(
+            func.lower(users.c.name).like(bindparam("text"), escape="\\"),
+            users.c.email.like(bindparam("text"), escape="\\"),
+        ),
+    },
+)
 _USER_BY_NAME = select(users).where(users.c.name == bindparam("by"))
 _USER_BY_ID = select(users).where(users.c.id == bindparam("by"))
 _USER_BY_EMAIL = select(users).where(users.c.email == bindparam("by"))
@@ -106,6 +117,27 @@ async def set_group(tx: Tx, group: GroupRow) -> None:
 async def all_users(tx: Tx) -> list[UserRow]:
     """All users, oldest first."""
     return [UserRow(*row) for row in await tx.all(_USERS)]
+
+
+async def page_users(
+    tx: Tx,
+    page: Page,
+    *,
+    role: str | None = None,
+    group_id: str | None = None,
+    enabled: bool | None = None,
+    text: str | None = None,
+) -> Slice[UserRow]:
+    """A page of users, newest first; `text` is found in names and addresses, whatever its case."""
+    found = await _USER_LIST.read(
+        tx,
+        page,
+        role=role,
+        group_id=group_id,
+        enabled=None if enabled is None else int(enabled),
+        text=None if text is None else contains(text),
+    )
+    return found.map(lambda row: UserRow(*row))
 
 
 async def user_by_name(tx: Tx, name: str) -> UserRow | None:

@@ -29,12 +29,19 @@ _ALL = (
     .outerjoin(holds, and_(holds.c.wallet_id == accounts.c.id, holds.c.state == "open"))
     .group_by(accounts.c.id)
 )
+_SOME = _ALL.where(accounts.c.id.in_(bindparam("ids", expanding=True)))
 _ONE = _ALL.where(accounts.c.id == bindparam("of"))
 
 
 async def all_shown(tx: Tx) -> dict[str, Shown]:
     """All wallets by id."""
     return {row[0]: Shown(granted=row[1], used=row[2], in_use=row[3]) for row in await tx.all(_ALL)}
+
+
+async def shown_of(tx: Tx, wallet_ids: list[str]) -> dict[str, Shown]:
+    """Some wallets by id."""
+    rows = await tx.all(_SOME, {"ids": wallet_ids}) if wallet_ids else []
+    return {row[0]: Shown(granted=row[1], used=row[2], in_use=row[3]) for row in rows}
 
 
 async def shown(tx: Tx, wallet_id: str) -> Shown:

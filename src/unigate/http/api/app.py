@@ -3,22 +3,41 @@
 Heavy to import, so that nobody does who does not serve it; the parent of workers loads it once for all of them.
 """
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from unigate import __version__
 from unigate.http import system
-from unigate.http.api import errors, groups, sessions
+from unigate.http.api import audit, errors, groups, keys, me, sessions, users
 from unigate.http.api.office import Live, Office
+from unigate.http.api.who import COOKIE
 from unigate.manage.desk import Desk
 from unigate.manage.sessions import Doorkeeper, SessionTerms
 
 #: One for each noun.
-ROUTERS = (groups.router, sessions.router)
+ROUTERS = (sessions.router, me.router, users.router, groups.router, keys.router, audit.router)
+
+_SCHEMES = {
+    "session": {"type": "http", "scheme": "bearer", "description": "The token of a session: `ses_...`."},
+    "key": {"type": "http", "scheme": "bearer", "description": "An API key with the scope `manage`."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Needs a matching `Origin`."},
+}
 
 
-def create(desk: Desk, live: Live, terms: SessionTerms | None = None) -> FastAPI:
+class Management(FastAPI):
+    """FastAPI with what it can't know of our routes: the ways to show who one is."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document of the management API."""
+        document = super().openapi()
+        document["components"]["securitySchemes"] = _SCHEMES
+        return document
+
+
+def create(desk: Desk, live: Live, terms: SessionTerms | None = None) -> Management:
     """The app of one worker."""
-    app = FastAPI(
+    app = Management(
         title="unigate",
         version=__version__,
         openapi_url=None,  # the whole gateway has one document, made elsewhere

@@ -3,6 +3,7 @@
 Inside they are integers: nano-USD, millionths, milliseconds since 1970.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -12,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Wi
 from unigate.base.clock import utc
 from unigate.base.money import format_multiplier, format_usd, parse_multiplier, parse_usd
 
+#: A number as it is written: no sign, no exponent, no other scripts' digits.
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _LONGEST = 40
 #: Default of a field of a change that may be left out (then it stays as it is) but can't be null.
 STAYS: Any = None
@@ -53,12 +56,14 @@ def parse_time(text: str) -> int:
     return round(found.timestamp() * 1000)
 
 
-def _text(read: Callable[[str], int]) -> BeforeValidator:
+def _text(read: Callable[[str], int], pattern: re.Pattern[str] | None = None) -> BeforeValidator:
     def validate(value: object) -> int:
         if not isinstance(value, str):
             raise ValueError("this is written as text")  # noqa: TRY004 - pydantic reports a ValueError by field
         if len(value) > _LONGEST:
             raise ValueError("this is too long")
+        if pattern is not None and not pattern.fullmatch(value):
+            raise ValueError("this is not a decimal number, such as 12.5")
         return read(value)
 
     return BeforeValidator(validate)
@@ -74,6 +79,6 @@ Usd = Annotated[int, PlainSerializer(format_usd), WithJsonSchema(_USD)]
 Multiplier = Annotated[int, PlainSerializer(format_multiplier), WithJsonSchema(_MULTIPLIER)]
 Time = Annotated[int, PlainSerializer(rfc3339), WithJsonSchema(_TIME)]
 #: What we read.
-UsdIn = Annotated[int, _text(parse_usd), WithJsonSchema(_USD_IN)]
-MultiplierIn = Annotated[int, _text(parse_multiplier), WithJsonSchema(_MULTIPLIER)]
+UsdIn = Annotated[int, _text(parse_usd, _DECIMAL), WithJsonSchema(_USD_IN)]
+MultiplierIn = Annotated[int, _text(parse_multiplier, _DECIMAL), WithJsonSchema(_MULTIPLIER)]
 TimeIn = Annotated[int, _text(parse_time), WithJsonSchema(_TIME)]

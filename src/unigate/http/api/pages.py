@@ -5,11 +5,12 @@ A cursor is opaque to callers: base64 of the JSON list of the last row's key.
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
+from unigate.base.errors import BadRequest
 from unigate.store.pages import MAX_ROWS, After, Page, Slice
 
 T = TypeVar("T")
@@ -23,11 +24,11 @@ class Listed(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     limit: int = Field(50, ge=1, le=MAX_ROWS, description="Rows of one page.")
-    cursor: "Cursor | None" = Field(None, description="`next` of the page before.")
+    cursor: str | None = Field(None, max_length=_LONGEST, description="`next` of the page before.")
 
     def page(self) -> Page:
-        """What is wanted of the list."""
-        return Page(limit=self.limit, after=self.cursor)
+        """What is wanted of the list; BadRequest."""
+        return Page(limit=self.limit, after=None if self.cursor is None else decode(self.cursor))
 
 
 class Paged(BaseModel, Generic[T]):
@@ -47,17 +48,12 @@ def encode(after: After | None) -> str | None:
     return None if after is None else urlsafe_b64encode(msgspec.json.encode(after)).decode().rstrip("=")
 
 
-def decode(cursor: object) -> After:
-    """A place in a list; ValueError where a text is no cursor of ours. Whose list it is, is checked where it is read."""
-    if not isinstance(cursor, str) or len(cursor) > _LONGEST:
-        raise ValueError("this is not a cursor of a list")
+def decode(cursor: str) -> After:
+    """A place in a list; BadRequest where it is no cursor of ours. Whose list it is, is checked where that is read."""
     try:
         found = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=tuple[int | str, ...])
     except ValueError:  # DecodeError, binascii.Error and UnicodeError are ones
-        raise ValueError("this is not a cursor of a list") from None
+        raise BadRequest("This is not a cursor of a list.", param="cursor") from None
     if any(isinstance(value, str) and "\0" in value for value in found):
-        raise ValueError("this is not a cursor of a list")
+        raise BadRequest("This is not a cursor of a list.", param="cursor")
     return found
-
-
-Cursor = Annotated[tuple[int | str, ...], BeforeValidator(decode), WithJsonSchema({"type": "string"})]

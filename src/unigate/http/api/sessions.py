@@ -104,6 +104,12 @@ async def list_sessions(desk: TheDesk, who: Caller, query: Annotated[Listed, Que
     return paged(await sessions.list_sessions(desk, who.user_id, query.page()), show)
 
 
+@route(router, "DELETE", "/sessions", role="user", audit="session.sign_out", status=204)
+async def sign_out_elsewhere(desk: TheDesk, who: Caller) -> None:
+    """End all of the caller's own sessions but the one in which this request is made."""
+    await sessions.end_sessions(desk, who.user_id, kept=who.session_id, actor=who.actor)
+
+
 @route(router, "DELETE", "/sessions/{session}", role="user", audit="session.sign_out", status=204)
 async def sign_out(desk: TheDesk, who: Caller, request: Request, response: Response, session: str) -> None:
     """End one of the caller's own sessions, by id; `current` is the one in which this request is made."""

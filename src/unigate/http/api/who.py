@@ -12,13 +12,12 @@ from fastapi import Depends, Request
 from unigate.base.clock import now_ms
 from unigate.base.errors import Forbidden, InvalidKey
 from unigate.http.api.office import Office, office_of
-from unigate.manage.desk import Actor
+from unigate.manage.desk import ROLES, Actor
 from unigate.manage.keys import presented
 from unigate.manage.sessions import PREFIX
 from unigate.spec.operation import Operation
 
 Role = Literal["user", "operator", "owner"]
-RANKS: dict[str, int] = {"user": 0, "operator": 1, "owner": 2}
 COOKIE = "unigate_session"
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 #: What a key is checked against.
@@ -42,11 +41,18 @@ class Who:
     @property
     def actor(self) -> Actor:
         """The caller as use cases and the audit log know them."""
-        return Actor(id=self.user_id, name=self.name, role=self.role, address=self.address, request_id=self.request_id)
+        return Actor(
+            id=self.user_id,
+            name=self.name,
+            role=self.role,
+            address=self.address,
+            request_id=self.request_id,
+            by_key=self.via == "key",
+        )
 
     def may(self, role: Role) -> bool:
         """Whether the caller's role is this one or above."""
-        return RANKS[self.role] >= RANKS[role]
+        return ROLES.index(self.role) >= ROLES.index(role)
 
 
 async def identify(request: Request) -> Who:
