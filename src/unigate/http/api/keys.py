@@ -14,7 +14,7 @@ from unigate.http.api.routes import api_router, route
 from unigate.http.api.who import Caller
 from unigate.manage import keys
 from unigate.manage.desk import Desk
-from unigate.manage.keys import KeyFilter, KeyForm, KeyView
+from unigate.manage.keys import MAX_KEEP_DAYS, KeyFilter, KeyForm, KeyView
 
 router = api_router("keys")
 Scope = Literal["relay", "manage"]
