@@ -1,8 +1,10 @@
 """Each provider against its face: usage and cost of whole answers and streams, errors, and nothing of what the vendor charged."""
 
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -66,10 +68,41 @@ keys: [{name: app, user: alice, secret: sk-app-0123456789}]
 """
 
 
+class Refuser(BaseHTTPRequestHandler):
+    """A vendor that refuses in an answer of 200."""
+
+    def do_POST(self) -> None:
+        """Say that the input was flagged, and whose account it is."""
+        self.rfile.read(int(self.headers["content-length"]))
+        told = b'{"error":{"message":"Your input was flagged.","code":403},"user_id":"user_1"}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(told)))
+        self.end_headers()
+        self.wfile.write(told)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its callers know it
+        """Keep quiet."""
+
+
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
+def refuser() -> Iterator[str]:
+    """The address of a vendor that refuses in an answer of 200."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuser) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process, refuser: str) -> Iterator[Stage]:
     """A gateway with two channels for each provider, of which one has an account without money."""
-    rows = []
+    rows = [
+        f"  - {{name: refuser-{name}, provider: {name}, base_url: {refuser}, credentials: sk-1, models: [late-{name}]}}\n"
+        for name in ("openai", "openrouter")
+    ]
     for name, vendor in VENDORS.items():
         for kind, fault in (("good", ""), ("broke", "fault/402/")):
             rows.append(
@@ -179,6 +212,13 @@ def test_an_account_without_money_is_the_operators_trouble(stage: Stage, provide
 
 #: Vendors that say the same by a 403.
 ACCESS = frozenset({"siliconflow", "volcengine"})
+
+
+@pytest.mark.parametrize(("provider", "status"), [("openrouter", 400), ("openai", 503)])
+def test_a_refusal_in_an_answer_of_200_means_the_same(stage: Stage, provider: str, status: int) -> None:
+    reply = call(stage, provider, "Hello", kind="late")
+    assert reply.status_code == status, reply.text
+    assert ("flagged" in reply.text) is (status == 400)
 
 
 @pytest.mark.parametrize(

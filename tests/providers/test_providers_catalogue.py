@@ -68,6 +68,15 @@ def test_the_models_name_cannot_leave_its_place_in_the_path() -> None:
     assert request.target == "/openai/deployments/..%2Fa%20b%3Fc%23d%0D%0A/chat/completions?api-version=1"
 
 
+def test_ids_and_options_in_a_path() -> None:
+    azure = providers.catalogue()["azure_openai"]
+    options = {"api_version": "1", "path_prefix": "/{zone}", "zone": "eu"}
+    request = azure.request(
+        "/responses/{id}", "x", "m", CREDENTIAL, options, method="DELETE", values={"id": "../resp_1?x"}
+    )
+    assert (request.method, request.target) == ("DELETE", "/eu/openai/v1/responses/..%2Fresp_1%3Fx")
+
+
 def test_options_that_every_provider_understands() -> None:
     openai = providers.catalogue()["openai"]
     options = {"headers": {"X-Org": "7", "Authorization": "Basic x"}, "path_prefix": "/proxy"}

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from unigate.base.errors import UpstreamRefused
-from unigate.dialects import openai_chat as chat
+from unigate import dialects
 from unigate.dialects import private_usage
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import cached_in, fields
 from unigate.providers import catalogue
+from unigate.spec.facts import Facts
 
 ADJUST = fields(rename={"new": "old"}, drop=("odd",), unsaid=("quiet",))
 
@@ -63,16 +63,6 @@ def test_what_errors_mean() -> None:
         assert adjust(500, body) == (500, body)
 
 
-def test_an_error_in_an_answer_of_200_means_the_same() -> None:
-    body = b'{"error":{"message":"Your input was flagged.","code":403},"user_id":"user_1"}'
-    with pytest.raises(UpstreamRefused) as refused:
-        chat.read_answer(body, catalogue()["openrouter"])
-    assert (refused.value.upstream_status, b"user_1" in refused.value.body) == (400, False)
-    with pytest.raises(UpstreamRefused) as refused:
-        chat.read_answer(body, catalogue()["openai"])
-    assert refused.value.upstream_status == 403
-
-
 @pytest.mark.parametrize(
     ("text", "hidden"),
     [
@@ -95,3 +85,31 @@ def test_an_error_in_an_answer_of_200_means_the_same() -> None:
 def test_private_usage(text: bytes, hidden: bytes) -> None:
     assert private_usage.hidden(text, {"cost"}) == hidden
     assert private_usage.hidden(text, ()) is text
+
+
+#: The last event of a stream in each dialect that has streams; PRIVATE stands for the vendor's own members.
+LAST = {
+    "openai_chat": b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,PRIVATE}}\n\n',
+    "openai_completions": b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,PRIVATE}}\n\n',
+    "openai_responses": (
+        b'event: response.completed\ndata: {"type":"response.completed","sequence_number":1,"response":{"id":"resp_1",'
+        b'"status":"completed","output":[],"usage":{"input_tokens":1,"output_tokens":2,PRIVATE}}}\n\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [name for name, provider in catalogue().items() if provider.private_usage])
+@pytest.mark.parametrize("spoken", LAST)
+def test_no_stream_of_any_dialect_tells_private_usage(name: str, spoken: str) -> None:
+    provider = catalogue()[name]
+    if spoken not in provider.speaks:
+        pytest.skip("it does not speak that")
+    dialect = dialects.dialect(spoken)
+    assert dialects.streams(dialect)
+    private = b",".join(b'"%s":1' % member.encode() for member in sorted(provider.private_usage))
+    watch = dialect.Watch(Facts(model="m", stream=True, usage_in_stream=True), provider, show_usage=True)
+    out = watch.feed(LAST[spoken].replace(b"PRIVATE", private)) + watch.finish() + watch.ending
+    assert watch.usage is not None
+    assert watch.usage.units == {"input": 1, "output": 2}
+    assert b"tokens" in out
+    assert not any(b'"%s"' % member.encode() in out for member in provider.private_usage)

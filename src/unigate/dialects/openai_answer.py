@@ -11,7 +11,6 @@ import msgspec
 
 from unigate.base.errors import BadAnswer, UpstreamRefused
 from unigate.dialects import json_edit, json_read
-from unigate.spec.provider import Provider
 from unigate.spec.usage import Usage
 
 #: What a call without a special tier counts as.
@@ -43,7 +42,7 @@ class _Usage(msgspec.Struct, gc=False):
 _usage = msgspec.json.Decoder(_Usage)
 
 
-def loosely(body: bytes, member: str, provider: Provider) -> dict[str, Any]:
+def loosely(body: bytes, member: str) -> dict[str, Any]:
     """An answer as an object whose `member` is a list, however odd the rest.
 
     BadAnswer where it is none, UpstreamRefused where a 200 holds an error object.
@@ -59,8 +58,7 @@ def loosely(body: bytes, member: str, provider: Provider) -> dict[str, Any]:
         error = told.get("error")
         if error:
             code = error.get("code") if isinstance(error, dict) else None
-            status = code if type(code) is int and code in _ERRORS else _BAD_GATEWAY
-            raise UpstreamRefused(*provider.adjust_error(status, body))
+            raise UpstreamRefused(code if type(code) is int and code in _ERRORS else _BAD_GATEWAY, body)
         raise BadAnswer(detail=f"the answer has no {member}")
     return told
 

@@ -159,7 +159,7 @@ def _output_limit(call: _Call) -> int:
 
 
 def _read_answer_loosely(body: bytes, provider: Provider) -> Seen:
-    told = loosely(body, "choices", provider)
+    told = loosely(body, "choices")
     usage = read_usage(told.get("usage"), provider)
     messages = [choice.get("message") or choice.get("delta") for choice in told["choices"] if isinstance(choice, dict)]
     spoke = any(_estimate.speaks(message) for message in messages)

@@ -129,7 +129,7 @@ def edit(body: bytes, facts: Facts, edits: Edits) -> bytes:
 
 def read_answer(body: bytes, provider: Provider) -> Seen:
     """What a whole answer says; BadAnswer where it is none, UpstreamRefused where a 200 holds an error object."""
-    told = loosely(body, "choices", provider)
+    told = loosely(body, "choices")
     usage = read_usage(told.get("usage"), provider)
     texts = [choice.get("text") for choice in told["choices"] if isinstance(choice, dict)]
     seen = Seen(usage, not any(texts) and not (usage and usage.output_tokens))

@@ -95,7 +95,7 @@ def read_answer(body: bytes, provider: Provider) -> Seen:
             return Seen(usage, False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
-    told = loosely(body, "data", provider)
+    told = loosely(body, "data")
     return Seen(read_input_usage(told.get("usage"), provider), not told["data"])
 
 

@@ -77,7 +77,7 @@ def read_answer(body: bytes, provider: Provider) -> Seen:
 
     Beside the call itself the input counts, where a vendor tells it.
     """
-    told = loosely(body, "results", provider)
+    told = loosely(body, "results")
     usage = read_input_usage(told.get("usage"), provider)
     return Seen(Usage({"call": 1, **(usage.units if usage else {})}), not told["results"])
 

@@ -199,7 +199,7 @@ def edit(body: bytes, facts: Facts, edits: Edits) -> bytes:
     return json_edit.edited(body, values, drop) if values or drop else body
 
 
-def read_answer(body: bytes, provider: Provider) -> Seen:
+def read_answer(body: bytes, provider: Provider) -> Seen:  # noqa: ARG001  (what other dialects need of it)
     """What a whole answer says; BadAnswer where it is none, or failed by the vendor's fault; UpstreamRefused for an error."""
     try:
         told = msgspec.json.decode(body)
@@ -211,8 +211,7 @@ def read_answer(body: bytes, provider: Provider) -> Seen:
     if not isinstance(output, list):
         if error:
             code = error.get("code") if isinstance(error, dict) else None
-            status = code if type(code) is int and code in _ERRORS else _BAD_GATEWAY
-            raise UpstreamRefused(*provider.adjust_error(status, body))
+            raise UpstreamRefused(code if type(code) is int and code in _ERRORS else _BAD_GATEWAY, body)
         raise BadAnswer(detail="the answer has no output")
     usage = read_usage(told.get("usage"))
     spoke = speaks(output)

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference
 """
 
+from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.spec.provider import Provider
 
 PROVIDER = Provider(
@@ -10,4 +11,9 @@ PROVIDER = Provider(
     title="OpenAI",
     base_url="https://api.openai.com/v1",
     speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses"),
+    # A 403 is our credential's trouble, but not these: any caller could have it parked by naming a model.
+    adjust_error=meanings(
+        Meaning(status=403, means=404, codes={"model_not_found"}),
+        Meaning(status=403, means=400, says="not allowed to"),
+    ),
 )

@@ -92,7 +92,8 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
     try:
         if not 200 <= answer.status < 300:
             raise UpstreamRefused(
-                *provider.adjust_error(answer.status, await answer.read(ERROR_LIMIT)),
+                answer.status,
+                await answer.read(ERROR_LIMIT),
                 content_type=answer.header(b"content-type") or b"",
                 retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
             )
@@ -107,6 +108,12 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
                 opened.body = private_usage.hidden(opened.body, provider.private_usage)
             if call.facts.stored and opened.seen.id:
                 await svc.bindings.keep(call, candidate, opened.seen.id)
+    except UpstreamRefused as refused:
+        answer.abort()
+        status, told = provider.adjust_error(refused.upstream_status, refused.body)
+        raise UpstreamRefused(
+            status, told, content_type=refused.content_type, retry_after=refused.retry_after
+        ) from None
     except BaseException:
         answer.abort()
         raise

@@ -127,31 +127,19 @@ class Provider:
     ) -> Request:
         """The request for one operation, whose own path is `path`; `values` are filled into it beside options and model.
 
-        Options that every provider understands: `headers` (a mapping added to each request), `path_prefix`,
-        `key_header` (the bare secret goes there in place of the provider's own way). `now_ms` matters to a TimedAuth only.
+        `now_ms` matters to a TimedAuth only. Options that every provider understands: `headers` (a mapping added to each
+        request), `path_prefix`, `key_header` (the bare secret goes there in place of the provider's own way).
         """
-        target = self.paths.get(operation, self.prefix + path)
-        return self._made(method, target, credential, options, now_ms, {**values, "model": model})
+        target = _filled(self.paths.get(operation, self.prefix + path), options, {**values, "model": model})
+        return self._made(method, target, credential, options, now_ms)
 
     def models_request(self, credential: Credential, options: Options, *, now_ms: int = 0) -> Request:
         """The request for the list of models, whose answer `read_models` reads; LookupError where there is none."""
         if not self.models_path:
             raise LookupError(f"{self.title} has no list of models")
-        return self._made("GET", self.models_path, credential, options, now_ms)
+        return self._made("GET", _filled(self.models_path, options, _NONE), credential, options, now_ms)
 
-    def _made(  # noqa: PLR0917 - private, and named by its callers' own parameters
-        self,
-        method: str,
-        path: str,
-        credential: Credential,
-        options: Options,
-        now_ms: int,
-        values: Mapping[str, str] = _NONE,
-    ) -> Request:
-        # A caller chooses the model's name and ids, so they must not be able to leave their place in the path.
-        chosen = {name: quote(value, safe="") for name, value in values.items()}
-        filled = {**{k: v for k, v in options.items() if isinstance(v, str | int)}, **chosen}
-        target = str(options.get("path_prefix", "")) + path
+    def _made(self, method: str, target: str, credential: Credential, options: Options, now_ms: int) -> Request:
         shown, expires_at = self._shown(credential, options, now_ms)
         extra = options.get("headers")
         more = (
@@ -161,7 +149,7 @@ class Provider:
         )
         named = {n for n, _ in more}
         kept = tuple((n, v) for n, v in (*shown, *self.headers) if n not in named)
-        return Request(method, target.format_map(filled), kept + more, expires_at)
+        return Request(method, target, kept + more, expires_at)
 
     def _shown(self, credential: Credential, options: Options, now_ms: int) -> tuple[Headers, int]:
         """The headers that carry the credential, and until when they do."""
@@ -171,3 +159,11 @@ class Provider:
         if isinstance(self.auth, TimedAuth):
             return self.auth.headers(credential, options, now_ms), now_ms + self.auth.seconds * 1000
         return self.auth(credential, options), 0
+
+
+def _filled(path: str, options: Options, chosen: Mapping[str, str]) -> str:
+    """A path as it goes on the wire, with options and what a caller chose in their places."""
+    known = {name: value for name, value in options.items() if isinstance(value, str | int)}
+    # A caller chooses the model's name and ids, so they must not be able to leave their place in the path.
+    safe = {name: quote(value, safe="") for name, value in chosen.items()}
+    return (str(options.get("path_prefix", "")) + path).format_map({**known, **safe})
