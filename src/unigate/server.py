@@ -28,6 +28,7 @@ from unigate.dialects import operations
 from unigate.http import system, tuning
 from unigate.http.app import Gateway, render_wire
 from unigate.http.asgi import AsgiApp
+from unigate.http.openapi import Documented
 from unigate.http.serving import Server
 from unigate.http.table import Table
 from unigate.manage import figures, load, shipped
@@ -173,7 +174,7 @@ class Worker:
 
         settings = self._settings
         desk = Desk(db=self._db, secret=settings.secret, others=settings.others, providers=self._providers)
-        return create(desk, self)
+        return Documented(create(desk, self), operations(), lambda: self._svc.settings.operations)
 
     @property
     def services(self) -> Services:

@@ -4,7 +4,9 @@ from typing import Protocol
 from urllib.parse import parse_qs
 
 #: Headers that carry the bare key, in the order in which they are asked.
-_HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"x-key", b"mj-api-secret", b"access-token", b"token")
+HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"x-key", b"mj-api-secret", b"access-token", b"token")
+#: Query parameters that carry it, asked last.
+QUERIES = ("key", "token")
 _SCHEMES = (b"bearer", b"key", b"token")
 
 
@@ -26,12 +28,12 @@ def presented_key(x: _Head) -> bytes | None:
         if not rest:
             return None if scheme.lower() in _SCHEMES else scheme
         return None
-    for name in _HEADERS:
+    for name in HEADERS:
         if value := x.header(name):
             return value.strip()
     if x.query:
         asked = parse_qs(x.query.decode("ascii", "replace"))
-        for field in ("key", "token"):
+        for field in QUERIES:
             if field in asked:
                 return asked[field][0].encode()
     return None

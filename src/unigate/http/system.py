@@ -13,7 +13,7 @@ from unigate.base.money import NANO
 from unigate.relay.metrics import BUCKETS, Metrics
 
 #: Paths that the app beside the relay serves, and what those of the management API begin with.
-_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics", b"/api"})
+_PATHS = frozenset({b"/healthz", b"/readyz", b"/metrics", b"/openapi.json", b"/api"})
 _API = b"/api/"
 
 #: What `/readyz` asks: name -> why it is not ready, or None.

@@ -1,0 +1,52 @@
+"""The nouns of the reference: a page is a dialect's part of it, an entry describes one operation of the table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from unigate.reference.schema import Schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A call that works as it stands, given a channel for its model."""
+
+    title: str
+    body: Mapping[str, object] | None = None
+    #: Values of the path's places and of query parameters.
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What an operation takes and gives."""
+
+    #: The name of the row in the table.
+    operation: str
+    title: str
+    about: str
+    answer: Schema
+    #: An answer as it may look; the schema holds for it.
+    shown: Mapping[str, object]
+    request: Schema | None = None
+    #: Data of one event, where the answer may be a stream, and what the stream looks like.
+    event: Schema | None = None
+    stream: str = ""
+    examples: Sequence[Example] = ()
+    #: Places of the path and query parameters by name.
+    places: Mapping[str, Schema] = field(default_factory=dict)
+    query: Mapping[str, Schema] = field(default_factory=dict)
+    #: Statuses of errors beside those that follow from the row.
+    fails: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One dialect: its entries and the schemas that they refer to."""
+
+    title: str
+    about: str
+    entries: Sequence[Entry]
+    schemas: Mapping[str, Schema]
+    #: Name of the schema that its errors have.
+    error: str = "Error"
