@@ -47,7 +47,6 @@ def status_of(raw: bytes) -> int:
         (head(first=b"GET /  HTTP/1.1"), 400),
         (head(first=b"GET / HTTP/1.1 "), 400),
         (head(first=b"get / HTTP/1.1"), 400),
-        (head(first=b"TRACE / HTTP/1.1"), 501),
         (head(first=b"CONNECT a:80 HTTP/1.1"), 400),
         (head(first=b"PRI * HTTP/2.0"), 400),
         (head(first=b"GET * HTTP/1.1"), 400),

@@ -18,8 +18,9 @@ from unigate.base.errors import (
 )
 from unigate.spec.exchange import Header
 
-#: Methods that are served somewhere; others are 501, CONNECT is 400 since we are no proxy.
-METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
+#: Methods that are known; others are 501, CONNECT is 400 since we are no proxy. TRACE and QUERY are served
+#: nowhere, thus 405 or 404.
+METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE", b"QUERY"))
 #: `length` of a body whose end is told by its chunks.
 CHUNKED = -1
 #: Headers that must not come twice.

@@ -14,7 +14,7 @@ import unigate
 from unigate.reference import errors, headers, system
 from unigate.reference.merge import add
 from unigate.reference.page import Entry, Example, Page
-from unigate.reference.schema import Schema, ref, text
+from unigate.reference.schema import Schema, either, only, record, ref, text
 from unigate.spec.operation import Operation, State
 
 _JSON = "application/json"
@@ -166,10 +166,16 @@ def _parameter(place: str, name: str, schema: Schema, examples: Sequence[Example
 def _answer(operation: Operation, entry: Entry) -> dict[str, object]:
     content: dict[str, object] = {_JSON: {"schema": entry.answer, "example": entry.shown}}
     if entry.event is not None:
-        # 3.1 has no word for the form of a single event; `x-event-schema` says it to programs that look for it.
-        schema = {"type": "string", "description": entry.stream}
-        content[_EVENTS] = {"schema": schema, "x-event-schema": entry.event}
+        content[_EVENTS] = {"schema": _event(entry)}
     return {"description": "The answer.", "headers": headers.of_answer(operation), "content": content}
+
+
+def _event(entry: Entry) -> Schema:
+    """One event: 3.1 has no word for a stream of them, and programs that check streams take the schema for each."""
+    data: Schema = {"type": "string", "contentMediaType": _JSON, "contentSchema": entry.event}
+    if entry.ends:
+        data = either(data, only(entry.ends))
+    return record({"event": text("Its name."), "data": data}, entry.stream, needs=("data",))
 
 
 def _media(schema: Schema, examples: Sequence[Example]) -> dict[str, object]:

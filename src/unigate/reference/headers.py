@@ -37,6 +37,7 @@ _OF_PROVIDERS = (
     "x-unigate-limited",
 )
 _RATES = tuple(name for name in HEADERS if name.startswith("x-ratelimit-"))
+_OF_ERRORS = {429: ("retry-after", *_RATES), 503: ("retry-after", *_RATES, "x-unigate-ignored", "x-unigate-limited")}
 #: Always there.
 _CERTAIN = frozenset({"x-request-id"})
 
@@ -59,7 +60,7 @@ def of_answer(operation: Operation) -> dict[str, object]:
 
 def of_error(status: int) -> dict[str, object]:
     """Headers of an error."""
-    return {name: _ref(name) for name in (*_ALL, *(("retry-after",) if status in {429, 503} else ()))}
+    return {name: _ref(name) for name in (*_ALL, *_OF_ERRORS.get(status, ()))}
 
 
 def components() -> Iterator[tuple[str, dict[str, object]]]:

@@ -183,6 +183,7 @@ PAGE = Page(
             answer=ref("ChatCompletion"),
             event=either(ref("ChatChunk"), ref("Error")),
             stream=_STREAM,
+            ends="[DONE]",
             examples=(
                 Example(title="A question", body={"model": "gpt-4o-mini", "messages": _HELLO}),
                 Example(

@@ -29,9 +29,10 @@ class Entry:
     #: An answer as it may look; the schema holds for it.
     shown: Mapping[str, object]
     request: Schema | None = None
-    #: Data of one event, where the answer may be a stream, and what the stream looks like.
+    #: Data of one event, where the answer may be a stream, what the stream looks like, and data that is no JSON.
     event: Schema | None = None
     stream: str = ""
+    ends: str = ""
     examples: Sequence[Example] = ()
     #: Places of the path and query parameters by name.
     places: Mapping[str, Schema] = field(default_factory=dict)

@@ -1,0 +1,89 @@
+"""schemathesis against a running gateway: no failure of the server, no answer that the document does not tell of.
+
+It makes calls out of the document, good ones and bad ones, from a fixed seed. Two things are made narrower before: models
+are those of the examples, since any other name ends at the price, and a provider's refusals are not allowed any status.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from support.stage import MAIN, Stage, set_stage
+from support.world import Process
+
+USERS = """
+users: [{name: alice, credit: 1000}]
+keys: [{name: app, user: alice, secret: sk-app-0123456789}]
+"""
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "unsupported_method",
+    "allow_header_conformance",
+    "ignored_auth",
+)
+PROGRAM = Path(sys.executable).with_name("schemathesis")
+#: Calls made up for each operation, beside the examples and the borders of what a schema allows.
+CALLS = 15
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
+    """A gateway with all models of the sandbox."""
+    built = set_stage(tmp_path_factory.mktemp("schemathesis"), vendors, MAIN + USERS)
+    yield built
+    built.stop()
+
+
+def narrowed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with models that are served, and no status left open."""
+    for item in document["paths"].values():
+        for operation in item.values():
+            operation["responses"].pop("4XX", None)
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            models = {example["value"].get("model") for example in body.get("examples", {}).values()} - {None}
+            if models:
+                schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+                schema["properties"]["model"] = {"enum": sorted(models)}
+    return document
+
+
+def explore(stage: Stage, home: Path, pattern: str) -> None:
+    """Run schemathesis on the operations whose path fits."""
+    document = narrowed(httpx.get(f"{stage.url}/openapi.json").json())
+    (home / "openapi.json").write_text(json.dumps(document))
+    words = ["run", "openapi.json", "--url", stage.url, "--include-path-regex", pattern]
+    words += ["--header", f"Authorization: Bearer {stage.key}", "--checks", ",".join(CHECKS)]
+    words += ["--phases", "examples,coverage,fuzzing", "--max-examples", str(CALLS), "--seed", "4", "--no-shrink"]
+    words += ["--request-timeout", "20", "--warnings", "off", "--suppress-health-check", "all", "--continue-on-failure"]
+    done = subprocess.run(
+        [str(PROGRAM), *words],
+        cwd=home,
+        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "150"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
+    tested = re.search(r"(\d+) generated", done.stdout)
+    assert tested is not None and int(tested[1]) > CALLS, done.stdout
+
+
+@pytest.mark.parametrize("pattern", ["^/v1/chat", "^/(v1/)?(models|billing|dashboard)|^/[a-z.]+$"])
+def test_nothing_unexpected(stage: Stage, tmp_path: Path, pattern: str) -> None:
+    explore(stage, tmp_path, pattern)
+    assert stage.chat().status_code == 200
+    stage.settled()
+    stage.sound()
