@@ -18,14 +18,15 @@ from unigate.spec.operation import Operation
 
 #: What fails on purpose has a channel of its own, since channels that fail are parked.
 USERS = """
-  - {name: faulty, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-faulty, models: {broken: gpt-4o-mini}}
-prices:
-  - {model: broken, input: 1, output: 1}
+  - {name: faulty, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-faulty, models: "*", groups: [faulty]}
+groups: [{name: faulty}]
 users:
+  - {name: fred, group: faulty, credit: 100}
   - {name: alice, credit: 100}
   - {name: olga, role: operator, credit: 100}
   - {name: poor, credit: 0}
 keys:
+  - {name: faulty, user: fred, secret: sk-faulty-0123456789}
   - {name: app, user: alice, secret: sk-app-0123456789}
   - {name: ops, user: olga, secret: sk-ops-0123456789}
   - {name: slow, user: alice, secret: sk-slow-0123456789, limits: {rpm: 1, tpm: 1000000}}
@@ -172,8 +173,8 @@ def test_bad_calls_keep_to_it(stage: Stage, contract: Contract, row: Operation) 
 
 @pytest.mark.parametrize("fault", ["500", "429", "400", "422", "malformed-json"])
 def test_faults_of_vendors_keep_to_it(stage: Stage, contract: Contract, fault: str) -> None:
-    body = {"model": "broken", "messages": [{"role": "user", "content": f"[[fault:{fault}]]"}]}
-    head = {"authorization": f"Bearer {stage.key}"}
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": f"[[fault:{fault}]]"}]}
+    head = {"authorization": "Bearer sk-faulty-0123456789"}
     reply = httpx.post(stage.url + "/v1/chat/completions", json=body, headers=head, timeout=60)
     assert reply.status_code >= 400, reply.text
     assert contract.breaches("POST", "/v1/chat/completions", reply) == []
