@@ -6,7 +6,9 @@ from uuid import uuid4
 
 import pytest
 
+from support.gateways import CONFIG, Gateways
 from support.postgres import Cluster
+from support.stage import set_stage
 from support.world import Process, World, build_world, start
 
 
@@ -53,3 +55,29 @@ def module_postgres_url(_postgres: Cluster) -> Iterator[str]:
     name = f"m_{uuid4().hex}"
     yield _postgres.create(name)
     _postgres.drop(name)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param("sqlite", id="one gateway, SQLite", marks=pytest.mark.xdist_group("one gateway")),
+        pytest.param("postgresql", id="two gateways, PostgreSQL", marks=pytest.mark.xdist_group("two gateways")),
+    ],
+)
+def gateways(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vendors: Process, _postgres: Cluster
+) -> Iterator[Gateways]:
+    """One gateway, or two on one database that take turns, for what must not depend on how many there are."""
+    home = tmp_path_factory.mktemp("gateways")
+    name, started = f"g_{uuid4().hex}", []
+    url = "sqlite:///unigate.db" if request.param == "sqlite" else _postgres.create(name)
+    try:
+        for at in range(1 if request.param == "sqlite" else 2):
+            (home / str(at)).mkdir()
+            started.append(set_stage(home / str(at), vendors, CONFIG, database=url))
+        yield Gateways(tuple(started))
+    finally:
+        for stage in started:
+            stage.stop()
+        if request.param != "sqlite":
+            _postgres.drop(name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 _AT = "urn:document"
@@ -20,7 +20,7 @@ class Contract:
     _registry: Registry[Any] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._registry = Registry().with_resource(_AT, Resource(self.document, DRAFT202012))
+        self._registry = Registry().with_resource(_AT, DRAFT202012.create_resource(self.document))
 
     def faults(self, schema: object, value: object) -> list[str]:
         """What is wrong with a value, by a schema of the document."""

@@ -1,0 +1,106 @@
+"""The official SDK for Node on every endpoint: through one gateway, and through two that take turns."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from support.gateways import Gateways
+from support.node import FOLDER, tell
+from unigate.dialects import operations
+
+SERVED = {row.name for row in operations()}
+
+
+def chat(seen: dict[str, Any]) -> None:
+    assert seen["text"] and seen["usage"]["completion_tokens"] > 0
+    assert re.fullmatch(r"req_[0-9A-Z]{26}", seen["request"])
+    assert float(seen["cost"]) > 0
+    assert seen["tool"] == "get_weather" and isinstance(seen["city"], str)
+    assert "21" in seen["told"]
+    assert set(seen["shaped"]) == {"city"}
+    refused = seen["refused"]
+    assert (refused["name"], refused["status"], refused["code"]) == ("BadRequestError", 400, "invalid_request")
+    assert refused["id"].startswith("req_")
+
+
+def stream(seen: dict[str, Any]) -> None:
+    assert seen["text"] and seen["chunks"] > 3
+    assert seen["finish"] == "stop"
+    assert seen["hidden"], "usage is hidden from a caller who did not ask"
+    assert seen["usage"]["completion_tokens"] > 0
+    assert seen["whole"]
+    assert seen["left"] == "chat.completion.chunk"
+
+
+def models(seen: dict[str, Any]) -> None:
+    assert "gpt-4o-mini" in seen["names"]
+    assert seen["one"] == "gpt-4o-mini"
+    refused = seen["refused"]
+    assert (refused["name"], refused["status"], refused["code"]) == ("NotFoundError", 404, "model_not_found")
+
+
+def completions(seen: dict[str, Any]) -> None:
+    assert seen["text"] and seen["usage"]["completion_tokens"] > 0
+    assert float(seen["cost"]) > 0
+    assert seen["echoed"].startswith("The best thing about Lyon is")
+    assert seen["tokens"] > 1
+    assert sorted(seen["several"]) == [0, 1, 2, 3]
+    assert seen["streamed"] and seen["streamedUsage"]["completion_tokens"] > 0
+    assert (seen["refused"]["name"], seen["refused"]["status"]) == ("BadRequestError", 400)
+
+
+def embeddings(seen: dict[str, Any]) -> None:
+    assert seen["sizes"] == [1536] * 3 and seen["short"] == 256
+    assert seen["same"], "floats and base64 are the same numbers"
+    assert seen["norm"] == pytest.approx(1, abs=1e-4)
+    assert seen["alike"] > seen["other"]
+    assert seen["usage"]["prompt_tokens"] > 0 and float(seen["cost"]) > 0
+    assert (seen["refused"]["status"], seen["refused"]["code"]) == (404, "model_not_found")
+
+
+def moderations(seen: dict[str, Any]) -> None:
+    assert seen["flagged"] == [False, True]
+    assert seen["violence"][0] < 0.5 < seen["violence"][1]
+    assert seen["mixed"] == 1
+    assert float(seen["cost"]) == 0
+
+
+def responses(seen: dict[str, Any]) -> None:
+    assert seen["text"] and seen["usage"]["output_tokens"] > 0 and float(seen["cost"]) > 0
+    assert seen["second"]["text"] and seen["second"]["previous"] == seen["second"]["first"]
+    assert seen["types"][0] == "response.created" and seen["types"][-1] == "response.completed"
+    assert seen["delta"] and seen["delta"] == seen["streamed"]
+    assert seen["helped"] and seen["got"] is True
+    assert isinstance(seen["city"], str) and "21" in seen["told"]
+    assert seen["items"] == ["message"]
+    assert seen["gone"]["status"] == 404
+    assert (seen["lost"]["status"], seen["lost"]["code"]) == (400, "previous_response_not_found")
+    assert seen["background"]["status"] == 400
+
+
+#: Check of a script's words, by the script's name, and the operation that it is about.
+SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+    "chat": ("openai.chat", chat),
+    "stream": ("openai.chat", stream),
+    "models": ("openai.models", models),
+    "completions": ("openai.completions", completions),
+    "embeddings": ("openai.embeddings", embeddings),
+    "moderations": ("openai.moderations", moderations),
+    "responses": ("openai.responses", responses),
+}
+
+
+def test_each_script_has_its_test() -> None:
+    assert {path.stem for path in FOLDER.glob("*.mjs")} == {*SCRIPTS, "client"}
+
+
+@pytest.mark.parametrize("script", [name for name, (operation, _) in SCRIPTS.items() if operation in SERVED])
+def test_node(gateways: Gateways, script: str) -> None:
+    SCRIPTS[script][1](tell(script, gateways.key, *gateways.origins))
+
+
+def test_the_books_agree(gateways: Gateways) -> None:
+    tell("chat", gateways.key, *gateways.origins)
+    gateways.sound()
