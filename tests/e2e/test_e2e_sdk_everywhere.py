@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -28,6 +29,20 @@ def needs(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(name not in SERVED, reason=f"{name} is not served")
 
 
+@pytest.fixture
+def sdk(gateways: Gateways) -> Iterator[openai.OpenAI]:
+    """The SDK of a user, whose calls go to the gateways in turn."""
+    with gateways.sdk() as client:
+        yield client
+
+
+@pytest.fixture
+def bob(gateways: Gateways) -> Iterator[openai.OpenAI]:
+    """The SDK of somebody else."""
+    with gateways.sdk(BOB) as client:
+        yield client
+
+
 def dot(one: list[float], other: list[float]) -> float:
     """How near two vectors of length 1 are."""
     return sum(a * b for a, b in zip(one, other, strict=True))
@@ -39,8 +54,7 @@ def charged(raw: Any) -> float:
     return float(raw.headers["x-unigate-cost"])
 
 
-def test_chat(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_chat(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         raw = sdk.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES)
         reply = raw.parse()
@@ -49,8 +63,7 @@ def test_chat(gateways: Gateways) -> None:
         assert charged(raw) > 0
 
 
-def test_chat_streamed(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_chat_streamed(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         chunks = list(
             sdk.chat.completions.create(
@@ -69,8 +82,7 @@ async def test_chat_async(gateways: Gateways) -> None:
         assert len([chunk async for chunk in stream]) > 3
 
 
-def test_tools_there_and_back(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_tools_there_and_back(sdk: openai.OpenAI) -> None:
     asked: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
     tools: list[Any] = [{"type": "function", "function": {"name": "get_weather", "parameters": CITY}}]
     first = sdk.chat.completions.create(model=MODEL, messages=asked, tools=tools).choices[0].message
@@ -83,8 +95,7 @@ def test_tools_there_and_back(gateways: Gateways) -> None:
     assert "21" in (second.content or "")
 
 
-def test_models(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_models(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         assert MODEL in {model.id for model in sdk.models.list()}
         assert sdk.models.retrieve(MODEL).id == MODEL
@@ -92,11 +103,11 @@ def test_models(gateways: Gateways) -> None:
             sdk.models.retrieve("no-such-model")
 
 
-def test_errors(gateways: Gateways) -> None:
-    for _ in gateways.origins:
-        with pytest.raises(openai.AuthenticationError):
-            gateways.sdk("sk-nobody").models.list()
-    sdk = gateways.sdk()
+def test_errors(gateways: Gateways, sdk: openai.OpenAI) -> None:
+    with gateways.sdk("sk-nobody") as nobody:
+        for _ in gateways.origins:
+            with pytest.raises(openai.AuthenticationError):
+                nobody.models.list()
     for _ in gateways.origins:
         with pytest.raises(openai.BadRequestError) as bad:
             sdk.chat.completions.create(model=MODEL, messages=MESSAGES, n=0)
@@ -107,8 +118,7 @@ def test_errors(gateways: Gateways) -> None:
 
 
 @needs("openai.completions")
-def test_completions(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_completions(gateways: Gateways, sdk: openai.OpenAI) -> None:
     asked: dict[str, Any] = {"model": "gpt-3.5-turbo-instruct", "prompt": "The best thing is", "max_tokens": 12}
     for _ in gateways.origins:
         raw = sdk.completions.with_raw_response.create(**asked, echo=True, logprobs=2)
@@ -125,8 +135,7 @@ def test_completions(gateways: Gateways) -> None:
 
 
 @needs("openai.embeddings")
-def test_embeddings(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_embeddings(gateways: Gateways, sdk: openai.OpenAI) -> None:
     texts = ["A cat sat on the mat.", "A cat is sitting on a mat.", "Interest rates rose again."]
     for _ in gateways.origins:
         raw = sdk.embeddings.with_raw_response.create(model="text-embedding-3-small", input=texts)
@@ -141,8 +150,7 @@ def test_embeddings(gateways: Gateways) -> None:
 
 
 @needs("openai.moderations")
-def test_moderations(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_moderations(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         raw = sdk.moderations.with_raw_response.create(
             model="omni-moderation-latest", input=["I love you all.", "I will kill him with a knife."]
@@ -154,9 +162,8 @@ def test_moderations(gateways: Gateways) -> None:
 
 
 @needs("openai.responses")
-def test_responses(gateways: Gateways) -> None:
+def test_responses(gateways: Gateways, sdk: openai.OpenAI) -> None:
     """What one gateway stored, the next one goes on from, shows, lists and deletes."""
-    sdk = gateways.sdk()
     for _ in range(2):
         raw = sdk.responses.with_raw_response.create(model=MODEL, input="Say hello to the people of Lyon, please.")
         first = raw.parse()
@@ -173,8 +180,7 @@ def test_responses(gateways: Gateways) -> None:
 
 
 @needs("openai.responses")
-def test_responses_streamed(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_responses_streamed(sdk: openai.OpenAI) -> None:
     for _ in range(2):
         events: list[Any] = list(sdk.responses.create(model=MODEL, input="Count to three.", stream=True))
         assert (events[0].type, events[-1].type) == ("response.created", "response.completed")
@@ -185,8 +191,7 @@ def test_responses_streamed(gateways: Gateways) -> None:
 
 
 @needs("openai.responses")
-def test_responses_with_functions(gateways: Gateways) -> None:
-    sdk = gateways.sdk()
+def test_responses_with_functions(sdk: openai.OpenAI) -> None:
     tools: list[Any] = [{"type": "function", "name": "get_weather", "parameters": CITY, "strict": True}]
     asked = sdk.responses.create(model=MODEL, input="What is the weather in Paris?", tools=tools)
     call = next(item for item in asked.output if item.type == "function_call")
@@ -196,33 +201,32 @@ def test_responses_with_functions(gateways: Gateways) -> None:
 
 
 @needs("openai.responses")
-def test_responses_are_their_makers(gateways: Gateways) -> None:
+def test_responses_are_their_makers(gateways: Gateways, sdk: openai.OpenAI, bob: openai.OpenAI) -> None:
     """Neither gateway shows a stored response to another user, or goes on from it."""
-    made = gateways.sdk().responses.create(model=MODEL, input="Keep this to yourself.")
-    other = gateways.sdk(BOB)
+    made = sdk.responses.create(model=MODEL, input="Keep this to yourself.")
     for _ in gateways.origins:
         with pytest.raises(openai.NotFoundError):
-            other.responses.retrieve(made.id)
+            bob.responses.retrieve(made.id)
         with pytest.raises(openai.NotFoundError):
-            other.responses.delete(made.id)
+            bob.responses.delete(made.id)
         with pytest.raises(openai.NotFoundError):
-            list(other.responses.input_items.list(made.id))
+            list(bob.responses.input_items.list(made.id))
         with pytest.raises(openai.BadRequestError) as lost:
-            other.responses.create(model=MODEL, input="Go on.", previous_response_id=made.id)
+            bob.responses.create(model=MODEL, input="Go on.", previous_response_id=made.id)
         assert lost.value.code == "previous_response_not_found"
-        other.models.list()
-    assert gateways.sdk().responses.retrieve(made.id).id == made.id
+        bob.models.list()
+    assert sdk.responses.retrieve(made.id).id == made.id
 
 
 @needs("openai.responses")
-def test_responses_in_the_background_are_refused(gateways: Gateways) -> None:
+def test_responses_in_the_background_are_refused(sdk: openai.OpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as refused:
-        gateways.sdk().responses.create(model=MODEL, input="Later.", background=True)
+        sdk.responses.create(model=MODEL, input="Later.", background=True)
     assert refused.value.param == "background"
 
 
-def test_all_gateways_see_one_balance(gateways: Gateways) -> None:
-    gateways.sdk().chat.completions.create(model=MODEL, messages=MESSAGES)
+def test_all_gateways_see_one_balance(gateways: Gateways, sdk: openai.OpenAI) -> None:
+    sdk.chat.completions.create(model=MODEL, messages=MESSAGES)
     gateways.sound()
     seen = [stage.settled() for stage in gateways.stages]
     assert seen[0]["used"] > 0
