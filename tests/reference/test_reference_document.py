@@ -148,10 +148,15 @@ def test_another_document_is_merged() -> None:
     other["components"]["schemas"]["Error"] = {"type": "string"}
     other["components"]["schemas"]["Holder"] = {"$ref": "#/components/schemas/Error"}
     other["security"] = [{"session": []}]
-    other["components"]["securitySchemes"] = {"session": {"type": "http", "scheme": "bearer"}}
     whole = build(ROWS, {}, **PLACES, management=other)
     assert [error.message for error in OpenAPIV31SpecValidator(whole).iter_errors()] == []
-    assert whole["paths"]["/api/things"]["get"]["security"] == [{"session": []}]
+    told = whole["paths"]["/api/things"]["get"]
+    assert told["security"] == [{"session": []}]
+    assert all("x-request-id" in response["headers"] for response in told["responses"].values())
+    used = {
+        name for item in whole["paths"].values() for row in item.values() for each in row["security"] for name in each
+    }
+    assert used <= set(whole["components"]["securitySchemes"])
     assert whole["components"]["schemas"]["Holder"] == {"$ref": "#/components/schemas/ApiError"}
     assert whole["components"]["schemas"]["ApiError"] == {"type": "string"}
     assert whole["components"]["schemas"]["Error"] == errors.SCHEMAS["Error"]

@@ -28,6 +28,16 @@ never charged, and have the form that the SDK of the endpoint reads. Fields that
 provider untouched. What is called with another method gets 405, what nothing is at 404, and what is no proper HTTP 400,
 408, 417, 431, 501 or 505, each with an error of the same form.
 """
+#: How people show who they are; keys with the scope `manage` may do so too.
+_SIGNED_IN = {
+    "session": {"type": "http", "scheme": "bearer", "description": "The token of a session: `POST /api/sessions`."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "unigate_session",
+        "description": "The same as a cookie, for the gateway's own pages: what changes something needs their `Origin`.",
+    },
+}
 
 
 @cache
@@ -79,7 +89,8 @@ def build(
                 "security": security,
             }
     if management is not None:
-        add(document, management)
+        document["components"]["securitySchemes"].update(_SIGNED_IN)
+        add(document, management, headers={"x-request-id": headers.REQUEST_ID})
     return document
 
 

@@ -28,6 +28,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-ratelimit-remaining-tokens": (f"Tokens left of them. {_LIMITS}", whole(low=0)),
     "x-ratelimit-reset-tokens": (f"Time until all are there again, like `1m2s`. {_LIMITS}", text()),
 }
+REQUEST_ID = {"$ref": "#/components/headers/x-request-id"}
 _ALL = ("x-request-id", "deprecation")
 _OF_PROVIDERS = (
     "x-unigate-cost",

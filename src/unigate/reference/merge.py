@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def add(document: dict[str, Any], other: Mapping[str, Any]) -> None:
-    """Add another document's paths, components and tags; what has a name that is taken gets `Api` before it."""
+def add(document: dict[str, Any], other: Mapping[str, Any], *, headers: Mapping[str, Any]) -> None:
+    """Add another document's paths, components and tags; what has a name that is taken gets `Api` before it.
+
+    `headers` are on all its replies, which it need not say itself.
+    """
     taken: dict[str, dict[str, Any]] = document["components"]
     others: Mapping[str, Mapping[str, Any]] = other.get("components", {})
     renamed = {
@@ -22,6 +25,9 @@ def add(document: dict[str, Any], other: Mapping[str, Any]) -> None:
         told = _renamed(item, renamed)
         if "security" in other:  # said there for all paths, here for each
             told = {key: {"security": other["security"], **row} for key, row in told.items()}
+        for operation in told.values():
+            for response in operation["responses"].values():
+                response["headers"] = {**headers, **response.get("headers", {})}
         document["paths"][path] = told
     document["tags"] += other.get("tags", ())
 
