@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+#: What an operator switches an operation to.
+State = Literal["live", "deprecated", "off"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
