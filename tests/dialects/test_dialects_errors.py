@@ -133,13 +133,20 @@ def test_a_long_message_is_cut() -> None:
 
 def test_dialects_are_found_by_their_files() -> None:
     spoken = {row.dialect for row in operations()}
-    assert spoken >= {"openai_chat", "openai_completions", "openai_embeddings", "openai_moderations"}
+    assert spoken >= {
+        "openai_chat",
+        "openai_completions",
+        "openai_embeddings",
+        "openai_moderations",
+        "openai_responses",
+    }
     assert spoken >= {"openai_models", "platform", "dashboard"}
     assert [row.name for row in dialect("openai_chat").OPERATIONS] == ["openai.chat"]
     for row in operations():
         assert json.loads(writer(row.dialect).write_error(NoFunds(), "req_1"))["error"]["code"] == "insufficient_quota"
         assert row in writer(row.dialect).OPERATIONS
         assert row.free or row.use == "relay"
+        assert row.binds or row.use != "bound"
 
 
 def test_a_dialect_that_is_not_there_is_an_error() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import parse_qs, unquote
 
 from unigate.base.errors import Forbidden, NotFound
-from unigate.dialects import dashboard, openai_models, platform
+from unigate.dialects import dashboard, openai_models, operations, platform
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
 from unigate.relay.reply import Reply
@@ -93,15 +93,22 @@ def _own_numbers(call: Call) -> bool:
     return "total" in call.key.budgets or not call.key.user_view
 
 
+def _states(svc: Services) -> list[str]:
+    """The states of all operations by which a model may be called, as far as they are not switched off."""
+    states = svc.settings.operations
+    found = [states.get(row.name) or states.get(row.family) or "live" for row in operations() if row.use == "relay"]
+    return [state for state in found if state != "off"]
+
+
 def _served(svc: Services) -> bool:
-    """Whether chat, the one family that models are called by today, is not switched off."""
-    return svc.settings.operations.get("chat") != "off"
+    """Whether any operation by which a model may be called is not switched off."""
+    return bool(_states(svc))
 
 
 def _listing(call: Call, svc: Services, name: str) -> openai_models.Listing:
     return openai_models.Listing(
         model=svc.models.get(name) or Model(name=name),
-        state="deprecated" if svc.settings.operations.get("chat") == "deprecated" else "live",
+        state="live" if "live" in _states(svc) else "deprecated",
         prices=svc.prices.rows(name, call.at),
         multiplier=call.key.group.multiplier,
     )
