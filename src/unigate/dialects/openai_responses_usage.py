@@ -13,7 +13,7 @@ from unigate.dialects.openai_usage import Counts, Details, from_counts
 from unigate.spec.usage import MAX_COUNT, Usage
 
 #: Items that repeat what the model thought, in a form that only the vendor reads: about so many bytes for a token.
-_SEALED = 4
+_SEALED = 32
 
 
 def read_usage(told: object) -> Usage | None:

@@ -210,9 +210,10 @@ class Watch:
             self._fail(data)
             return b""
         self.usage = read_usage(response.usage)
-        if not self.content and speaks(response.output):
+        if speaks(response.output):
             self.content = True
-            self.output_tokens += sum(map(item_tokens, response.output))
+            if not self.output_tokens:  # no deltas came: the end says it all
+                self.output_tokens = sum(map(item_tokens, response.output))
         if self._cost is not None and self.usage is not None:
             event = _with_cost(event, data, self._cost(self.usage))
         self.done = self.finished = self._dead = True
