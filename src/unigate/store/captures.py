@@ -2,11 +2,12 @@
 
 Only rows that were really inserted are captured, so a record may come any number of times. Per hold and batch there is
 one transfer; what a hold does not cover is taken from the wallet within the windows, never below zero, and the rest is
-the house's loss. Must not price anything: a record carries its amount.
+the house's loss. The new rows are counted in their hours. Must not price anything: a record carries its amount.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypedDict
 
 import msgspec
 from sqlalchemy import bindparam, case, select, update
@@ -16,6 +17,7 @@ from unigate.base.money import MAX_SUM
 from unigate.spec.record import Attempt, Record
 from unigate.spec.usage import INPUT_UNITS, OUTPUT_UNITS
 from unigate.store import holds as hold_rows
+from unigate.store import hours
 from unigate.store.database import Tx
 from unigate.store.holds import HoldRow
 from unigate.store.ledger import change_wallet, lock_wallet, note_transfer, window_ids
@@ -62,6 +64,16 @@ _LOSS = (
 )
 
 
+class _Short(TypedDict):
+    """What is changed of a row that its hold did not pay in full."""
+
+    call: str
+    to_charged: int
+    to_overrun: int
+    to_written_off: int
+    to_transfer_id: str
+
+
 @dataclass(slots=True, kw_only=True)
 class Captured:
     """What a batch did."""
@@ -82,9 +94,19 @@ async def capture(tx: Tx, records: Sequence[Record], *, at: int) -> Captured:
     for record in records:
         first.setdefault(record.id, record)
     transfers = {record.hold: ids.new("tr") for record in first.values()}
-    rows = [_row(record, transfers[record.hold]) for record in first.values()]
-    new = [first[row[0]] for row in await tx.insert_new(_USAGE, rows)]
+    rows = {record.id: _row(record, transfers[record.hold]) for record in first.values()}
+    new = [first[row[0]] for row in await tx.insert_new(_USAGE, list(rows.values()))]
     done = Captured(rows=len(new))
+    for short in await _capture_new(tx, new, transfers, done, at=at):
+        rows[short["call"]]["charged"] = short["to_charged"]
+    await hours.count(tx, [rows[record.id] for record in new])
+    return done
+
+
+async def _capture_new(
+    tx: Tx, new: Sequence[Record], transfers: Mapping[str, str], done: Captured, *, at: int
+) -> list[_Short]:
+    """Capture what records that were new cost; what was changed of the rows that could not be paid in full by holds."""
     groups: dict[str, _Group] = {}
     for record in new:
         if record.hold:
@@ -93,18 +115,20 @@ async def capture(tx: Tx, records: Sequence[Record], *, at: int) -> Captured:
                 group = groups[record.hold] = _Group(record.hold, transfers[record.hold])
             group.records.append(record)
     if not groups:
-        return done
+        return []
+    changed: list[_Short] = []
     wallets: dict[str, list[_Group]] = {}
     for hold in await hold_rows.read_several(tx, sorted(groups)):
         wallets.setdefault(hold.wallet_id, []).append(groups.pop(hold.id))
     for wallet_id in sorted(wallets):
-        await _capture_wallet(tx, wallet_id, wallets[wallet_id], done, at=at)
+        changed += await _capture_wallet(tx, wallet_id, wallets[wallet_id], done, at=at)
     for group in groups.values():
         done.unknown.append(group.hold_id)
         lost = sum(record.cost for record in group.records)
         await _write_off(tx, group.transfer, group.hold_id, lost, at=at)
-        await tx.many(_SHORT, [_short(record, 0, 0, group.transfer) for record in group.records if record.cost])
-    return done
+        changed += [_short(record, 0, 0, group.transfer) for record in group.records if record.cost]
+    await tx.many(_SHORT, changed)
+    return changed
 
 
 async def cost_of(tx: Tx, call_id: str) -> int | None:
@@ -139,7 +163,7 @@ class _Wallet:
         #: Window -> (key, what was captured), window -> what is no longer held.
         self.captured: dict[str, tuple[str, int]] = {}
         self.windows_held: dict[str, int] = {}
-        self.short: list[dict[str, object]] = []
+        self.short: list[_Short] = []
 
     def count(self, record: Record, amount: int) -> None:
         """Count a charge in the windows of its admission."""
@@ -154,7 +178,7 @@ class _Wallet:
             self.windows_held[window] = self.windows_held.get(window, 0) + amount
 
 
-async def _capture_wallet(tx: Tx, wallet_id: str, groups: Sequence[_Group], done: Captured, *, at: int) -> None:
+async def _capture_wallet(tx: Tx, wallet_id: str, groups: Sequence[_Group], done: Captured, *, at: int) -> list[_Short]:
     row = await lock_wallet(tx, wallet_id)
     wallet = _Wallet(row.spendable if row is not None else 0, at)
     locked = {hold.id: hold for hold in await hold_rows.read_several(tx, [group.hold_id for group in groups])}
@@ -166,13 +190,13 @@ async def _capture_wallet(tx: Tx, wallet_id: str, groups: Sequence[_Group], done
     new = {"wallet_id": wallet_id, "budget": MAX_SUM, "held": 0}
     counted = sorted(wallet.captured.items())
     await tx.many(_WINDOW_CAPTURED, [{"id": w, "key_id": key, **new, "captured": n} for w, (key, n) in counted])
-    await tx.many(_SHORT, wallet.short)
     done.charged += wallet.charged
     if wallet.lost and row is not None:
         day = max(record.day for group in groups for record in group.records)
         so_far = wallet.lost + (row.written_off if row.written_off_day == day else 0)
         await tx.run(_LOSS, {"wallet": wallet_id, "to_day": day, "to_written_off": min(so_far, MAX_SUM)})
         done.losses[wallet_id] = (wallet.lost, so_far)
+    return wallet.short
 
 
 async def _capture_hold(tx: Tx, wallet: _Wallet, hold: HoldRow, group: _Group) -> None:
@@ -242,7 +266,7 @@ async def _write_off(tx: Tx, id: str, hold_id: str, amount: int, *, at: int) -> 
         await note_transfer(tx, id=id, amount=amount, **who)  # type: ignore[arg-type]
 
 
-def _short(record: Record, part: int, more: int, transfer: str) -> dict[str, object]:
+def _short(record: Record, part: int, more: int, transfer: str) -> _Short:
     return {
         "call": record.id,
         "to_charged": part + more,
@@ -252,7 +276,7 @@ def _short(record: Record, part: int, more: int, transfer: str) -> dict[str, obj
     }
 
 
-def _row(record: Record, transfer: str) -> dict[str, object]:
+def _row(record: Record, transfer: str) -> dict[str, Any]:
     units = record.units
     input_tokens = output_tokens = 0
     for unit, count in units.items():

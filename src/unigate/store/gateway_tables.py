@@ -98,10 +98,12 @@ usage_hours = Table(
     _number("output_tokens"),
     _number("cost"),
     _number("charged"),
+    _number("refunded"),
     _number("first_us"),
     _number("total_us"),
     _number("own_us"),
     sqlite_strict=True,
+    sqlite_with_rowid=False,
 )
 
 kept = Table(
@@ -126,4 +128,5 @@ Index("codes_by_time", codes.c.created_at, codes.c.id)
 Index("audit_by_time", audit.c.at, audit.c.id)
 Index("audit_by_subject", audit.c.kind, audit.c.subject_id, audit.c.at)
 Index("bindings_by_user", bindings.c.user_id, bindings.c.kind, bindings.c.created_at)
-Index("usage_hours_by_user", usage_hours.c.user_id, usage_hours.c.hour)
+for _name in ("user_id", "key_id", "operation", "model", "channel_id", "ended"):
+    Index(f"usage_hours_by_{_name.removesuffix('_id')}", usage_hours.c[_name], usage_hours.c.hour)

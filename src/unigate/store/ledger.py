@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from unigate.base.errors import BadRequest, Conflict, NoFunds, NotFound
 from unigate.base.money import MAX_AMOUNT, MAX_SUM
+from unigate.store import hours
 from unigate.store.database import Tx
 from unigate.store.ledger_tables import GRANTS, REVENUE, accounts, transfers, usage, windows
 from unigate.store.metadata import insert
@@ -160,6 +161,7 @@ async def refund(tx: Tx, *, id: str, call_id: str, amount: int, at: int, note: s
     await change_wallet(tx, wallet_id, posted=amount)
     await tx.run(_REFUNDED, {"call": call_id, "more": amount})
     await tx.run(_WINDOW_REFUND, {"ids": list(window_ids(call[0], call[1])), "less": amount})
+    await hours.refund(tx, call_id, amount)
     return True
 
 

@@ -3,9 +3,11 @@
 Each gives rows of (what it concerns, what the books say, what it adds up to). All are asked in one snapshot.
 """
 
-from sqlalchemy import Select, String, and_, case, cast, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, literal, or_, select, union_all
 
 from unigate.store.database import Tx
+from unigate.store.gateway_tables import usage_hours
+from unigate.store.hours import DIMENSIONS, FIGURES, HOUR_MS
 from unigate.store.ledger_tables import (
     REVENUE,
     accounts,
@@ -90,6 +92,35 @@ def _window_held() -> Select[tuple[str, int]]:
 
 _windows_held = _window_held().subquery()
 
+
+def _hours() -> Select[tuple[str, int, int]]:
+    """Hours that differ from their rows: where, what the hour says of the first figure that differs, what its rows do."""
+    by = ("hour", *DIMENSIONS)
+    says = [usage_hours.c[name].label(f"says_{name}") for name in FIGURES]
+    hour = (usage.c.at // HOUR_MS).label("hour")
+    rows = [func.count() if name == "calls" else func.sum(usage.c[name]) for name in FIGURES]
+    both = union_all(
+        select(*(usage_hours.c[name] for name in by), *says, *(_ZERO.label(f"rows_{name}") for name in FIGURES)),
+        select(hour, *(usage.c[name] for name in DIMENSIONS), *([_ZERO] * len(FIGURES)), *rows).group_by(
+            hour, *(usage.c[name] for name in DIMENSIONS)
+        ),
+    ).subquery()
+    sums = [(name, func.sum(both.c[f"says_{name}"]), func.sum(both.c[f"rows_{name}"])) for name in FIGURES]
+    where: ColumnElement[str] = cast(both.c.hour, String)
+    for name in DIMENSIONS:
+        where = where + "/" + both.c[name]
+    figure = case(*((says != rows, name) for name, says, rows in sums))
+    return (
+        select(
+            where + " " + figure,
+            case(*((says != rows, says) for _, says, rows in sums)),
+            case(*((says != rows, rows) for _, says, rows in sums)),
+        )
+        .group_by(*(both.c[name] for name in by))
+        .having(or_(*(says != rows for _, says, rows in sums)))
+    )
+
+
 #: What is asked -> the rows that should not be.
 QUESTIONS: dict[str, Select[tuple[object, ...]]] = {
     "posted is the sum of transfers": select(accounts.c.id, accounts.c.posted, func.coalesce(_sums.c.posted, 0))
@@ -144,6 +175,7 @@ QUESTIONS: dict[str, Select[tuple[object, ...]]] = {
     "a window's held is that of its holds": select(windows.c.id, windows.c.held, func.coalesce(_windows_held.c.held, 0))
     .outerjoin(_windows_held, _windows_held.c.id == windows.c.id)
     .where(windows.c.held != func.coalesce(_windows_held.c.held, 0)),
+    "an hour is the sum of its rows": _hours(),
     "an open hold has an owner": select(holds.c.id, holds.c.amount, holds.c.captured)
     .outerjoin(processes, processes.c.id == holds.c.process_id)
     .where(_IS_OPEN, holds.c.kind != "task", or_(processes.c.id.is_(None), processes.c.state == "gone")),

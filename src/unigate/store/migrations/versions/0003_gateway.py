@@ -116,17 +116,21 @@ def _hours() -> None:
         _number("output_tokens"),
         _number("cost"),
         _number("charged"),
+        _number("refunded"),
         _number("first_us"),
         _number("total_us"),
         _number("own_us"),
         sqlite_strict=True,
+        sqlite_with_rowid=False,
     )
-    op.create_index("usage_hours_by_user", "usage_hours", ["user_id", "hour"])
+    for name in ("user_id", "key_id", "operation", "model", "channel_id", "ended"):
+        op.create_index(f"usage_hours_by_{name.removesuffix('_id')}", "usage_hours", [name, "hour"])
     op.execute(
         """
         INSERT INTO usage_hours
         SELECT at / 3600000, user_id, key_id, operation, model, channel_id, ended, count(*), sum(estimated),
-            sum(input_tokens), sum(output_tokens), sum(cost), sum(charged), sum(first_us), sum(total_us), sum(own_us)
+            sum(input_tokens), sum(output_tokens), sum(cost), sum(charged), sum(refunded), sum(first_us), sum(total_us),
+            sum(own_us)
         FROM usage GROUP BY 1, 2, 3, 4, 5, 6, 7
         """
     )
