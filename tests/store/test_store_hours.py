@@ -112,10 +112,13 @@ async def test_a_batch_that_comes_again_counts_once(database: Database) -> None:
 
 
 async def test_a_batch_that_was_not_kept_counts_nothing(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def fail() -> None:
         async with database.writing() as tx:
             await capture(tx, [call()], at=1)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert await sums(database) == {}
 
 

@@ -10,6 +10,7 @@ GatewayError                 status  code                     next route?  bille
   - NotFound                 404     unknown_url, model_not_found, not_found
   - MethodNotAllowed         405     method_not_allowed
   - Conflict                 409     conflict
+  - Gone                     410     gone
   - TooLarge                 413     request_too_large
   - UnsupportedMediaType     415     unsupported_media_type
   - TooMany                  429     rate_limit_exceeded (retry_after)
@@ -127,6 +128,13 @@ class Conflict(CallerError):
 
     status = 409
     default_code = "conflict"
+
+
+class Gone(CallerError):
+    """What was here has ended."""
+
+    status = 410
+    default_code = "gone"
 
 
 class TooLarge(CallerError):

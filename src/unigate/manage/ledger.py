@@ -1,0 +1,59 @@
+"""The ledger to be looked at: what a user's wallet gave and got."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from unigate.base.errors import BadRequest
+from unigate.manage.desk import Desk
+from unigate.manage.users import user_named
+from unigate.store import transfers as rows
+from unigate.store.pages import Page, Slice
+from unigate.store.transfers import TransferRow
+
+Code = Literal["grant", "take_back", "refund", "capture", "overrun", "write_off"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferView:
+    """A transfer as its wallet sees it."""
+
+    id: str
+    at: int
+    code: str
+    #: Nano-USD: what the wallet got, less than nothing where it gave.
+    amount: int
+    #: The account on the other side.
+    other: str
+    hold_id: str
+    note: str
+
+
+async def list_transfers(
+    desk: Desk,
+    user: str,
+    page: Page,
+    *,
+    code: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Slice[TransferView]:
+    """A page of a user's transfers, newest first; `since` and `until` (exclusive) in ms. BadRequest, NotFound."""
+    if code is not None and code not in get_args(Code):
+        raise BadRequest(f"A transfer is one of {', '.join(get_args(Code))}.", param="code")
+    async with desk.db.reading() as tx:
+        wallet_id = (await user_named(tx, user)).wallet_id
+        found = await rows.page(tx, page, wallet_id, code=code, since=since, until=until)
+    return found.map(lambda row: _view(row, wallet_id))
+
+
+def _view(row: TransferRow, wallet_id: str) -> TransferView:
+    gave = row.debit == wallet_id
+    return TransferView(
+        id=row.id,
+        at=row.at,
+        code=row.code,
+        amount=-row.amount if gave else row.amount,
+        other=row.credit if gave else row.debit,
+        hold_id=row.hold_id,
+        note=row.note,
+    )

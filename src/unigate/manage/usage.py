@@ -1,0 +1,295 @@
+"""Usage: what calls used and were charged, one by one and summed up. Changes nothing.
+
+`own` is the id of the one user whose calls may be seen, None for operators: then also whose they are, and by which
+channel they went.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from unigate.base.clock import now_ms
+from unigate.base.errors import BadRequest, NotFound
+from unigate.manage.channels import channel_named
+from unigate.manage.desk import Desk
+from unigate.manage.keys import key_named
+from unigate.manage.users import user_named
+from unigate.spec.record import End
+from unigate.store import keys as key_rows
+from unigate.store import usage as rows
+from unigate.store.database import Tx
+from unigate.store.hours import FIGURES, HOUR_MS
+from unigate.store.names import Kind, names
+from unigate.store.pages import Page, Slice
+from unigate.store.usage import UsageRow, Wanted
+
+#: What an overview may be kept apart by -> where it stands.
+DIMENSIONS: Mapping[str, rows.By] = {
+    "user": "user_id",
+    "key": "key_id",
+    "channel": "channel_id",
+    "model": "model",
+    "operation": "operation",
+    "ended": "ended",
+}
+#: Those that only operators see.
+_PRIVATE = frozenset(("user", "channel"))
+_NAMED: Mapping[str, Kind] = {"user": "user", "key": "key", "channel": "channel"}
+STEPS = ("hour", "day", "all")
+Step = Literal["hour", "day", "all"]
+#: Steps of one overview at most: two months by the hour, four years by the day.
+MOST_STEPS = 1500
+#: Values of a dimension that an overview tells apart at most.
+MOST_VALUES = 100
+_DEFAULT_STEPS = {"hour": 24, "day": 30}
+_STEP_MS = {"hour": HOUR_MS, "day": 24 * HOUR_MS}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFilter:
+    """Which calls are wanted: user, key and channel by name or id, the moment of admission in ms; None: all."""
+
+    user: str | None = None
+    key: str | None = None
+    operation: str | None = None
+    model: str | None = None
+    channel: str | None = None
+    ended: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Calls summed up; money in nano-USD, times in microseconds and on average."""
+
+    calls: int
+    estimated: int
+    input_tokens: int
+    output_tokens: int
+    cost: int
+    charged: int
+    refunded: int
+    first_us: int
+    total_us: int
+    own_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Sums of one step and one value."""
+
+    #: Where the step begins, in ms since 1970; None: the whole time.
+    start: int | None
+    #: Id, or name where it has none; None where the overview is kept apart by nothing.
+    value: str | None
+    #: The name that belongs to an id, None where that is not known.
+    name: str | None
+    sums: Sums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What was used from `since` to `until` (ms, whole hours); `parts` hold the values with the highest charges."""
+
+    since: int
+    until: int
+    total: Sums
+    parts: list[Part]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageView:
+    """What one call used and was charged; money in nano-USD, times in ms since 1970 or microseconds, as the row says."""
+
+    id: str
+    at: int
+    user_id: str
+    user: str | None
+    key_id: str
+    key: str | None
+    group: str
+    operation: str
+    model: str
+    channel_id: str | None
+    channel: str | None
+    ended: str
+    estimated: bool
+    input_tokens: int
+    output_tokens: int
+    units: dict[str, int]
+    cost: int
+    charged: int
+    written_off: int
+    refunded: int
+    price_id: str
+    multiplier: int
+    total_us: int
+
+
+async def list_usage(
+    desk: Desk, page: Page, wanted: CallFilter | None = None, *, own: str | None = None
+) -> Slice[UsageView]:
+    """A page of calls, newest first. BadRequest, NotFound."""
+    async with desk.db.reading() as tx:
+        found = await rows.page(tx, page, await resolved(tx, wanted or CallFilter(), own))
+        called = await Names.of(tx, found.rows, own=own)
+    return found.map(lambda row: _view(row, called))
+
+
+async def overview(
+    desk: Desk,
+    wanted: CallFilter | None = None,
+    *,
+    step: Step = "day",
+    by: str | None = None,
+    most: int = 10,
+    own: str | None = None,
+) -> Overview:
+    """Sums of what was used, by step and by the `most` highest values of a dimension. BadRequest, NotFound.
+
+    Without `since` the last day by the hour, or the last 30 by the day. Bounds are widened to whole hours.
+    """
+    if by is not None and (by not in DIMENSIONS or (own is not None and by in _PRIVATE)):
+        known = ", ".join(name for name in DIMENSIONS if own is None or name not in _PRIVATE)
+        raise BadRequest(f"Usage is told apart by {known}, not by {by!r}.", param="by")
+    if not 1 <= most <= MOST_VALUES:
+        raise BadRequest(f"Between 1 and {MOST_VALUES} values are told apart.", param="top")
+    given = _bounded(wanted or CallFilter(), step)
+    async with desk.db.reading() as tx:
+        found = await resolved(tx, given, own)
+        total = _sums(await rows.total(tx, found))
+        parts = await _parts(tx, found, step, by, most)
+    assert given.since is not None
+    assert given.until is not None
+    return Overview(since=given.since, until=given.until, total=total, parts=parts)
+
+
+async def resolved(tx: Tx, wanted: CallFilter, own: str | None) -> Wanted:
+    """The filter with ids in place of names; NotFound for what is not there, or is not this user's to see."""
+    if wanted.ended is not None and wanted.ended not in get_args(End):
+        raise BadRequest(f"A call ended as one of {', '.join(get_args(End))}.", param="ended")
+    if wanted.since is not None and wanted.until is not None and wanted.since >= wanted.until:
+        raise BadRequest("The end of the time comes after its beginning.", param="until")
+    user_id = own
+    if wanted.user is not None:
+        user_id = await _user(tx, wanted.user, own)
+    if wanted.channel is not None and own is not None:
+        raise NotFound(f"There is no channel {wanted.channel!r}.", param="channel")
+    return Wanted(
+        user_id=user_id,
+        key_id=await _key(tx, wanted.key, own) if wanted.key is not None else None,
+        operation=wanted.operation,
+        model=wanted.model,
+        channel_id=(await channel_named(tx, wanted.channel)).id if wanted.channel is not None else None,
+        ended=wanted.ended,
+        since=wanted.since,
+        until=wanted.until,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Names of what some rows speak of; of users and channels for operators only."""
+
+    users: Mapping[str, str]
+    keys: Mapping[str, str]
+    channels: Mapping[str, str]
+    private: bool
+
+    @classmethod
+    async def of(cls, tx: Tx, found: Sequence[UsageRow], *, own: str | None) -> "Names":
+        """The names of these rows."""
+        return cls(
+            await names(tx, "user", (row.user_id for row in found)),
+            await names(tx, "key", (row.key_id for row in found)),
+            await names(tx, "channel", (row.channel_id for row in found)) if own is None else {},
+            own is None,
+        )
+
+
+async def _user(tx: Tx, name: str, own: str | None) -> str:
+    found = await user_named(tx, name)
+    if own is not None and found.id != own:
+        raise NotFound(f"There is no user {name!r}.", param="user")
+    return found.id
+
+
+async def _key(tx: Tx, name: str, own: str | None) -> str:
+    if own is None:
+        return (await key_named(tx, name))[0].id
+    found = await key_rows.by_id(tx, name)
+    for key, owner in [found] if found is not None else await key_rows.by_name(tx, name):
+        if owner.id == own:
+            return key.id
+    raise NotFound(f"There is no key {name!r}.", param="key")
+
+
+def _bounded(wanted: CallFilter, step: Step) -> CallFilter:
+    """The filter with both bounds on whole hours, and not too many steps between them; BadRequest."""
+    if step not in STEPS:
+        raise BadRequest(f"A step is one of {', '.join(STEPS)}, not {step!r}.", param="step")
+    size = _STEP_MS.get(step, HOUR_MS)
+    until = wanted.until if wanted.until is not None else now_ms() + 1
+    until = -(-until // HOUR_MS) * HOUR_MS
+    since = wanted.since
+    if since is None:
+        since = until - _DEFAULT_STEPS.get(step, 30 * 24) * size
+    since = max(0, since // HOUR_MS * HOUR_MS)
+    if since >= until:
+        raise BadRequest("The end of the time comes after its beginning.", param="until")
+    if step != "all" and (until - since) // size > MOST_STEPS:
+        raise BadRequest(f"These are more than {MOST_STEPS} steps: take longer ones, or less time.", param="step")
+    return replace(wanted, since=since, until=until)
+
+
+async def _parts(tx: Tx, wanted: Wanted, step: Step, by: str | None, most: int) -> list[Part]:
+    if by is None:
+        if step == "all":
+            return []
+        found = await rows.series(tx, step, wanted)
+        return [Part(start=row[0] * HOUR_MS, value=None, name=None, sums=_sums(row[1:])) for row in found]
+    column = DIMENSIONS[by]
+    best = await rows.ranked(tx, column, wanted, most)
+    called = await names(tx, _NAMED[by], (row[0] for row in best)) if by in _NAMED else {}
+    if step == "all":
+        return [Part(start=None, value=row[0], name=called.get(row[0]), sums=_sums(row[1:])) for row in best]
+    found = await rows.series(tx, step, wanted, column, tuple(row[0] for row in best)) if best else []
+    return [Part(start=row[0] * HOUR_MS, value=row[1], name=called.get(row[1]), sums=_sums(row[2:])) for row in found]
+
+
+def _sums(row: Sequence[Any]) -> Sums:
+    figures = dict(zip(FIGURES, row, strict=True))
+    for name in ("first_us", "total_us", "own_us"):
+        figures[name] //= max(1, figures["calls"])
+    return Sums(**figures)
+
+
+def _view(row: UsageRow, called: Names) -> UsageView:
+    return UsageView(
+        id=row.id,
+        at=row.at,
+        user_id=row.user_id,
+        user=called.users.get(row.user_id),
+        key_id=row.key_id,
+        key=called.keys.get(row.key_id),
+        group=row.group_name,
+        operation=row.operation,
+        model=row.model,
+        channel_id=row.channel_id if called.private else None,
+        channel=called.channels.get(row.channel_id),
+        ended=row.ended,
+        estimated=bool(row.estimated),
+        input_tokens=row.input_tokens,
+        output_tokens=row.output_tokens,
+        units=msgspec.json.decode(row.units) if row.units else {},
+        cost=row.cost,
+        charged=row.charged,
+        written_off=row.written_off,
+        refunded=row.refunded,
+        price_id=row.price_id,
+        multiplier=row.multiplier,
+        total_us=row.total_us,
+    )
