@@ -41,11 +41,11 @@ class Counting:
         self.down = False
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Tx]:
+    async def reading(self, *, statement: float | None = None) -> AsyncIterator[Tx]:
         self.reads += 1
         if self.down:
             raise StoreUnavailable
-        async with self.db.reading() as tx:
+        async with self.db.reading(statement=statement) as tx:
             yield tx
         if self.gate is not None:
             await self.gate.wait()

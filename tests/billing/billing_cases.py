@@ -192,10 +192,10 @@ class Flaky:
             raise StoreUnavailable(detail="the commit's answer was lost")
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Tx]:
+    async def reading(self, *, statement: float | None = None) -> AsyncIterator[Tx]:
         """A transaction that reads, unless it fails."""
         self._reach()
-        async with self.real.reading() as tx:
+        async with self.real.reading(statement=statement) as tx:
             yield tx
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from unigate.base.config_reader import Reader
 from unigate.base.errors import BadRequest, Forbidden, NotFound
 from unigate.base.settings import Config, PriceEntry
 from unigate.billing.prices import Prices
-from unigate.manage import prices
+from unigate.manage import models, prices
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk
 from unigate.manage.load import load_models, load_prices, merged_prices
@@ -180,8 +180,8 @@ def test_an_operator_s_price_that_is_yet_to_start_takes_over_then() -> None:
 
 async def test_what_the_operator_says_of_a_model_wins(desk: Desk) -> None:
     shipped = [Model(name="a", owner="x", input_limit=10), Model(name="b", output_limit=5)]
-    await prices.set_model(desk, Model(name="a", input_limit=20, modalities=("text", "image")))
+    await models.set_model(desk, Model(name="a", input_limit=20, modalities=("text", "image")))
     found = await load_models(desk.db, shipped)
     assert (found["a"].input_limit, found["a"].modalities, found["b"].output_limit) == (20, ("text", "image"), 5)
     with pytest.raises(BadRequest):
-        await prices.set_model(desk, Model(name="a", output_limit=0))
+        await models.set_model(desk, Model(name="a", output_limit=0))

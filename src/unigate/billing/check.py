@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from unigate.base.clock import Seconds
 from unigate.store.database import Database
 from unigate.store.proof import ask, pending
 
@@ -36,9 +37,9 @@ class Report:
         return not self.findings
 
 
-async def check(database: Database) -> Report:
-    """Check the whole ledger. Raises StoreUnavailable."""
-    async with database.reading() as tx:
+async def check(database: Database, *, statement: Seconds | None = None) -> Report:
+    """Check the whole ledger; `statement`: seconds for each question, if not as usual. Raises StoreUnavailable."""
+    async with database.reading(statement=statement) as tx:
         rows = await ask(tx)
         count, held, in_use = await pending(tx)
     findings = tuple(Finding(rule=r, subject=s, says=says, adds_up_to=sum_) for r, s, says, sum_ in rows)

@@ -3,16 +3,19 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+import msgspec
+
 from unigate.base.clock import now_ms
 from unigate.base.config_reader import ConfigError
 from unigate.base.settings import ChannelEntry, PriceEntry
 from unigate.manage.applied import Applied, at
+from unigate.manage.audit import noted
 from unigate.manage.channel_rows import channel_row, given_credentials, seal_options
-from unigate.manage.channels import group_names, put_credentials
-from unigate.manage.desk import Desk
+from unigate.manage.channels import channel_facts, group_names, put_credentials
+from unigate.manage.desk import FILE, Desk
 from unigate.manage.live import setting_row
 from unigate.manage.price_forms import rates_of, rates_text, subject_of
-from unigate.manage.prices import in_force, new_price
+from unigate.manage.prices import facts, in_force, new_price, title
 from unigate.store import channels as channel_rows
 from unigate.store import prices as price_rows
 from unigate.store import settings_rows
@@ -43,13 +46,18 @@ async def _apply_channel(tx: Tx, desk: Desk, entry: ChannelEntry, groups: frozen
         row = seal_options(row, desk.vault)
         await channel_rows.add_channel(tx, row)
         await put_credentials(tx, desk, row.id, given_credentials(entry))
+        await noted(tx, FILE, "create", "channel", row.id, row.name, after=channel_facts(row))
         done.created.append(f"channel {entry.name}")
         done.kinds.add("channels")
         return
     row = seal_options(replace(row, id=old.id, created_at=old.created_at), desk.vault, old)
     if row != old:
         await channel_rows.set_channel(tx, row)
-    if await put_credentials(tx, desk, old.id, given_credentials(entry)) or row != old:
+    before, after = channel_facts(old), channel_facts(row)
+    if await put_credentials(tx, desk, old.id, given_credentials(entry)):
+        before["credentials"], after["credentials"] = 0, 1  # the log tells that they changed, and no more
+    if before != after:
+        await noted(tx, FILE, "set", "channel", row.id, row.name, before, after)
         done.updated.append(f"channel {entry.name}")
         done.kinds.add("channels")
 
@@ -71,6 +79,7 @@ async def apply_prices(tx: Tx, entries: list[PriceEntry], done: Applied) -> None
         for row in own:
             if row.owned_by == done.owner and row.starts_at > now and row.starts_at not in to_come:
                 await price_rows.set_price(tx, replace(row, enabled=0))
+                await noted(tx, FILE, "withdraw", "price", row.id, title(row), before=facts(row))
                 _note(done.updated, row, done)
     for row in known:
         if row.owned_by == done.owner and row.enabled and row.subject not in by_subject:
@@ -86,6 +95,8 @@ async def apply_settings(tx: Tx, values: Mapping[str, object], done: Applied) ->
         if old is not None and (old.value, old.owned_by) == (row.value, row.owned_by):
             continue
         await settings_rows.put_setting(tx, row)
+        before, after = ({} if one is None else {"value": msgspec.json.decode(one.value)} for one in (old, row))
+        await noted(tx, FILE, "set", "setting", name, name, before, after)
         (done.updated if old is not None else done.created).append(f"setting {name}")
         done.kinds.add("settings")
     for row in known.values():
@@ -115,6 +126,7 @@ async def _put_price(tx: Tx, entry: PriceEntry, old: PriceRow | None, now: int, 
         await price_rows.set_price(tx, replace(old, enabled=0))
     row = new_price(entry, now, old, owned_by=done.owner)
     await price_rows.add_price(tx, row)
+    await noted(tx, FILE, "set", "price", row.id, title(row), None if old is None else facts(old), facts(row))
     _note(done.created if old is None else done.updated, row, done)
 
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from unigate.base.clock import monotonic, now_ms
+from unigate.base.clock import monotonic
 from unigate.base.errors import BadRequest, NotFound, UpstreamError
 from unigate.dialects import dialect
 from unigate.manage import load
-from unigate.manage.desk import Desk
+from unigate.manage.audit import noted
+from unigate.manage.desk import SHELL, Actor, Desk
 from unigate.manage.doctor import paid_operations
 from unigate.spec.channel import Channel, Timeouts
 from unigate.spec.provider import Credential, Request
@@ -35,24 +36,48 @@ class Tried:
 
 
 async def try_channel(
-    desk: Desk, name: str, *, model: str | None = None, allow_private: bool = False, seconds: float = 30.0
+    desk: Desk,
+    name: str,
+    *,
+    model: str | None = None,
+    client: Client | None = None,
+    allow_private: bool = False,
+    seconds: float = 30.0,
+    actor: Actor = SHELL,
 ) -> list[Tried]:
     """Ask for one token with each credential; NotFound, BadRequest where there is nothing to ask with.
 
-    `model` is a public name; the first that the channel names where None. It costs what the provider charges for it.
+    `name` is the channel's, or its id; `model` a public name, the first that the channel names where None. `client` is the
+    one to ask with, one of its own where None. It costs what the provider charges for it.
     """
-    channel = next((c for c in await load.load_channels(desk.db, desk.vault, desk.providers) if c.name == name), None)
-    if channel is None:
-        raise NotFound(f"There is no channel {name!r} that could be tested.")
+    channel = await loaded(desk, name)
     upstream = _upstream_model(channel, model)
-    timeouts = replace(channel.timeouts, first_byte=min(seconds, channel.timeouts.first_byte), total=seconds)
-    client = Client()
+    asking = client or Client()
+    limits = bounded(channel.timeouts, seconds)
     try:
-        return [
-            await _try(client, channel, c, upstream, timeouts, allow_private=allow_private) for c in channel.credentials
+        tried = [
+            await _try(asking, channel, c, upstream, limits, allow_private=allow_private) for c in channel.credentials
         ]
     finally:
-        await client.close()
+        if client is None:
+            await asking.close()
+    async with desk.db.writing() as tx:
+        well = {one.credential: one.ok for one in tried}
+        await noted(tx, actor, "test", "channel", channel.id, channel.name, after={"model": upstream, "ok": well})
+    return tried
+
+
+async def loaded(desk: Desk, name: str) -> Channel:
+    """A channel by name or id, as calls see it; NotFound."""
+    for channel in await load.load_channels(desk.db, desk.vault, desk.providers):
+        if name in (channel.name, channel.id):
+            return channel
+    raise NotFound(f"There is no channel {name!r} that could be asked.")
+
+
+def bounded(timeouts: Timeouts, seconds: float) -> Timeouts:
+    """The channel's own, for an operator who waits for the answer."""
+    return replace(timeouts, first_byte=min(seconds, timeouts.first_byte), total=seconds)
 
 
 def _upstream_model(channel: Channel, model: str | None) -> str:
@@ -71,10 +96,8 @@ async def _try(
     operation = next((row for row in paid_operations(channel) if row.name == _OPERATION), None)
     if operation is None:
         raise BadRequest(f"The provider {channel.provider.name!r} has no operation that a test could call.")
-    made = channel.provider.request(
-        operation.upstream_path, operation.name, model, credential, channel.options, now_ms=now_ms()
-    )
-    where, base = _endpoint(channel, allow_private=allow_private)
+    made = channel.provider.request(operation.upstream_path, operation.name, model, credential, channel.options)
+    where, base = endpoint_of(channel, allow_private=allow_private)
     given = {name for name, _ in made.headers}
     headers = tuple(header for header in _HEADERS if header[0] not in given) + made.headers
     request = Request(made.method, base + made.target, headers)
@@ -85,7 +108,7 @@ async def _try(
         status = answer.status
         content = await answer.read(_MOST)
         if status != _OK:
-            message = _told(content)
+            message = told(content)
     except UpstreamError as error:
         message = f"{error.message} {error.detail}".strip()
     return Tried(
@@ -107,7 +130,8 @@ def _body(channel: Channel, spoken: str, model: str) -> bytes:
     return edited
 
 
-def _endpoint(channel: Channel, *, allow_private: bool) -> tuple[Endpoint, str]:
+def endpoint_of(channel: Channel, *, allow_private: bool) -> tuple[Endpoint, str]:
+    """Where a channel's provider is, and the path of its base URL."""
     options = channel.options
     return endpoint(
         channel.base_url,
@@ -118,12 +142,12 @@ def _endpoint(channel: Channel, *, allow_private: bool) -> tuple[Endpoint, str]:
     )
 
 
-def _told(content: bytes) -> str:
+def told(content: bytes) -> str:
     """What the provider says of its refusal: the message of an error object, else the text as it is."""
     try:
         found = msgspec.json.decode(content)
         error = found.get("error", found) if isinstance(found, dict) else found
-        told = error.get("message", error) if isinstance(error, dict) else error
-    except msgspec.DecodeError:
-        told = content.decode("utf-8", "replace")
-    return str(told)
+        message = error.get("message", error) if isinstance(error, dict) else error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        message = content.decode("utf-8", "replace")
+    return str(message)

@@ -1,4 +1,4 @@
-"""Channels: create, show, change. Credentials go in and never come out again."""
+"""Channels: create, show, change. Credentials go in and never come out again (`channel_credentials.py`)."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +8,7 @@ import msgspec
 from unigate.access.secrets import CannotOpen
 from unigate.base.errors import BadRequest, Conflict, NotFound
 from unigate.base.settings import ChannelEntry
+from unigate.manage.audit import noted
 from unigate.manage.channel_rows import (
     Given,
     channel_row,
@@ -18,12 +19,13 @@ from unigate.manage.channel_rows import (
     seal_options,
     shown_options,
 )
-from unigate.manage.desk import Desk, check_editable, unique
+from unigate.manage.desk import SHELL, Actor, Desk, check_editable, unique
 from unigate.store import channels as rows
 from unigate.store import generations
 from unigate.store import users as user_rows
 from unigate.store.channels import ChannelRow, CredentialRow
 from unigate.store.database import Tx
+from unigate.store.pages import Page, Slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,16 @@ async def list_channels(desk: Desk) -> list[ChannelView]:
     return [_view(desk, row, credentials.get(row.id, [])) for row in found]
 
 
+async def page_channels(desk: Desk, page: Page, *, provider: str | None = None) -> Slice[ChannelView]:
+    """A page of channels by name."""
+    async with desk.db.reading() as tx:
+        credentials = await rows.all_credentials(tx)
+        found = await rows.page(tx, page, provider=provider)
+    return found.map(lambda row: _view(desk, row, credentials.get(row.id, [])))
+
+
 async def show_channel(desk: Desk, name: str) -> ChannelView:
-    """One channel; NotFound."""
+    """One channel by name or id; NotFound."""
     async with desk.db.reading() as tx:
         row = await channel_named(tx, name)
         return _view(desk, row, await rows.credentials_of(tx, row.id))
@@ -79,7 +89,9 @@ async def channel_entry(desk: Desk, name: str) -> ChannelEntry:
     return _entry(desk, row)
 
 
-async def create_channel(desk: Desk, entry: ChannelEntry, *, credentials: list[Given] | None = None) -> ChannelView:
+async def create_channel(
+    desk: Desk, entry: ChannelEntry, *, credentials: list[Given] | None = None, actor: Actor = SHELL
+) -> ChannelView:
     """A new channel with its credentials: those given, else those of the entry. BadRequest, Conflict."""
     given = credentials if credentials is not None else given_credentials(entry)
     with unique(f"There is a channel {entry.name!r} already."):
@@ -87,6 +99,8 @@ async def create_channel(desk: Desk, entry: ChannelEntry, *, credentials: list[G
             row = seal_options(channel_row(entry, desk.providers, await group_names(tx)), desk.vault)
             await rows.add_channel(tx, row)
             await put_credentials(tx, desk, row.id, given)
+            facts = {**channel_facts(row), "credentials": len(given)}
+            await noted(tx, actor, "create", "channel", row.id, row.name, after=facts)
             await generations.bump(tx, ["channels"])
             return _view(desk, row, await rows.credentials_of(tx, row.id))
 
@@ -97,6 +111,7 @@ async def set_channel(
     changes: dict[str, Any],
     *,
     credentials: list[Given] | None = None,
+    actor: Actor = SHELL,
 ) -> ChannelView:
     """Change fields of a channel (those of ChannelEntry); `credentials` replaces them all. BadRequest, Conflict, NotFound.
 
@@ -104,18 +119,40 @@ async def set_channel(
     """
     async with desk.db.writing() as tx:
         old = await channel_named(tx, name)
-        check_editable(old.owned_by, "channel", name)
+        check_editable(old.owned_by, "channel", old.name)
         new = _changed(desk, old, changes, await group_names(tx))
         await rows.set_channel(tx, new)
-        if credentials is not None:
-            await put_credentials(tx, desk, old.id, credentials)
+        before, after = channel_facts(old), channel_facts(new)
+        if credentials is not None and await put_credentials(tx, desk, old.id, credentials):
+            before["credentials"], after["credentials"] = 0, 1  # the log tells that they changed, and no more
+        await noted(tx, actor, "set", "channel", old.id, old.name, before, after)
         await generations.bump(tx, ["channels"])
         return _view(desk, new, await rows.credentials_of(tx, old.id))
 
 
+def channel_facts(row: ChannelRow) -> dict[str, object]:
+    """What the audit log tells of a channel; of its options only that they changed."""
+    return {
+        "provider": row.provider,
+        "base_url": row.base_url,
+        "models": msgspec.json.decode(row.models),
+        "groups": msgspec.json.decode(row.groups),
+        "priority": row.priority,
+        "weight": row.weight,
+        "concurrency": row.concurrency,
+        "rpm": row.rpm,
+        "timeouts": msgspec.json.decode(row.timeouts),
+        "options": row.options,
+        "enabled": bool(row.enabled),
+        "owned_by": row.owned_by,
+    }
+
+
 async def channel_named(tx: Tx, name: str) -> ChannelRow:
-    """The channel; NotFound."""
+    """The channel by name or id; NotFound."""
     row = await rows.channel_by_name(tx, name)
+    if row is None and name.startswith("ch_"):
+        row = await rows.channel_by_id(tx, name)
     if row is None:
         raise NotFound(f"There is no channel {name!r}.")
     return row

@@ -171,14 +171,13 @@ async def redeem(desk: Desk, user: str, code: str, *, actor: Actor = SHELL) -> R
     many tries that failed.
     """
     now = now_ms()
-    digest = Digest(desk.secret)(_typed(code))
+    typed = _typed(code)
     refused: CallerError | None = None
     async with desk.db.writing() as tx:
         row = await user_named(tx, user)
         await ledger.lock_wallet(tx, row.wallet_id)  # of one user's tries, one comes after the other
         await _check_tries(tx, row.id, now)
-        taken = await rows.redeem(tx, digest, row.id, now)
-        found = await rows.by_digest(tx, digest)
+        found, taken = await _take(tx, [Digest(secret)(typed) for secret in (desk.secret, *desk.others)], row.id, now)
         if found is not None and taken:
             await ledger.grant(
                 tx,
@@ -195,6 +194,16 @@ async def redeem(desk: Desk, user: str, code: str, *, actor: Actor = SHELL) -> R
         refused = _refusal(found)
         await noted(tx, actor, _REFUSED, "code", row.id, row.name, after={"reason": refused.code})
     raise refused
+
+
+async def _take(tx: Tx, digests: list[bytes], user_id: str, now: int) -> tuple[CodeRow | None, bool]:
+    """The code that is known by one of these, if any, and whether the user has it now."""
+    for digest in digests:
+        taken = bool(await rows.redeem(tx, digest, user_id, now))
+        found = await rows.by_digest(tx, digest)
+        if found is not None:
+            return found, taken
+    return None, False
 
 
 def _refusal(row: CodeRow | None) -> CallerError:

@@ -1,15 +1,18 @@
-"""The ledger to be looked at: what a user's wallet gave and got."""
+"""The ledger to be looked at: what a user's wallet gave and got, and whether the books agree."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 from unigate.base.errors import BadRequest
+from unigate.billing.check import Report, check
 from unigate.manage.desk import Desk
 from unigate.manage.users import user_named
 from unigate.store import transfers as rows
 from unigate.store.pages import Page, Slice
 from unigate.store.transfers import TransferRow
 
+#: For each question of a check that somebody waits for; `unigate ledger check` takes as long as it takes.
+SECONDS = 120.0
 Code = Literal["grant", "take_back", "refund", "capture", "overrun", "write_off"]
 
 
@@ -44,6 +47,11 @@ async def list_transfers(
         wallet_id = (await user_named(tx, user)).wallet_id
         found = await rows.page(tx, page, wallet_id, code=code, since=since, until=until)
     return found.map(lambda row: _view(row, wallet_id))
+
+
+async def checked(desk: Desk) -> Report:
+    """Whether the books agree with themselves; StoreUnavailable where that takes too long here."""
+    return await check(desk.db, statement=SECONDS)
 
 
 def _view(row: TransferRow, wallet_id: str) -> TransferView:

@@ -8,7 +8,8 @@ import msgspec
 from unigate.base.clock import now_ms
 from unigate.base.errors import BadRequest
 from unigate.base.live_settings import LiveSettings
-from unigate.manage.desk import Desk, check_editable, json_text
+from unigate.manage.audit import noted
+from unigate.manage.desk import SHELL, Actor, Desk, check_editable, json_text
 from unigate.store import generations
 from unigate.store import settings_rows as rows
 from unigate.store.settings_rows import SettingRow
@@ -38,7 +39,7 @@ async def show_setting(desk: Desk, name: str) -> SettingView:
         return _view(name, await rows.setting(tx, name))
 
 
-async def set_setting(desk: Desk, name: str, value: object) -> SettingView:
+async def set_setting(desk: Desk, name: str, value: object, *, actor: Actor = SHELL) -> SettingView:
     """Another value, given as plain structures; None: back to the default. BadRequest, Conflict where it is the file's."""
     checked = None if value is None else checked_setting(name, value)
     async with desk.db.writing() as tx:
@@ -52,6 +53,8 @@ async def set_setting(desk: Desk, name: str, value: object) -> SettingView:
         else:
             row = setting_row(name, checked)
             await rows.put_setting(tx, row)
+        before, after = ({} if one is None else {"value": msgspec.json.decode(one.value)} for one in (old, row))
+        await noted(tx, actor, "set" if row is not None else "reset", "setting", name, name, before, after)
         await generations.bump(tx, ["settings"])
     return _view(name, row)
 

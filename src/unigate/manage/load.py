@@ -10,9 +10,9 @@ import structlog
 from unigate.access.secrets import CannotOpen, Vault
 from unigate.base.clock import now_ms
 from unigate.base.live_settings import LiveSettings, live_settings
+from unigate.manage import parking
 from unigate.manage.channel_rows import open_credential, open_options
 from unigate.manage.price_forms import price_of
-from unigate.manage.prices import model_of
 from unigate.spec.channel import Channel, Timeouts
 from unigate.spec.price import Model, Price
 from unigate.spec.provider import Credential, Provider
@@ -21,6 +21,7 @@ from unigate.store import prices as price_rows
 from unigate.store import settings_rows
 from unigate.store.channels import ChannelRow, CredentialRow
 from unigate.store.database import Database
+from unigate.store.prices import ModelRow
 
 log: Any = structlog.get_logger("unigate.manage")
 
@@ -34,7 +35,8 @@ async def load_channels(db: Database, vault: Vault, catalogue: Mapping[str, Prov
     async with db.reading() as tx:
         rows = await channel_rows.all_channels(tx)
         credentials = await channel_rows.all_credentials(tx)
-    found = [_channel(row, credentials.get(row.id, []), vault, catalogue) for row in rows]
+        unparked = await parking.unparked(tx)
+    found = [_channel(row, credentials.get(row.id, []), vault, catalogue, unparked) for row in rows]
     return [channel for channel in found if channel is not None]
 
 
@@ -64,6 +66,18 @@ async def load_settings(db: Database) -> LiveSettings:
             bad = next(name for name in values if f"`$.{name}" in str(error))
             log.warning("a setting cannot be read and counts as not set", setting=bad, error=str(error))
             del values[bad]
+
+
+def model_of(row: ModelRow) -> Model:
+    """A row as the calls see it."""
+    return Model(
+        name=row.name,
+        owner=row.owner,
+        created=row.created,
+        input_limit=row.input_limit,
+        output_limit=row.output_limit,
+        modalities=msgspec.json.decode(row.modalities, type=tuple[str, ...]),
+    )
 
 
 def merged_prices(own: Sequence[Price], shipped: Iterable[Price], now: int) -> list[Price]:
@@ -105,7 +119,11 @@ def _rank(price: Price) -> tuple[bool, int, bool]:
 
 
 def _channel(
-    row: ChannelRow, credentials: Sequence[CredentialRow], vault: Vault, catalogue: Mapping[str, Provider]
+    row: ChannelRow,
+    credentials: Sequence[CredentialRow],
+    vault: Vault,
+    catalogue: Mapping[str, Provider],
+    unparked: Mapping[str, int],
 ) -> Channel | None:
     provider = catalogue.get(row.provider)
     if provider is None:
@@ -132,6 +150,7 @@ def _channel(
         timeouts=Timeouts(**{name: value / 1000 for name, value in ms.items()}),
         options=options,
         enabled=bool(row.enabled),
+        unparked={id: unparked[id] for id in (row.id, *(c.id for c in credentials)) if id in unparked},
     )
 
 

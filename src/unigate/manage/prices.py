@@ -1,4 +1,4 @@
-"""Prices and what is said of models: show, set, withdraw.
+"""Prices: show, set, withdraw.
 
 A change is a new row that starts now or later, so that each call keeps the price that it was admitted at, and the
 rows tell what was charged when. Shipped prices stand below the operator's: see `load.py`.
@@ -8,19 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
-
 from unigate.base import ids
 from unigate.base.clock import now_ms, utc
-from unigate.base.errors import BadRequest, NotFound
+from unigate.base.errors import NotFound
 from unigate.base.settings import PriceEntry
-from unigate.manage.desk import Desk, check_editable, check_name, json_text
+from unigate.manage.audit import noted
+from unigate.manage.desk import SHELL, Actor, Desk, check_editable
 from unigate.manage.price_forms import price_of, rates_of, rates_text, shown_rates, subject_of
-from unigate.spec.price import Model, Price
+from unigate.spec.price import Price
 from unigate.store import generations
 from unigate.store import prices as rows
 from unigate.store.database import Tx
-from unigate.store.prices import ModelRow, PriceRow
+from unigate.store.prices import PriceRow
 from unigate.store.tables import OWNED_BY_FILE
 
 
@@ -59,7 +58,7 @@ async def show_price(desk: Desk, id: str) -> PriceView:
         return _view(row, _state(row, await rows.all_prices(tx), now_ms()))
 
 
-async def set_price(desk: Desk, entry: PriceEntry) -> PriceView:
+async def set_price(desk: Desk, entry: PriceEntry, *, actor: Actor = SHELL) -> PriceView:
     """A price from now on, or from `entry.starts` if that is later. BadRequest; Conflict where the file owns it."""
     async with desk.db.writing() as tx:
         await generations.lock(tx)  # of two that set the same price at once, one comes after the other
@@ -69,42 +68,27 @@ async def set_price(desk: Desk, entry: PriceEntry) -> PriceView:
         for row in known:
             if row.subject == subject and row.enabled:
                 check_editable(row.owned_by, "price", row.model or row.operation or "")
-        row = new_price(entry, now, in_force(known, subject, now))
+        old = in_force(known, subject, now)
+        row = new_price(entry, now, old)
         for other in replaced(known, row, now):
             await rows.set_price(tx, replace(other, enabled=0))
         await rows.add_price(tx, row)
+        await noted(tx, actor, "set", "price", row.id, title(row), None if old is None else facts(old), facts(row))
         await generations.bump(tx, ["prices"])
     return _view(row, "holds" if row.starts_at <= now + 1 else "to come")
 
 
-async def withdraw_price(desk: Desk, id: str) -> PriceView:
+async def withdraw_price(desk: Desk, id: str, *, actor: Actor = SHELL) -> PriceView:
     """Take a row out of use; what stood before it, or was shipped, holds again. Conflict, NotFound."""
     async with desk.db.writing() as tx:
         row = await _price_named(tx, id)
         check_editable(row.owned_by, "price", id)
+        if row.enabled:
+            await noted(tx, actor, "withdraw", "price", row.id, title(row), before=facts(row))
         row = replace(row, enabled=0)
         await rows.set_price(tx, row)
         await generations.bump(tx, ["prices"])
     return _view(row, "withdrawn")
-
-
-async def set_model(desk: Desk, model: Model) -> None:
-    """Say what is to be known of a model in place of what is shipped. BadRequest."""
-    check_name(model.name, "model")
-    for limit in (model.input_limit, model.output_limit):
-        if limit is not None and limit <= 0:
-            raise BadRequest("A limit is a number of tokens above 0.")
-    row = ModelRow(
-        name=model.name,
-        owner=model.owner,
-        created=model.created,
-        input_limit=model.input_limit,
-        output_limit=model.output_limit,
-        modalities=json_text(list(model.modalities)),
-    )
-    async with desk.db.writing() as tx:
-        await rows.put_model(tx, row)
-        await generations.bump(tx, ["prices"])
 
 
 def new_price(entry: PriceEntry, now: int, old: PriceRow | None, *, owned_by: str = "") -> PriceRow:
@@ -144,6 +128,25 @@ def in_force(known: Iterable[PriceRow], subject: tuple[str | None, str | None, s
     return max(started, key=lambda row: (row.starts_at, row.id), default=None)
 
 
+def facts(row: PriceRow) -> dict[str, object]:
+    """What the audit log tells of a price."""
+    price = price_of(row)
+    return {
+        "model": row.model,
+        "operation": row.operation,
+        "when": dict(price.when),
+        "rates": shown_rates(price.rates),
+        "starts": utc(row.starts_at).isoformat(),
+        "owned_by": row.owned_by,
+    }
+
+
+def title(row: PriceRow) -> str:
+    """What it is a price of, for people."""
+    when = ", ".join(f"{name}={value}" for name, value in price_of(row).when.items())
+    return " ".join(part for part in (row.operation, row.model, f"({when})" if when else "") if part)
+
+
 def shipped_view(price: Price) -> PriceView:
     """A shipped price as it is shown."""
     return _shown(price, source="shipped", state="holds")
@@ -179,16 +182,4 @@ def _shown(price: Price, *, source: str, state: str) -> PriceView:
         starts=utc(price.starts_at).isoformat(),
         source=source,
         state=state,
-    )
-
-
-def model_of(row: ModelRow) -> Model:
-    """A row as the calls see it."""
-    return Model(
-        name=row.name,
-        owner=row.owner,
-        created=row.created,
-        input_limit=row.input_limit,
-        output_limit=row.output_limit,
-        modalities=msgspec.json.decode(row.modalities, type=tuple[str, ...]),
     )

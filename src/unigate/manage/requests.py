@@ -87,6 +87,19 @@ async def list_requests(
     return found.map(lambda row: _view(row, called))
 
 
+async def find_requests(
+    desk: Desk, id: str, wanted: CallFilter | None = None, *, own: str | None = None
+) -> list[RequestView]:
+    """The call of that id if it fulfils the filter and may be seen, else none. BadRequest, NotFound."""
+    async with desk.db.reading() as tx:
+        given = await resolved(tx, wanted or CallFilter(), own)
+        row = await rows.by_id(tx, id)
+        if row is None or not given.fits(row):
+            return []
+        called = await Names.of(tx, [row], own=own)
+    return [_view(row, called)]
+
+
 async def show_request(desk: Desk, id: str, *, own: str | None = None) -> RequestDetail:
     """One call with its attempts; NotFound where there is none, or it is another user's."""
     async with desk.db.reading() as tx:

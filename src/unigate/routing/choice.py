@@ -65,10 +65,14 @@ class Router:
         for channel in channels:
             health = known.get(channel.id)
             if health is None:
-                health = ChannelHealth(channel, self.rules, now)
-            else:
-                health.configure(channel, self.rules.workers)
+                self._channels[channel.id] = ChannelHealth(channel, self.rules, now)
+                continue
+            told = health.channel.unparked
+            health.configure(channel, self.rules.workers)
             self._channels[channel.id] = health
+            for id, at in channel.unparked.items():
+                if at > told.get(id, 0):
+                    self.unpark(channel.id, None if id == channel.id else id)
         self._plans.clear()
 
     def models(self, group: str, known: Iterable[str] = ()) -> set[str]:

@@ -36,6 +36,8 @@ class Channel:
     timeouts: Timeouts = field(default_factory=Timeouts)
     options: Mapping[str, object] = field(default_factory=dict)
     enabled: bool = True
+    #: Its own id, and those of its credentials -> when an operator said last that they are well again, in ms since 1970.
+    unparked: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import bindparam, delete, insert, select, update
 
 from unigate.store.database import Tx
+from unigate.store.pages import Listing, Page, Slice
 from unigate.store.tables import channels, credentials
 
 
@@ -47,7 +48,11 @@ class CredentialRow:
 
 
 _ALL = select(channels).order_by(channels.c.name)
+_LIST = Listing(
+    select(channels), (channels.c.name,), {"provider": channels.c.provider == bindparam("provider")}, newest_first=False
+)
 _BY_NAME = select(channels).where(channels.c.name == bindparam("by"))
+_BY_ID = select(channels).where(channels.c.id == bindparam("by"))
 _ADD = insert(channels)
 _CHANGES = (
     "provider",
@@ -91,6 +96,17 @@ _DROP_CREDENTIAL = delete(credentials).where(credentials.c.id == bindparam("of")
 async def all_channels(tx: Tx) -> list[ChannelRow]:
     """All channels by name."""
     return [ChannelRow(*row) for row in await tx.all(_ALL)]
+
+
+async def page(tx: Tx, page: Page, *, provider: str | None = None) -> Slice[ChannelRow]:
+    """A page of channels by name."""
+    return (await _LIST.read(tx, page, provider=provider)).map(lambda row: ChannelRow(*row))
+
+
+async def channel_by_id(tx: Tx, id: str) -> ChannelRow | None:
+    """The channel of that id."""
+    row = await tx.one(_BY_ID, {"by": id})
+    return ChannelRow(*row) if row else None
 
 
 async def channel_by_name(tx: Tx, name: str) -> ChannelRow | None:

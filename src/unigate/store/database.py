@@ -63,8 +63,8 @@ class Database(Protocol):
         """A transaction that writes (`BEGIN IMMEDIATE` on SQLite); durable once the block is left without error."""
         ...
 
-    def reading(self) -> AbstractAsyncContextManager[Tx]:
-        """A transaction that only reads, in one snapshot."""
+    def reading(self, *, statement: float | None = None) -> AbstractAsyncContextManager[Tx]:
+        """A transaction that only reads, in one snapshot; `statement`: seconds for each of its statements, if others."""
         ...
 
     async def close(self) -> None:

@@ -142,6 +142,11 @@ class PostgresTx:
         records = await self._do(self._connection.fetch(sql, *columns(compiled, rows)))
         return [tuple(record) for record in records]
 
+    async def allow(self, seconds: float) -> None:
+        """Other seconds than usual for each statement of this transaction."""
+        await self._do(self._connection.execute(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
+        self._seconds = seconds + GRACE
+
     async def begin(self, how: str, seconds: float) -> None:
         """The transaction's own first statement."""
         await self._do(self._connection.execute(how), seconds)
@@ -207,9 +212,11 @@ class PostgresDatabase:
             await tx.commit()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Tx]:
+    async def reading(self, *, statement: float | None = None) -> AsyncIterator[Tx]:
         """A transaction that only reads, in one snapshot."""
         async with self._using(_READ) as tx:
+            if statement is not None:
+                await tx.allow(statement)
             yield tx
 
     async def close(self) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 
 from unigate.store.database import Tx
 from unigate.store.metadata import insert as upsert
@@ -55,6 +55,7 @@ _PUT_MODEL = _new_model.on_conflict_do_update(
     index_elements=[models.c.name],
     set_={name: _new_model.excluded[name] for name in ModelRow.__slots__ if name != "name"},
 )
+_DROP_MODEL = delete(models).where(models.c.name == bindparam("of"))
 
 
 async def all_prices(tx: Tx) -> list[PriceRow]:
@@ -86,3 +87,8 @@ async def all_models(tx: Tx) -> list[ModelRow]:
 async def put_model(tx: Tx, model: ModelRow) -> None:
     """Insert or replace what is said of a model."""
     await tx.run(_PUT_MODEL, asdict(model))
+
+
+async def drop_model(tx: Tx, name: str) -> int:
+    """Forget what is said of a model; how many rows there were."""
+    return await tx.run(_DROP_MODEL, {"of": name})

@@ -310,9 +310,9 @@ class SqliteDatabase:
             await tx.commit()
 
     @asynccontextmanager
-    async def reading(self) -> AsyncIterator[Tx]:
+    async def reading(self, *, statement: float | None = None) -> AsyncIterator[Tx]:
         """A transaction that only reads, in one snapshot."""
-        async with self._using(self._readers, "BEGIN") as tx:
+        async with self._using(self._readers, "BEGIN", statement) as tx:
             yield tx
 
     async def close(self) -> None:
@@ -322,12 +322,12 @@ class SqliteDatabase:
             await lane.close(self._wait)
 
     @asynccontextmanager
-    async def _using(self, slots: Slots[Lane], begin: str) -> AsyncIterator[SqliteTx]:
+    async def _using(self, slots: Slots[Lane], begin: str, statement: float | None = None) -> AsyncIterator[SqliteTx]:
         if self._closed:
             raise unavailable("the database has been closed")
         deadline = monotonic() + self._wait
         lane = await slots.take(self._wait)
-        tx = SqliteTx(lane, self._compiler, begin, deadline, self._statement)
+        tx = SqliteTx(lane, self._compiler, begin, deadline, statement or self._statement)
         try:
             yield tx
         finally:

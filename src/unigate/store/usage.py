@@ -44,6 +44,12 @@ class Wanted:
         """What is filtered by."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
+    def fits(self, row: "UsageRow") -> bool:
+        """Whether a row is wanted."""
+        given = self.given()
+        since, until = given.pop("since", row.at), given.pop("until", row.at + 1)
+        return since <= row.at < until and all(getattr(row, name) == value for name, value in given.items())
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:

@@ -9,14 +9,47 @@ from fastapi import FastAPI
 
 from unigate import __version__
 from unigate.http import system
-from unigate.http.api import audit, errors, groups, keys, me, sessions, users
+from unigate.http.api import (
+    audit,
+    channels,
+    codes,
+    errors,
+    groups,
+    keys,
+    ledger,
+    me,
+    models,
+    prices,
+    providers,
+    requests,
+    sessions,
+    settings,
+    usage,
+    users,
+)
 from unigate.http.api.office import Live, Office
 from unigate.http.api.who import COOKIE
 from unigate.manage.desk import Desk
 from unigate.manage.sessions import Doorkeeper, SessionTerms
 
 #: One for each noun.
-ROUTERS = (sessions.router, me.router, users.router, groups.router, keys.router, audit.router)
+ROUTERS = (
+    sessions.router,
+    me.router,
+    users.router,
+    groups.router,
+    keys.router,
+    channels.router,
+    providers.router,
+    models.router,
+    prices.router,
+    settings.router,
+    codes.router,
+    usage.router,
+    requests.router,
+    ledger.router,
+    audit.router,
+)
 
 _SCHEMES = {
     "session": {"type": "http", "scheme": "bearer", "description": "The token of a session: `ses_...`."},
