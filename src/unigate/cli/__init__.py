@@ -20,6 +20,8 @@ _GROUPS = (
     ("key", "keys", "app", "Callers' API keys."),
     ("channel", "channels", "app", "Channels: accounts with providers."),
     ("price", "prices", "price_app", "Prices in USD; a change is a new price from now on, or from a date."),
+    ("code", "codes", "app", "Redemption codes: credit that whoever has the code can take, once."),
+    ("usage", "usage", "app", "What was used: sums by time and by user, key, model, channel, operation or end."),
     ("secret", "secret", "app", "The secret that seals credentials at rest."),
     ("settings", "prices", "settings_app", "Settings that can change while the gateway runs."),
 )
@@ -29,18 +31,13 @@ def _later(module: str, app: str) -> type[TyperGroup]:
     """A group that loads its commands when it is asked for them."""
 
     class Later(TyperGroup):
-        def list_commands(self, ctx: Any) -> list[str]:
-            self._load()
-            return super().list_commands(ctx)
-
-        def get_command(self, ctx: Any, cmd_name: str) -> Any:
-            self._load()
-            return super().get_command(ctx, cmd_name)
-
-        def _load(self) -> None:
-            if not self.commands:
-                found: Any = typer.main.get_command(getattr(import_module(f"{__name__}.{module}"), app))
-                self.commands = found.commands
+        def make_context(self, *args: Any, **extra: Any) -> Any:
+            found: Any = typer.main.get_command(getattr(import_module(f"{__name__}.{module}"), app))
+            self.commands = found.commands
+            if found.callback is not None and found.invoke_without_command:  # it is a command itself
+                self.callback, self.params = found.callback, found.params
+                self.invoke_without_command, self.no_args_is_help = True, False
+            return super().make_context(*args, **extra)
 
     return Later
 

@@ -13,8 +13,8 @@ from unigate.base.clock import utc
 from unigate.base.money import format_multiplier, format_usd
 
 #: Fields that hold nano-USD, and those that hold milliseconds since 1970.
-_MONEY = frozenset({"balance", "used", "in_use", "granted", "amount"})
-_MOMENTS = frozenset({"created_at", "expires_at"})
+_MONEY = frozenset({"balance", "used", "in_use", "granted", "amount", "cost", "charged", "refunded"})
+_MOMENTS = frozenset({"created_at", "expires_at", "redeemed_at", "since", "until", "start"})
 
 
 def plain(value: Any) -> Any:

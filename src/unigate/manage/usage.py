@@ -6,7 +6,7 @@ channel they went.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import msgspec
 
@@ -38,7 +38,6 @@ DIMENSIONS: Mapping[str, rows.By] = {
 _PRIVATE = frozenset(("user", "channel"))
 _NAMED: Mapping[str, Kind] = {"user": "user", "key": "key", "channel": "channel"}
 STEPS = ("hour", "day", "all")
-Step = Literal["hour", "day", "all"]
 #: Steps of one overview at most: two months by the hour, four years by the day.
 MOST_STEPS = 1500
 #: Values of a dimension that an overview tells apart at most.
@@ -143,7 +142,7 @@ async def overview(
     desk: Desk,
     wanted: CallFilter | None = None,
     *,
-    step: Step = "day",
+    step: str = "day",
     by: str | None = None,
     most: int = 10,
     own: str | None = None,
@@ -227,7 +226,7 @@ async def _key(tx: Tx, name: str, own: str | None) -> str:
     raise NotFound(f"There is no key {name!r}.", param="key")
 
 
-def _bounded(wanted: CallFilter, step: Step) -> CallFilter:
+def _bounded(wanted: CallFilter, step: str) -> CallFilter:
     """The filter with both bounds on whole hours, and not too many steps between them; BadRequest."""
     if step not in STEPS:
         raise BadRequest(f"A step is one of {', '.join(STEPS)}, not {step!r}.", param="step")
@@ -245,18 +244,19 @@ def _bounded(wanted: CallFilter, step: Step) -> CallFilter:
     return replace(wanted, since=since, until=until)
 
 
-async def _parts(tx: Tx, wanted: Wanted, step: Step, by: str | None, most: int) -> list[Part]:
+async def _parts(tx: Tx, wanted: Wanted, step: str, by: str | None, most: int) -> list[Part]:
+    size: rows.Step = "hour" if step == "hour" else "day"
     if by is None:
         if step == "all":
             return []
-        found = await rows.series(tx, step, wanted)
+        found = await rows.series(tx, size, wanted)
         return [Part(start=row[0] * HOUR_MS, value=None, name=None, sums=_sums(row[1:])) for row in found]
     column = DIMENSIONS[by]
     best = await rows.ranked(tx, column, wanted, most)
     called = await names(tx, _NAMED[by], (row[0] for row in best)) if by in _NAMED else {}
     if step == "all":
         return [Part(start=None, value=row[0], name=called.get(row[0]), sums=_sums(row[1:])) for row in best]
-    found = await rows.series(tx, step, wanted, column, tuple(row[0] for row in best)) if best else []
+    found = await rows.series(tx, size, wanted, column, tuple(row[0] for row in best)) if best else []
     return [Part(start=row[0] * HOUR_MS, value=row[1], name=called.get(row[1]), sums=_sums(row[2:])) for row in found]
 
 
