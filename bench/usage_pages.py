@@ -16,12 +16,15 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import func, select
+
 from unigate.base.clock import now_ms
 from unigate.manage import requests, usage
 from unigate.manage.desk import Desk
 from unigate.manage.usage import CallFilter
 from unigate.manage.usage_csv import export_usage
 from unigate.store.database import Database
+from unigate.store.gateway_tables import usage_days, usage_hours
 from unigate.store.hours import DIMENSIONS, FIGURES, HOUR_MS
 from unigate.store.ledger_tables import usage as table
 from unigate.store.migrate import migrate
@@ -60,7 +63,7 @@ def made(count: int, until: int) -> Iterator[tuple[Any, ...]]:
             "group_name": "default",
             "operation": "openai.embeddings" if "embedding" in model else "openai.chat",
             "model": model,
-            "channel_id": f"ch_{hash(model) % 2 + key % 2}",
+            "channel_id": f"ch_{len(model) % 2 + key % 2}",
             "upstream_model": model,
             "ended": draw.choices(ends, shares)[0],
             "units": '{"input":300,"output":50}',
@@ -88,7 +91,8 @@ def fill_sqlite(url: str, count: int) -> None:
     connection.execute("PRAGMA synchronous = OFF")
     marks = ", ".join("?" * len(COLUMNS))
     connection.executemany(f"INSERT INTO usage ({', '.join(COLUMNS)}) VALUES ({marks})", made(count, now_ms()))
-    connection.execute(hours())
+    for statement in sums():
+        connection.execute(statement)
     connection.commit()
     connection.close()
 
@@ -100,20 +104,25 @@ def fill_postgres(url: str, count: int) -> None:
     async def run() -> None:
         connection = await asyncpg.connect(url)
         await connection.copy_records_to_table("usage", records=made(count, now_ms()), columns=COLUMNS)
-        await connection.execute(hours())
+        for statement in sums():
+            await connection.execute(statement)
         await connection.execute("VACUUM ANALYZE")
         await connection.close()
 
     asyncio.run(run())
 
 
-def hours() -> str:
-    """The rows summed up, as the migration does it."""
+def sums() -> list[str]:
+    """Statements that sum the rows up by the hour and by the day, as the migration does it."""
     by = ", ".join(DIMENSIONS)
-    sums = ", ".join("count(*)" if name == "calls" else f"sum({name})" for name in FIGURES)
-    names = ", ".join(("hour", *DIMENSIONS, *FIGURES))
+    figures = ", ".join("count(*)" if name == "calls" else f"sum({name})" for name in FIGURES)
+    again = ", ".join(f"sum({name})" for name in FIGURES)
+    names = ", ".join((*DIMENSIONS, *FIGURES))
     places = ", ".join(str(place) for place in range(1, len(DIMENSIONS) + 2))
-    return f"INSERT INTO usage_hours ({names}) SELECT at / {HOUR_MS}, {by}, {sums} FROM usage GROUP BY {places}"
+    return [
+        f"INSERT INTO usage_hours (hour, {names}) SELECT at / {HOUR_MS}, {by}, {figures} FROM usage GROUP BY {places}",
+        f"INSERT INTO usage_days (day, {names}) SELECT hour / 24, {by}, {again} FROM usage_hours GROUP BY {places}",
+    ]
 
 
 def pages(desk: Desk) -> dict[str, Callable[[], Awaitable[object]]]:
@@ -171,20 +180,16 @@ async def measured(url: str) -> dict[str, float]:
         await db.close()
 
 
-async def counted(url: str) -> tuple[int, int]:
-    """Rows of usage, and of its hours."""
+async def counted(url: str) -> tuple[int, int, int]:
+    """Rows of usage, of its hours and of its days."""
     db = connect(url, statement=60.0)
     try:
         desk = Desk(db=db, secret="s")
         total = (await usage.overview(desk, CallFilter(since=0), step="all")).total.calls
-        from sqlalchemy import func, select  # noqa: PLC0415 - for this only
-
-        from unigate.store.gateway_tables import usage_hours  # noqa: PLC0415 - for this only
-
         async with db.reading() as tx:
-            row = await tx.one(select(func.count()).select_from(usage_hours))
-        assert row is not None
-        return total, int(row[0])
+            rows = [await tx.one(select(func.count()).select_from(one)) for one in (usage_hours, usage_days)]
+        hours, days = (int(row[0]) if row is not None else 0 for row in rows)
+        return total, hours, days
     finally:
         await db.close()
 
@@ -199,7 +204,7 @@ def run(count: int) -> dict[str, Any]:
         url = f"sqlite:///{home}/usage.db"
         migrate(url)
         fill_sqlite(url, count)
-        rows, found["hours"] = asyncio.run(counted(url))
+        rows, found["hours"], found["days"] = asyncio.run(counted(url))
         found["void"] = [] if rows == count else [f"usage pages: {rows} of {count} rows are in their hours"]
         found["sqlite"] = asyncio.run(measured(url))
     folder = new_folder()
@@ -230,7 +235,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     found = run(parser.parse_args().rows)
     print("| what | value | against |", "| --- | --- | --- |", *table_of(found), sep="\n")
-    print(json.dumps({"hours": found["hours"], "void": found["void"]}))
+    print(json.dumps({name: found[name] for name in ("hours", "days", "void")}))
 
 
 if __name__ == "__main__":

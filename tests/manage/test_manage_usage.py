@@ -15,7 +15,7 @@ from unigate.manage.usage_csv import COLUMNS, export_usage
 from unigate.spec.record import Attempt, Record
 from unigate.store import usage as rows
 from unigate.store.database import Database
-from unigate.store.hours import HOUR_MS
+from unigate.store.hours import DAY_MS, HOUR_MS
 from unigate.store.pages import Page
 from unigate.store.usage import Wanted
 
@@ -94,10 +94,14 @@ async def test_sums_are_those_of_the_rows(database: Database, step: str, by: str
     desk, _ = await house(database)
     records = many(400, hours=60)
     await put(database, records)
-    since, until = START + 10 * HOUR_MS, START + 50 * HOUR_MS
+    midnight = -(-START // DAY_MS) * DAY_MS
+    since, until = midnight, midnight + 30 * HOUR_MS
     found = await usage.overview(desk, CallFilter(since=since, until=until), step=step, by=by, most=100)
+    if step == "day":
+        until = midnight + 48 * HOUR_MS
+    assert (found.since, found.until) == (since, until)
     inside = [r for r in records if since <= r.at < until]
-    assert (found.total.calls, found.total.input_tokens) == (len(inside), 3 * len(inside))
+    assert len(inside) > 50 and (found.total.calls, found.total.input_tokens) == (len(inside), 3 * len(inside))
     assert found.total.estimated == sum(r.estimated for r in inside)
     assert (found.total.first_us, found.total.own_us) == (1000, 100)
     size = {"hour": HOUR_MS, "day": 24 * HOUR_MS}.get(step)
@@ -109,6 +113,18 @@ async def test_sums_are_those_of_the_rows(database: Database, step: str, by: str
         assert found.parts == []
     else:
         assert {(part.start, part.value): part.sums.calls for part in found.parts} == dict(expected)
+
+
+async def test_the_whole_of_a_longer_time_is_that_of_its_days(database: Database) -> None:
+    desk, _ = await house(database)
+    await put(database, [call(START), call(START + 23 * HOUR_MS)])
+    day = START // DAY_MS * DAY_MS
+    found = await usage.overview(desk, CallFilter(since=START + HOUR_MS, until=START + 9 * DAY_MS), step="all")
+    assert (found.since, found.total.calls) == (day, 2)
+    found = await usage.overview(
+        desk, CallFilter(since=START + HOUR_MS, until=START + 2 * DAY_MS), step="all", by="model"
+    )
+    assert (found.since, found.total.calls) == (START + HOUR_MS, 1)
 
 
 async def test_only_the_highest_values_are_told_apart(database: Database) -> None:
@@ -133,6 +149,7 @@ async def test_an_overview_has_bounds(database: Database) -> None:
     desk, _ = await house(database)
     found = await usage.overview(desk, step="hour")
     assert found.until - found.since == 24 * HOUR_MS
+    assert (await usage.overview(desk)).parts == []
     found = await usage.overview(desk, CallFilter(since=START + 1, until=START + 2), step="hour")
     assert (found.since, found.until) == (START, START + HOUR_MS)
     bad: list[tuple[dict[str, Any], str]] = [

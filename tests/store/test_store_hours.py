@@ -15,12 +15,12 @@ from unigate.spec.record import Record
 from unigate.store import captures, holds, hours, ledger, migrate
 from unigate.store.captures import capture
 from unigate.store.database import Database
-from unigate.store.gateway_tables import usage_hours
+from unigate.store.gateway_tables import usage_days, usage_hours
 from unigate.store.holds import Purpose
 from unigate.store.ledger_tables import usage
 
 HOUR = hours.HOUR_MS
-RULE = "an hour is the sum of its rows"
+RULE, DAYS_RULE = "an hour is the sum of its rows", "a day is the sum of its hours"
 FIGURES = [usage_hours.c[name] for name in hours.FIGURES]
 
 
@@ -63,8 +63,15 @@ async def put(database: Database, *records: Record) -> int:
         return (await capture(tx, records, at=1)).rows
 
 
-async def wrong(database: Database) -> list[str]:
-    return [finding.subject for finding in (await check(database)).findings if finding.rule == RULE]
+async def wrong(database: Database, rule: str = RULE) -> list[str]:
+    return [finding.subject for finding in (await check(database)).findings if finding.rule == rule]
+
+
+async def days(database: Database) -> list[tuple[int, int, int]]:
+    """Day, calls, charged."""
+    async with database.reading() as tx:
+        found = await tx.all(select(usage_days.c.day, usage_days.c.calls, usage_days.c.charged))
+    return sorted(tuple(row) for row in found)
 
 
 async def lease(database: Database, amount: int = 100, *, granted: int = 10_000) -> None:
@@ -98,7 +105,9 @@ async def test_rows_are_summed_up_by_what_they_have_in_common(database: Database
         (5, "n", "completed", 1),
         (6, "m", "completed", 1),
     ]
-    assert await wrong(database) == []
+    await put(database, call(at=30 * HOUR), call(at=24 * HOUR), call(at=24 * HOUR - 1))
+    assert await days(database) == [(0, 1, 0), (0, 1, 0), (0, 1, 0), (0, 4, 0), (1, 2, 0)]
+    assert await wrong(database) == await wrong(database, DAYS_RULE) == []
 
 
 async def test_a_batch_that_comes_again_counts_once(database: Database) -> None:
@@ -141,6 +150,15 @@ async def test_refunds_count_in_the_hour_of_their_call(database: Database) -> No
         assert not await ledger.refund(tx, id="r1", call_id=first.id, amount=20, at=3)
     found = {place[0]: (row["charged"], row["refunded"]) for place, row in (await sums(database)).items()}
     assert found == {5: (60, 20), 9: (30, 0)}
+    assert await days(database) == [(0, 2, 90)]
+    assert await wrong(database) == await wrong(database, DAYS_RULE) == []
+
+
+async def test_the_check_sees_a_day_that_is_not_its_hours(database: Database) -> None:
+    await put(database, call(), call(at=7 * HOUR))
+    async with database.writing() as tx:
+        await tx.run(update(usage_days).values(output_tokens=15))
+    assert await wrong(database, DAYS_RULE) == ["0/usr_1/key_1/openai.chat/m/ch_1/completed output_tokens"]
     assert await wrong(database) == []
 
 
@@ -175,7 +193,8 @@ async def test_what_was_used_before_there_were_hours_counts_too(
     await asyncio.to_thread(migrate.migrate, url)
     database = opening(url)
     assert [row["calls"] for _, row in sorted((await sums(database)).items())] == [2, 1]
-    assert await wrong(database) == []
+    assert [calls for _, calls, _ in await days(database)] == [1, 2]
+    assert await wrong(database) == await wrong(database, DAYS_RULE) == []
 
 
 def _to_the_second(connection: Connection) -> None:

@@ -20,7 +20,7 @@ from unigate.spec.record import End
 from unigate.store import keys as key_rows
 from unigate.store import usage as rows
 from unigate.store.database import Tx
-from unigate.store.hours import FIGURES, HOUR_MS
+from unigate.store.hours import DAY_MS, FIGURES, HOUR_MS
 from unigate.store.names import Kind, names
 from unigate.store.pages import Page, Slice
 from unigate.store.usage import UsageRow, Wanted
@@ -42,8 +42,10 @@ STEPS = ("hour", "day", "all")
 MOST_STEPS = 1500
 #: Values of a dimension that an overview tells apart at most.
 MOST_VALUES = 100
-_DEFAULT_STEPS = {"hour": 24, "day": 30}
-_STEP_MS = {"hour": HOUR_MS, "day": 24 * HOUR_MS}
+#: Over the whole of more time than this, days are summed up and not hours.
+LONG_MS = 7 * DAY_MS
+_DEFAULT_MS = {"hour": DAY_MS, "day": 30 * DAY_MS, "all": 30 * DAY_MS}
+_CHARGED, _CALLS = FIGURES.index("charged"), FIGURES.index("calls")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """What was used from `since` to `until` (ms, whole hours); `parts` hold the values with the highest charges."""
+    """What was used from `since` to `until` (ms, whole hours or days); `parts` hold the values with the highest charges."""
 
     since: int
     until: int
@@ -149,18 +151,18 @@ async def overview(
 ) -> Overview:
     """Sums of what was used, by step and by the `most` highest values of a dimension. BadRequest, NotFound.
 
-    Without `since` the last day by the hour, or the last 30 by the day. Bounds are widened to whole hours.
+    Without `since` the last 24 hours by the hour, else 30 days. Bounds are widened to whole hours, to whole days where
+    steps are days or the whole of more than a week is asked for.
     """
     if by is not None and (by not in DIMENSIONS or (own is not None and by in _PRIVATE)):
         known = ", ".join(name for name in DIMENSIONS if own is None or name not in _PRIVATE)
         raise BadRequest(f"Usage is told apart by {known}, not by {by!r}.", param="by")
     if not 1 <= most <= MOST_VALUES:
         raise BadRequest(f"Between 1 and {MOST_VALUES} values are told apart.", param="top")
-    given = _bounded(wanted or CallFilter(), step)
+    given, size = _bounded(wanted or CallFilter(), step)
     async with desk.db.reading() as tx:
         found = await resolved(tx, given, own)
-        total = _sums(await rows.total(tx, found))
-        parts = await _parts(tx, found, step, by, most)
+        total, parts = await _summed(tx, found, step, size, by=by, most=most)
     assert given.since is not None
     assert given.until is not None
     return Overview(since=given.since, until=given.until, total=total, parts=parts)
@@ -226,38 +228,55 @@ async def _key(tx: Tx, name: str, own: str | None) -> str:
     raise NotFound(f"There is no key {name!r}.", param="key")
 
 
-def _bounded(wanted: CallFilter, step: str) -> CallFilter:
-    """The filter with both bounds on whole hours, and not too many steps between them; BadRequest."""
+def _bounded(wanted: CallFilter, step: str) -> tuple[CallFilter, rows.Step]:
+    """The filter with both bounds on whole hours or days, and which of both are summed up; BadRequest.
+
+    Over the whole of a longer time, days are exact enough.
+    """
     if step not in STEPS:
         raise BadRequest(f"A step is one of {', '.join(STEPS)}, not {step!r}.", param="step")
-    size = _STEP_MS.get(step, HOUR_MS)
     until = wanted.until if wanted.until is not None else now_ms() + 1
-    until = -(-until // HOUR_MS) * HOUR_MS
-    since = wanted.since
-    if since is None:
-        since = until - _DEFAULT_STEPS.get(step, 30 * 24) * size
-    since = max(0, since // HOUR_MS * HOUR_MS)
-    if since >= until:
+    if wanted.since is not None and wanted.since >= until:
         raise BadRequest("The end of the time comes after its beginning.", param="until")
+    long = wanted.since is None or until - wanted.since > LONG_MS
+    days = step == "day" or (step == "all" and long)
+    size = DAY_MS if days else HOUR_MS
+    until = -(-until // size) * size
+    since = max(0, (until - _DEFAULT_MS[step] if wanted.since is None else wanted.since) // size * size)
     if step != "all" and (until - since) // size > MOST_STEPS:
         raise BadRequest(f"These are more than {MOST_STEPS} steps: take longer ones, or less time.", param="step")
-    return replace(wanted, since=since, until=until)
+    return replace(wanted, since=since, until=until), "day" if days else "hour"
 
 
-async def _parts(tx: Tx, wanted: Wanted, step: str, by: str | None, most: int) -> list[Part]:
-    size: rows.Step = "hour" if step == "hour" else "day"
+async def _summed(
+    tx: Tx, wanted: Wanted, step: str, size: rows.Step, *, by: str | None, most: int
+) -> tuple[Sums, list[Part]]:
+    """The sum of all, and the parts."""
+    ms = HOUR_MS if size == "hour" else DAY_MS
     if by is None:
-        if step == "all":
-            return []
-        found = await rows.series(tx, size, wanted)
-        return [Part(start=row[0] * HOUR_MS, value=None, name=None, sums=_sums(row[1:])) for row in found]
+        found = await rows.summed(tx, size, wanted, apart=step != "all")
+        figures = found if step == "all" else [row[1:] for row in found]
+        parts = [] if step == "all" else [_part(row[0] * ms, None, None, row[1:]) for row in found]
+        return _sums(_added(figures)), parts
     column = DIMENSIONS[by]
-    best = await rows.ranked(tx, column, wanted, most)
+    values = await rows.summed(tx, size, wanted, by=column, apart=False)
+    # The highest charges first, then the most calls.
+    best = sorted(values, key=lambda row: (-row[1 + _CHARGED], -row[1 + _CALLS], row[0]))[:most]
     called = await names(tx, _NAMED[by], (row[0] for row in best)) if by in _NAMED else {}
-    if step == "all":
-        return [Part(start=None, value=row[0], name=called.get(row[0]), sums=_sums(row[1:])) for row in best]
-    found = await rows.series(tx, size, wanted, column, tuple(row[0] for row in best)) if best else []
-    return [Part(start=row[0] * HOUR_MS, value=row[1], name=called.get(row[1]), sums=_sums(row[2:])) for row in found]
+    total = _sums(_added([row[1:] for row in values]))
+    if step == "all" or not best:
+        return total, [_part(None, row[0], called.get(row[0]), row[1:]) for row in best]
+    only = [row[0] for row in best] if len(values) > len(best) else None
+    found = await rows.summed(tx, size, wanted, by=column, only=only)
+    return total, [_part(row[0] * ms, row[1], called.get(row[1]), row[2:]) for row in found]
+
+
+def _part(start: int | None, value: str | None, name: str | None, figures: Sequence[Any]) -> Part:
+    return Part(start=start, value=value, name=name, sums=_sums(figures))
+
+
+def _added(some: Sequence[Sequence[int]]) -> Sequence[int]:
+    return [sum(column) for column in zip(*some, strict=True)] if some else [0] * len(FIGURES)
 
 
 def _sums(row: Sequence[Any]) -> Sums:

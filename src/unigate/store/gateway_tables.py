@@ -1,4 +1,4 @@
-"""Tables of the gateway in full: sessions, redemption codes, the audit log, bindings, and sums of usage by hour.
+"""Tables of the gateway in full: sessions, redemption codes, the audit log, bindings, and sums of usage by hour and day.
 
 As in `tables.py`: integers, text and bytes only, times in milliseconds since 1970, amounts in nano-USD.
 """
@@ -82,29 +82,36 @@ bindings = Table(
     sqlite_strict=True,
 )
 
-usage_hours = Table(
-    "usage_hours",
-    METADATA,
-    _number("hour", key=True),  # hours since 1970 in which the calls were admitted
-    _text("user_id", key=True),
-    _text("key_id", key=True),
-    _text("operation", key=True),
-    _text("model", key=True),
-    _text("channel_id", key=True),
-    _text("ended", key=True),
-    _number("calls"),
-    _number("estimated"),
-    _number("input_tokens"),
-    _number("output_tokens"),
-    _number("cost"),
-    _number("charged"),
-    _number("refunded"),
-    _number("first_us"),
-    _number("total_us"),
-    _number("own_us"),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
+
+def _sums(name: str, step: str) -> Table:
+    """Sums of usage rows by what pages ask for, and by the step of time in which the calls were admitted."""
+    return Table(
+        name,
+        METADATA,
+        _number(step, key=True),  # so many of them since 1970
+        _text("user_id", key=True),
+        _text("key_id", key=True),
+        _text("operation", key=True),
+        _text("model", key=True),
+        _text("channel_id", key=True),
+        _text("ended", key=True),
+        _number("calls"),
+        _number("estimated"),
+        _number("input_tokens"),
+        _number("output_tokens"),
+        _number("cost"),
+        _number("charged"),
+        _number("refunded"),
+        _number("first_us"),
+        _number("total_us"),
+        _number("own_us"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
+
+
+usage_hours = _sums("usage_hours", "hour")
+usage_days = _sums("usage_days", "day")
 
 kept = Table(
     "kept",
@@ -130,3 +137,4 @@ Index("audit_by_subject", audit.c.kind, audit.c.subject_id, audit.c.at)
 Index("bindings_by_user", bindings.c.user_id, bindings.c.kind, bindings.c.created_at)
 for _name in ("user_id", "key_id", "operation", "model", "channel_id", "ended"):
     Index(f"usage_hours_by_{_name.removesuffix('_id')}", usage_hours.c[_name], usage_hours.c.hour)
+    Index(f"usage_days_by_{_name.removesuffix('_id')}", usage_days.c[_name], usage_days.c.day)

@@ -3,11 +3,13 @@
 Each gives rows of (what it concerns, what the books say, what it adds up to). All are asked in one snapshot.
 """
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, cast, func, literal, or_, select, union_all
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, String, Table, and_, case, cast, func, literal, or_, select, union_all
 
 from unigate.store.database import Tx
-from unigate.store.gateway_tables import usage_hours
-from unigate.store.hours import DIMENSIONS, FIGURES, HOUR_MS
+from unigate.store.gateway_tables import usage_days, usage_hours
+from unigate.store.hours import DIMENSIONS, FIGURES, HOUR_MS, HOURS
 from unigate.store.ledger_tables import (
     REVENUE,
     accounts,
@@ -93,20 +95,26 @@ def _window_held() -> Select[tuple[str, int]]:
 _windows_held = _window_held().subquery()
 
 
-def _hours() -> Select[tuple[str, int, int]]:
-    """Hours that differ from their rows: where, what the hour says of the first figure that differs, what its rows do."""
-    by = ("hour", *DIMENSIONS)
-    says = [usage_hours.c[name].label(f"says_{name}") for name in FIGURES]
-    hour = (usage.c.at // HOUR_MS).label("hour")
-    rows = [func.count() if name == "calls" else func.sum(usage.c[name]) for name in FIGURES]
+def _sums_differ(
+    table: Table, says: ColumnElement[Any], of: Table, at: ColumnElement[Any]
+) -> Select[tuple[str, int, int]]:
+    """Sums that differ from what they are of: where, and of the first figure that differs what both say."""
+    step = at.label("step")
+    says_all = [table.c[name].label(f"says_{name}") for name in FIGURES]
+    rows = [func.count() if name not in of.c else func.sum(of.c[name]) for name in FIGURES]
     both = union_all(
-        select(*(usage_hours.c[name] for name in by), *says, *(_ZERO.label(f"rows_{name}") for name in FIGURES)),
-        select(hour, *(usage.c[name] for name in DIMENSIONS), *([_ZERO] * len(FIGURES)), *rows).group_by(
-            hour, *(usage.c[name] for name in DIMENSIONS)
+        select(
+            says.label("step"),
+            *(table.c[name] for name in DIMENSIONS),
+            *says_all,
+            *(_ZERO.label(f"rows_{name}") for name in FIGURES),
+        ),
+        select(step, *(of.c[name] for name in DIMENSIONS), *([_ZERO] * len(FIGURES)), *rows).group_by(
+            step, *(of.c[name] for name in DIMENSIONS)
         ),
     ).subquery()
     sums = [(name, func.sum(both.c[f"says_{name}"]), func.sum(both.c[f"rows_{name}"])) for name in FIGURES]
-    where: ColumnElement[str] = cast(both.c.hour, String)
+    where: ColumnElement[str] = cast(both.c.step, String)
     for name in DIMENSIONS:
         where = where + "/" + both.c[name]
     figure = case(*((says != rows, name) for name, says, rows in sums))
@@ -116,7 +124,7 @@ def _hours() -> Select[tuple[str, int, int]]:
             case(*((says != rows, says) for _, says, rows in sums)),
             case(*((says != rows, rows) for _, says, rows in sums)),
         )
-        .group_by(*(both.c[name] for name in by))
+        .group_by(both.c.step, *(both.c[name] for name in DIMENSIONS))
         .having(or_(*(says != rows for _, says, rows in sums)))
     )
 
@@ -175,7 +183,10 @@ QUESTIONS: dict[str, Select[tuple[object, ...]]] = {
     "a window's held is that of its holds": select(windows.c.id, windows.c.held, func.coalesce(_windows_held.c.held, 0))
     .outerjoin(_windows_held, _windows_held.c.id == windows.c.id)
     .where(windows.c.held != func.coalesce(_windows_held.c.held, 0)),
-    "an hour is the sum of its rows": _hours(),
+    "an hour is the sum of its rows": _sums_differ(usage_hours, usage_hours.c.hour, usage, usage.c.at // HOUR_MS),
+    "a day is the sum of its hours": _sums_differ(
+        usage_days, usage_days.c.day, usage_hours, usage_hours.c.hour // HOURS
+    ),
     "an open hold has an owner": select(holds.c.id, holds.c.amount, holds.c.captured)
     .outerjoin(processes, processes.c.id == holds.c.process_id)
     .where(_IS_OPEN, holds.c.kind != "task", or_(processes.c.id.is_(None), processes.c.state == "gone")),

@@ -4,16 +4,17 @@ A page costs about the same whatever it is filtered by. Rows have indexes by tim
 one would slow the mover down; what else is asked for is looked up in the hours (`hours.py`), which say where such rows are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Integer, Select, Table, bindparam, select
 
 from unigate.store.database import Row, Tx
-from unigate.store.gateway_tables import usage_hours
-from unigate.store.hours import DIMENSIONS, HOUR_MS, sums
+from unigate.store.gateway_tables import usage_days, usage_hours
+from unigate.store.hours import DAY_MS, DIMENSIONS, HOUR_MS, sums
 from unigate.store.ledger_tables import usage
 from unigate.store.pages import Listing, Page, Slice
 
@@ -22,7 +23,8 @@ By = Literal["user_id", "key_id", "operation", "model", "channel_id", "ended"]
 
 #: Of the newest rows so many are looked at one by one before the hours are asked.
 NEAR = 10_000
-_HOURS_OF_A_DAY = 24
+#: Pairs of hour and key that are read at once, and keys of one hour that are looked at one by one.
+_AT_ONCE, _FEW = 200, 8
 #: What rows can be found by without the hours.
 _INDEXED = frozenset(("user_id", "key_id"))
 
@@ -94,12 +96,8 @@ _FILTERS: Mapping[str, ColumnElement[bool]] = {
     "since": usage.c.at >= bindparam("since"),
     "until": usage.c.at < bindparam("until"),
 }
-_HOUR_FILTERS: Mapping[str, ColumnElement[bool]] = {
-    **{name: usage_hours.c[name] == bindparam(name) for name in DIMENSIONS},
-    "since": usage_hours.c.hour >= bindparam("since"),
-    "until": usage_hours.c.hour < bindparam("until"),
-}
 _LIST = Listing(select(usage), (usage.c.at, usage.c.id), _FILTERS)
+_AT, _ID = (list(usage.c.keys()).index(name) for name in ("at", "id"))
 _BY_ID = select(usage).where(usage.c.id == bindparam("by"))
 
 
@@ -147,99 +145,83 @@ def _edge_of(names: frozenset[str]) -> Select[Any]:
 
 
 async def _far(tx: Tx, given: Mapping[str, Any], edge: int, count: int) -> list[Row]:
-    """Up to `count` of the newest rows before `edge` that fulfil all filters, found by their hours."""
+    """Up to `count` of the newest rows before `edge` that fulfil all filters, found by their hours, the newest first."""
     values = {name: value for name, value in given.items() if name in DIMENSIONS}
-    last = edge // HOUR_MS
-    first = given.get("since", 0) // HOUR_MS
-    hours = await tx.all(_hours_of(frozenset(values)), {**values, "since": first, "until": last + 1, "rows": count + 1})
-    calls, lower = 0, None
-    for hour, some in hours:
-        lower = hour
-        calls += 0 if hour == last else some  # of the last hour nobody knows which are before the edge
-        if calls >= count:
+    statement = _hours_of(frozenset(values))
+    since = given.get("since", 0)
+    until = edge // HOUR_MS + 1
+    found: list[Row] = []
+    while len(found) < count:
+        bounds = {"since": since // HOUR_MS, "until": until, "rows": _AT_ONCE}
+        pairs = await tx.all(statement, {**values, **bounds})
+        if not pairs:
             break
-    if lower is None:
-        return []
-    bounds = {"lower": lower, "upper": last, "edge": edge, "since": given.get("since", 0), "rows": count}
-    return await tx.all(_far_of(frozenset(values)), {**values, **bounds})
+        keys: dict[int, list[str]] = {}
+        for hour, key in pairs:
+            keys.setdefault(hour, []).append(key)
+        if len(pairs) == _AT_ONCE:
+            keys[pairs[-1][0]] = []  # perhaps not all keys of that hour are here
+        for hour, some in keys.items():
+            until = hour
+            inside = {"since": max(since, hour * HOUR_MS), "until": min(edge, (hour + 1) * HOUR_MS)}
+            found += await _hour(tx, {**given, **inside}, some, count - len(found))
+            if len(found) >= count:
+                break
+    return found[:count]
+
+
+async def _hour(tx: Tx, given: Mapping[str, Any], keys: list[str], count: int) -> list[Row]:
+    """The newest rows of one hour: key by key where few keys have any, else through all of the hour."""
+    wanted = Page(limit=count)
+    if not 0 < len(keys) <= _FEW:
+        return (await _LIST.read(tx, wanted, **given)).rows
+    rows = [row for key in keys for row in (await _LIST.read(tx, wanted, **{**given, "key_id": key})).rows]
+    return sorted(rows, key=itemgetter(_AT, _ID), reverse=True)[:count]
 
 
 @lru_cache(maxsize=64)
 def _hours_of(names: frozenset[str]) -> Select[Any]:
-    query = select(usage_hours.c.hour, func.sum(usage_hours.c.calls))
-    query = query.where(*(_HOUR_FILTERS[name] for name in sorted(names | {"since", "until"})))
-    query = query.group_by(usage_hours.c.hour).order_by(usage_hours.c.hour.desc())
+    """Hours and keys that have such rows, the newest hour first."""
+    query = select(usage_hours.c.hour, usage_hours.c.key_id)
+    query = query.where(*(_filter(usage_hours, name) for name in sorted(names | {"since", "until"})))
+    query = query.group_by(usage_hours.c.hour, usage_hours.c.key_id).order_by(usage_hours.c.hour.desc())
     return query.limit(bindparam("rows", type_=Integer()))
 
 
-@lru_cache(maxsize=64)
-def _far_of(names: frozenset[str]) -> Select[Any]:
-    """Rows by way of their hours: each hour leads to its key's rows of that hour, by the index over keys and time."""
-    start = usage_hours.c.hour * HOUR_MS
-    query = select(usage).where(
-        *(_HOUR_FILTERS[name] for name in sorted(names)),
-        usage_hours.c.hour.between(bindparam("lower"), bindparam("upper")),
-        usage.c.at >= start,
-        usage.c.at < start + HOUR_MS,
-        *(usage.c[name] == usage_hours.c[name] for name in DIMENSIONS),
-        usage.c.at < bindparam("edge"),
-        usage.c.at >= bindparam("since"),
-    )
-    return query.order_by(usage.c.at.desc(), usage.c.id.desc()).limit(bindparam("rows", type_=Integer()))
+async def summed(
+    tx: Tx, step: Step, wanted: Wanted, *, by: By | None = None, apart: bool = True, only: Sequence[str] | None = None
+) -> list[Row]:
+    """Figures of what was used: the step in which it was (hours or days since 1970) if `apart`, the value of `by`, figures.
 
-
-async def total(tx: Tx, wanted: Wanted) -> Row:
-    """All figures of the hours that fit, in the order of `hours.FIGURES`."""
-    row = await tx.one(_total_of(frozenset(wanted.given())), _in_hours(wanted))
-    assert row is not None
-    return row
-
-
-async def ranked(tx: Tx, by: By, wanted: Wanted, most: int) -> list[Row]:
-    """The values of one dimension for which most was charged: value, figures."""
-    statement = _ranked_of(by, frozenset(wanted.given()))
-    return await tx.all(statement, {**_in_hours(wanted), "rows": most})
-
-
-async def series(tx: Tx, step: Step, wanted: Wanted, by: By | None = None, only: tuple[str, ...] = ()) -> list[Row]:
-    """Figures step by step: the hour in which it begins, with `by` its value (one of `only`), figures."""
-    statement = _series_of(step, by, frozenset(wanted.given()))
-    return await tx.all(statement, {**_in_hours(wanted), **({"only": list(only)} if by else {})})
-
-
-def _in_hours(wanted: Wanted) -> dict[str, Any]:
-    """The filters with their bounds in whole hours: the first one counts whole, and so does the last."""
+    `only` these values of `by`. Bounds are whole steps: the first and the last count whole.
+    """
+    names = frozenset(wanted.given()) | ({"only"} if only is not None else set())
     values = wanted.given()
+    size = HOUR_MS if step == "hour" else DAY_MS
     if "since" in values:
-        values["since"] //= HOUR_MS
+        values["since"] //= size
     if "until" in values:
-        values["until"] = -(-values["until"] // HOUR_MS)
-    return values
-
-
-def _where(names: frozenset[str]) -> list[ColumnElement[bool]]:
-    return [_HOUR_FILTERS[name] for name in sorted(names)]
-
-
-@lru_cache(maxsize=64)
-def _total_of(names: frozenset[str]) -> Select[Any]:
-    return sums([], *_where(names))
+        values["until"] = -(-values["until"] // size)
+    if only is not None:
+        values["only"] = list(only)
+    return await tx.all(_summed(step, by, apart, names), values)
 
 
 @lru_cache(maxsize=256)
-def _ranked_of(by: By, names: frozenset[str]) -> Select[Any]:
-    column = usage_hours.c[by]
-    charged, calls = func.sum(usage_hours.c.charged), func.sum(usage_hours.c.calls)
-    query = sums([column], *_where(names)).order_by(charged.desc(), calls.desc(), column)
-    return query.limit(bindparam("rows", type_=Integer()))
+def _summed(step: Step, by: By | None, apart: bool, names: frozenset[str]) -> Select[Any]:
+    table = usage_hours if step == "hour" else usage_days
+    columns: list[ColumnElement[Any]] = [table.c[step]] if apart else []
+    where = [_filter(table, name) for name in sorted(names - {"only"})]
+    if by is not None:
+        columns.append(table.c[by])
+        if "only" in names:
+            where.append(table.c[by].in_(bindparam("only", expanding=True)))
+    return sums(table, columns, *where).order_by(*columns)
 
 
-@lru_cache(maxsize=256)
-def _series_of(step: Step, by: By | None, names: frozenset[str]) -> Select[Any]:
-    hour = usage_hours.c.hour
-    start = (hour if step == "hour" else hour // _HOURS_OF_A_DAY * _HOURS_OF_A_DAY).label("start")
-    if by is None:
-        return sums([start], *_where(names)).order_by(start)
-    column = usage_hours.c[by]
-    only = column.in_(bindparam("only", expanding=True))
-    return sums([start, column], *_where(names), only).order_by(start, column)
+def _filter(table: Table, name: str) -> ColumnElement[bool]:
+    """A condition on a table of sums."""
+    step = next(iter(table.primary_key.columns))
+    if name == "since":
+        return step >= bindparam("since")
+    return step < bindparam("until") if name == "until" else table.c[name] == bindparam(name)

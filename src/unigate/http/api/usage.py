@@ -42,7 +42,7 @@ class Part(View):
 
 
 class Overview(View):
-    """What was used, in whole hours."""
+    """What was used, in whole hours or days."""
 
     since: Time
     until: Time

@@ -1,4 +1,4 @@
-"""Sessions, redemption codes, the audit log, bindings, and sums of usage by hour."""
+"""Sessions, redemption codes, the audit log, bindings, and sums of usage by hour and day."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002_ledger"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("sessions", "codes", "audit", "bindings", "usage_hours")
+_TABLES = ("sessions", "codes", "audit", "bindings", "usage_hours", "usage_days")
 
 
 def _text(name: str, *, key: bool = False) -> "sa.Column[str]":
@@ -100,31 +100,24 @@ def _records() -> None:
     op.create_index("bindings_by_user", "bindings", ["user_id", "kind", "created_at"])
 
 
+_DIMENSIONS = ("user_id", "key_id", "operation", "model", "channel_id", "ended")
+_FIGURES = (
+    "calls", "estimated", "input_tokens", "output_tokens", "cost", "charged", "refunded", "first_us", "total_us", "own_us"
+)  # fmt: skip
+
+
 def _hours() -> None:
-    op.create_table(
-        "usage_hours",
-        _number("hour", key=True),
-        _text("user_id", key=True),
-        _text("key_id", key=True),
-        _text("operation", key=True),
-        _text("model", key=True),
-        _text("channel_id", key=True),
-        _text("ended", key=True),
-        _number("calls"),
-        _number("estimated"),
-        _number("input_tokens"),
-        _number("output_tokens"),
-        _number("cost"),
-        _number("charged"),
-        _number("refunded"),
-        _number("first_us"),
-        _number("total_us"),
-        _number("own_us"),
-        sqlite_strict=True,
-        sqlite_with_rowid=False,
-    )
-    for name in ("user_id", "key_id", "operation", "model", "channel_id", "ended"):
-        op.create_index(f"usage_hours_by_{name.removesuffix('_id')}", "usage_hours", [name, "hour"])
+    for table, step in (("usage_hours", "hour"), ("usage_days", "day")):
+        op.create_table(
+            table,
+            _number(step, key=True),
+            *(_text(name, key=True) for name in _DIMENSIONS),
+            *(_number(name) for name in _FIGURES),
+            sqlite_strict=True,
+            sqlite_with_rowid=False,
+        )
+        for name in _DIMENSIONS:
+            op.create_index(f"{table}_by_{name.removesuffix('_id')}", table, [name, step])
     op.execute(
         """
         INSERT INTO usage_hours
@@ -132,6 +125,15 @@ def _hours() -> None:
             sum(input_tokens), sum(output_tokens), sum(cost), sum(charged), sum(refunded), sum(first_us), sum(total_us),
             sum(own_us)
         FROM usage GROUP BY 1, 2, 3, 4, 5, 6, 7
+        """
+    )
+    op.execute(
+        """
+        INSERT INTO usage_days
+        SELECT hour / 24, user_id, key_id, operation, model, channel_id, ended, sum(calls), sum(estimated),
+            sum(input_tokens), sum(output_tokens), sum(cost), sum(charged), sum(refunded), sum(first_us), sum(total_us),
+            sum(own_us)
+        FROM usage_hours GROUP BY 1, 2, 3, 4, 5, 6, 7
         """
     )
 
