@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import gateways, nginx, streams
+from bench import gateways, nginx, streams, usage_pages
 from bench.load import Load, wrk
 from bench.processes import Running, cpu_seconds, family, free_port, rss_mb, wait_for_port, write_json
 
@@ -140,6 +140,12 @@ class Bench:
         }
         self.run.stop(pid)
 
+    def pages(self) -> None:
+        """Lists and sums of usage over many rows, on both databases."""
+        found = usage_pages.run(100_000 if self.quick else 1_000_000)
+        self.void += found["void"]
+        self.found["usage_pages"] = found
+
     def check(self, gate: gateways.Unigate, at_least: int = 0) -> None:
         """The books: rows, tokens, and the ledger, once everything is moved."""
         rows, taken, given = self.settled(gate)
@@ -208,6 +214,7 @@ def table(found: dict[str, Any]) -> str:
     lines.append(
         f"| worker memory, idle, MB | {found['memory_idle_mb']:.0f} | after load {found['memory_after_load_mb']:.0f} |"
     )
+    lines += usage_pages.table_of(found["usage_pages"])
     lines.append(f"| start, s | {found['start_seconds_existing']:.2f} | fresh {found['start_seconds_fresh']:.2f} |")
     return "\n".join(lines)
 
@@ -228,6 +235,7 @@ def main() -> None:
         bench.streaming()
         if bench.litellm:
             bench.beside_litellm()
+        bench.pages()
     finally:
         bench.run.stop()
     bench.found["void"] = bench.void

@@ -36,6 +36,8 @@ DIMENSIONS: Mapping[str, rows.By] = {
 }
 #: Those that only operators see.
 _PRIVATE = frozenset(("user", "channel"))
+#: Those with so many values that only the highest are read step by step.
+_MANY = frozenset(("user", "key"))
 _NAMED: Mapping[str, Kind] = {"user": "user", "key": "key", "channel": "channel"}
 STEPS = ("hour", "day", "all")
 #: Steps of one overview at most: two months by the hour, four years by the day.
@@ -259,16 +261,30 @@ async def _summed(
         parts = [] if step == "all" else [_part(row[0] * ms, None, None, row[1:]) for row in found]
         return _sums(_added(figures)), parts
     column = DIMENSIONS[by]
-    values = await rows.summed(tx, size, wanted, by=column, apart=False)
+    steps: list[Any] = []
+    if by in _MANY or step == "all":
+        values = await rows.summed(tx, size, wanted, by=column, apart=False)
+    else:
+        steps = await rows.summed(tx, size, wanted, by=column)
+        values = _folded(steps)
     # The highest charges first, then the most calls.
     best = sorted(values, key=lambda row: (-row[1 + _CHARGED], -row[1 + _CALLS], row[0]))[:most]
     called = await names(tx, _NAMED[by], (row[0] for row in best)) if by in _NAMED else {}
     total = _sums(_added([row[1:] for row in values]))
-    if step == "all" or not best:
+    if step == "all":
         return total, [_part(None, row[0], called.get(row[0]), row[1:]) for row in best]
-    only = [row[0] for row in best] if len(values) > len(best) else None
-    found = await rows.summed(tx, size, wanted, by=column, only=only)
-    return total, [_part(row[0] * ms, row[1], called.get(row[1]), row[2:]) for row in found]
+    only = {row[0] for row in best}
+    if by in _MANY and best:
+        steps = await rows.summed(tx, size, wanted, by=column, only=sorted(only))
+    return total, [_part(row[0] * ms, row[1], called.get(row[1]), row[2:]) for row in steps if row[1] in only]
+
+
+def _folded(steps: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Sums by value of sums by step and value."""
+    values: dict[str, list[Sequence[int]]] = {}
+    for row in steps:
+        values.setdefault(row[1], []).append(row[2:])
+    return [(value, *_added(some)) for value, some in values.items()]
 
 
 def _part(start: int | None, value: str | None, name: str | None, figures: Sequence[Any]) -> Part:
