@@ -108,7 +108,7 @@ async def test_credentials_are_added_switched_and_removed(api: Api) -> None:
     off = (await operator.patch(f"{path}/{first}", enabled=False)).json()
     assert [one["enabled"] for one in off["credentials"]] == [False, True, True]
     await operator.patch(f"{path}/{first}", enabled=False)
-    (channel,) = await load.load_channels(api.desk.db, api.desk.secret, api.desk.providers)
+    (channel,) = await load.load_channels(api.desk.db, api.desk.vault, api.desk.providers)
     assert [one.secret for one in channel.credentials] == ["sk-upstream-two", "sk-upstream-three"]
     left = (await operator.delete(f"{path}/{first}")).json()
     assert [one["last4"] for one in left["credentials"]] == ["-two", "hree"]
@@ -161,7 +161,7 @@ async def test_parking_is_shown_and_forgotten_everywhere(api: Api) -> None:
     first, _ = made["credentials"]
 
     async def channels() -> list[Any]:
-        return await load.load_channels(api.desk.db, api.desk.secret, api.desk.providers)
+        return await load.load_channels(api.desk.db, api.desk.vault, api.desk.providers)
 
     workers = [Router(await channels()), Router(await channels())]
     chat = next(row for row in operations() if row.name == "openai.chat")
@@ -202,13 +202,13 @@ async def test_the_word_counts_once(api: Api) -> None:
     operator = await api.someone("operator")
     await make(operator, models=["own"])
     await operator.client.post("/api/channels/main/unpark")
-    router = Router(await load.load_channels(api.desk.db, api.desk.secret, api.desk.providers))
+    router = Router(await load.load_channels(api.desk.db, api.desk.vault, api.desk.providers))
     chat = next(row for row in operations() if row.name == "openai.chat")
     (candidate, *_) = router.routes("own", "default", chat)
     assert candidate.take()
     router.failed(candidate, UpstreamRefused(401))
     await operator.patch("/api/channels/main", priority=3)
-    router.replace(await load.load_channels(api.desk.db, api.desk.secret, api.desk.providers))
+    router.replace(await load.load_channels(api.desk.db, api.desk.vault, api.desk.providers))
     (health,) = router.health.values()
     assert [credential.parked for credential in health.credentials].count(True) == 1
 
