@@ -6,6 +6,7 @@ import re
 
 import pytest
 from api_kit import Api, refused
+from openapi_spec_validator import validate
 
 from unigate.base.errors import StoreUnavailable
 from unigate.http.api.reading import MAX_BODY
@@ -115,6 +116,7 @@ async def test_a_bug_is_told_without_a_trace(sqlite_api: Api, monkeypatch: pytes
 
 async def test_the_document_of_the_routes_names_roles_and_errors(sqlite_api: Api) -> None:
     document = sqlite_api.app.openapi()
+    validate(document)
     for path, methods in document["paths"].items():
         assert path.startswith("/api/"), path
         for method, operation in methods.items():

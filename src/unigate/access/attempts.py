@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import IPv6Address, ip_address
 
-from unigate.base.errors import CallerError, TooMany
+from unigate.base.errors import BadRequest, InvalidKey, TooMany
 
 #: Keys remembered; the one that failed least recently leaves first.
 _REMEMBERED = 20_000
@@ -32,7 +32,7 @@ class Attempts:
 
     @contextmanager
     def attempt(self, address: str, name: str) -> Iterator[None]:
-        """One try: a CallerError that leaves the block counts as a failure. TooMany where there were enough."""
+        """One try: an InvalidKey or BadRequest that leaves the block is a failure. TooMany where there were enough."""
         keys = (("address", _place(address)), ("name", name.lower()))
         now = self._clock()
         wait = max(self._wait(key, now) for key in keys)
@@ -42,7 +42,7 @@ class Attempts:
             self._add(key, 1, now)
         try:
             yield
-        except CallerError:
+        except (InvalidKey, BadRequest):
             raise
         except BaseException:
             self._forgive(keys)  # it was not judged

@@ -13,7 +13,7 @@ from hashlib import sha256
 from unigate.access.passwords import hash_password, outdated, verify_password
 from unigate.base import ids
 from unigate.base.clock import now_ms
-from unigate.base.errors import BadRequest, InvalidKey, NotFound
+from unigate.base.errors import BadRequest, InvalidKey, NotFound, TooMany
 from unigate.manage.audit import noted
 from unigate.manage.desk import Actor, Desk, check_editable, check_rank
 from unigate.manage.users import checked_password, user_named, write_user
@@ -32,6 +32,9 @@ MAX_AGENT = 300
 _DAY = 86_400_000
 #: One check of a password takes 64 MiB for a moment: this many at once, the others wait.
 _CHECKS = 2
+#: So many are checked or wait; more are turned away, to come again after some seconds.
+_QUEUE = 100
+_BUSY = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ class Doorkeeper:
         self._desk = desk
         self._terms = terms or SessionTerms()
         self._checks = asyncio.Semaphore(_CHECKS)
+        self._waiting = 0
 
     @property
     def longest_seconds(self) -> int:
@@ -126,9 +130,15 @@ class Doorkeeper:
             await write_user(tx, actor, found, replace(found, password=hashed), kept_session=kept_session)
 
     async def verify(self, kept: str | None, password: str) -> bool:
-        """Whether it is the password; takes as long where there is none to compare with."""
-        async with self._checks:
-            return await verify_password(kept, password)
+        """Whether it is the password; takes as long where there is none to compare with. TooMany."""
+        if self._waiting >= _QUEUE:
+            raise TooMany("Too many people sign in at the moment.", retry_after=_BUSY)
+        self._waiting += 1
+        try:
+            async with self._checks:
+                return await verify_password(kept, password)
+        finally:
+            self._waiting -= 1
 
     async def signed_in(self, token: str) -> tuple[SessionView, UserRow] | None:
         """The session of a token and its user, who has just used it; None where there is none (any more)."""

@@ -8,16 +8,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from unigate.access.passwords import MAX_LENGTH, MIN_LENGTH
 from unigate.base.clock import utc
 from unigate.base.money import format_multiplier, format_usd, parse_multiplier, parse_usd
+from unigate.manage.desk import MAX_NAME
+from unigate.manage.users import MAX_EMAIL
 
 #: A number as it is written: no sign, no exponent, no other scripts' digits.
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
 _LONGEST = 40
 #: Default of a field of a change that may be left out (then it stays as it is) but can't be null.
-STAYS: Any = None
+STAYS: Any = Field(default_factory=lambda: None)  # a plain default would stand in the schema
 
 
 class Form(BaseModel):
@@ -82,3 +85,7 @@ Time = Annotated[int, PlainSerializer(rfc3339), WithJsonSchema(_TIME)]
 UsdIn = Annotated[int, _text(parse_usd, _DECIMAL), WithJsonSchema(_USD_IN)]
 MultiplierIn = Annotated[int, _text(parse_multiplier, _DECIMAL), WithJsonSchema(_MULTIPLIER)]
 TimeIn = Annotated[int, _text(parse_time), WithJsonSchema(_TIME)]
+#: Of what is made; which characters it may have is checked where it is made.
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+Password = Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
+Email = Annotated[str, Field(max_length=MAX_EMAIL, json_schema_extra={"format": "email"})]

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 from pydantic import Field
 
-from unigate.http.api.fields import STAYS, Form, Multiplier, MultiplierIn, Time, View
+from unigate.http.api.fields import STAYS, Form, Multiplier, MultiplierIn, Name, Time, View
 from unigate.http.api.office import TheDesk
 from unigate.http.api.pages import Listed, Paged, paged
 from unigate.http.api.routes import api_router, route
@@ -29,8 +29,8 @@ class Group(View):
 class NewGroup(Form):
     """A group to be made."""
 
-    name: str
-    multiplier: MultiplierIn = 1_000_000
+    name: Name
+    multiplier: MultiplierIn = Field("1", validate_default=True)
 
 
 class GroupChanges(Form):

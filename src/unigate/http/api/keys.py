@@ -7,7 +7,7 @@ from pydantic import Field
 
 from unigate.base.clock import now_ms
 from unigate.billing.periods import day_of
-from unigate.http.api.fields import STAYS, Form, Time, TimeIn, Usd, UsdIn, View
+from unigate.http.api.fields import STAYS, Form, Name, Time, TimeIn, Usd, UsdIn, View
 from unigate.http.api.office import Live, TheDesk, TheLive
 from unigate.http.api.pages import Listed, Paged, paged
 from unigate.http.api.routes import api_router, route
@@ -18,6 +18,7 @@ from unigate.manage.keys import MAX_KEEP_DAYS, KeyFilter, KeyForm, KeyView
 
 router = api_router("keys")
 Scope = Literal["relay", "manage"]
+Limit = Annotated[int, Field(ge=0, le=keys.MAX_LIMIT)]
 
 
 class Budgets(View):
@@ -91,9 +92,9 @@ class BudgetsForm(Form):
 class LimitsForm(Form):
     """Limits that change; 0: none."""
 
-    rpm: int = STAYS
-    tpm: int = STAYS
-    concurrency: int = STAYS
+    rpm: Limit = STAYS
+    tpm: Limit = STAYS
+    concurrency: Limit = STAYS
 
 
 class ChangedKey(Form):
@@ -127,7 +128,7 @@ class ChangedKey(Form):
 class NewKey(ChangedKey):
     """A key to be made."""
 
-    name: str
+    name: Name
     user: str | None = Field(None, description="Who pays; the caller where it is left out.")
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from unigate.http.api.fields import Form, Time, Usd, View
+from unigate.http.api.fields import Email, Form, Password, Time, Usd, View
 from unigate.http.api.office import TheDesk, TheOffice
 from unigate.http.api.routes import api_router, route
 from unigate.http.api.who import Caller, Role
@@ -40,14 +40,14 @@ class Myself(Me):
 class ChangedMe(Form):
     """What is to change; what is left out stays."""
 
-    email: str | None = Field(None, description="null: none any more.")
+    email: Email | None = Field(None, description="null: none any more.")
 
 
 class NewPassword(Form):
     """Another password."""
 
     current: str = Field(max_length=_LONGEST)
-    new: str = Field(max_length=_LONGEST)
+    new: Password
 
 
 @route(router, "GET", "/me", role="user")

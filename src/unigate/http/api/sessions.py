@@ -1,11 +1,12 @@
 """`/api/sessions`: signing in and out."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+import structlog
 from fastapi import Query, Request, Response
 from pydantic import Field, model_validator
 
-from unigate.base.errors import NotFound
+from unigate.base.errors import InvalidKey, NotFound
 from unigate.http.api.fields import Form, Time, View
 from unigate.http.api.office import TheDesk, TheOffice
 from unigate.http.api.pages import Listed, Paged, paged
@@ -14,6 +15,7 @@ from unigate.http.api.who import COOKIE, Caller, address_of, request_id_of
 from unigate.manage import sessions
 from unigate.manage.sessions import SessionView
 
+log: Any = structlog.get_logger("unigate.api")
 router = api_router("sessions")
 _LONGEST = 1024
 
@@ -69,13 +71,18 @@ async def sign_in(office: TheOffice, request: Request, response: Response, form:
     login = form.email or form.name or ""
     address = address_of(request)
     with office.attempts.attempt(address, login):
-        session, user, token = await office.door.sign_in(
-            login,
-            form.password,
-            agent=request.headers.get("user-agent", ""),
-            address=address,
-            request_id=request_id_of(request),
-        )
+        try:
+            session, user, token = await office.door.sign_in(
+                login,
+                form.password,
+                agent=request.headers.get("user-agent", ""),
+                address=address,
+                request_id=request_id_of(request),
+            )
+        except InvalidKey:
+            # Not the name: people type their password into the wrong field.
+            log.warning("somebody failed to sign in", address=address, request_id=request_id_of(request))
+            raise
     if form.cookie:
         _set_cookie(request, response, token, office.door.longest_seconds)
     return SignedIn(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from unigate.base.errors import Forbidden
 from unigate.base.settings import DEFAULT_GROUP
-from unigate.http.api.fields import STAYS, Form, Time, Usd, UsdIn, View
+from unigate.http.api.fields import STAYS, Email, Form, Name, Password, Time, Usd, UsdIn, View
 from unigate.http.api.office import TheDesk
 from unigate.http.api.pages import Listed, Paged, paged
 from unigate.http.api.routes import api_router, route
@@ -49,22 +49,22 @@ class ListedUsers(Listed):
 class NewUser(Form):
     """A user to be made."""
 
-    name: str
-    email: str | None = None
-    password: str | None = Field(None, description="Without one they can't sign in.")
+    name: Name
+    email: Email | None = None
+    password: Password | None = Field(None, description="Without one they can't sign in.")
     role: Role = Field("user", description="Only an owner makes others than users.")
     group: str = Field(DEFAULT_GROUP, description="A name or id.")
-    credit: UsdIn = 0
+    credit: UsdIn = Field("0", validate_default=True)
 
 
 class ChangedUser(Form):
     """What is to change; what is left out stays."""
 
-    email: str | None = Field(None, description="null: none any more.")
-    password: str | None = Field(None, description="Ends all their sessions. null: they can't sign in any more.")
+    email: Email | None = Field(None, description="null: none any more.")
+    password: Password | None = Field(None, description="Ends all their sessions. null: they can't sign in any more.")
     role: Role = STAYS
     group: str = STAYS
-    enabled: bool = Field(STAYS, description="false: ends all their sessions, and refuses their keys.")
+    enabled: Annotated[bool, Field(description="false: ends all their sessions, and refuses their keys.")] = STAYS
 
 
 class Money(Form):
