@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from unigate.access.limiter import SharedLimits
 from unigate.access.limits import Limits
 from unigate.access.secrets import Vault
 from unigate.base import log as logging
-from unigate.base.clock import boot_seconds, monotonic_ns, now_ms
+from unigate.base.clock import boot_seconds, monotonic, monotonic_ns, now_ms
 from unigate.base.errors import GatewayError
 from unigate.base.settings import Telemetry
 from unigate.billing.bank import Bank
@@ -31,10 +32,11 @@ from unigate.http.asgi import AsgiApp
 from unigate.http.openapi import Documented
 from unigate.http.serving import Server
 from unigate.http.table import Table
-from unigate.manage import figures, load, shipped
+from unigate.manage import figures, kept, load, shipped
 from unigate.manage.desk import Desk
 from unigate.providers import catalogue
 from unigate.relay.bindings import Bindings
+from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
 from unigate.relay.traces import Traces, over_http
@@ -51,6 +53,8 @@ from unigate.upstream import Client, keep_freed_memory
 log: Any = structlog.get_logger("unigate.server")
 #: Seconds between publishing figures and retrying what could not be loaded.
 PERIOD = 1.0
+#: Seconds between two looks for what was kept long enough.
+FORGET = 60.0
 #: Seconds that calls in flight get to end when the worker is told to stop.
 DRAIN = 30.0
 
@@ -97,6 +101,7 @@ class Worker:
         #: Kinds of things that changed and are not loaded yet.
         self._stale: set[str] = set()
         self._changed = asyncio.Event()
+        self._forgetting_at = 0.0
 
     async def run(self, sock: socket.socket, ready: Callable[[], None]) -> None:
         """Build, serve, drain."""
@@ -125,8 +130,10 @@ class Worker:
             bindings=Bindings(self._db),
             models={},
             metrics=Metrics(),
+            keeper=Keeper(partial(kept.save, self._db)),
         )
         traces = self._traces()
+        keeping = asyncio.create_task(self._svc.keeper.run())  # noqa: TID251 - kept until the end of this function
         self._stale = {"channels", "prices", "settings"}
         await self._load()
         gateway = Gateway(Table(operations()), self._svc, self._management(), system.is_management)
@@ -143,6 +150,10 @@ class Worker:
         with suppress(asyncio.CancelledError):
             await keeper
         await bank.close()
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        await self._svc.keeper.write()
         if traces is not None:
             await asyncio.to_thread(traces.close)
         if isinstance(limits, SharedLimits):
@@ -222,6 +233,7 @@ class Worker:
                 log.warning("could not load changes", error=error.code, detail=error.detail)
             except Exception:
                 log.exception("could not load changes")
+            await self._forget_kept()
             try:
                 self._publish()
             except OSError as error:
@@ -230,11 +242,23 @@ class Worker:
                 async with asyncio.timeout(PERIOD):
                     await self._changed.wait()
 
+    async def _forget_kept(self) -> None:
+        """Now and then delete prompts and answers whose term is over."""
+        if monotonic() < self._forgetting_at:
+            return
+        self._forgetting_at = monotonic() + FORGET
+        try:
+            if count := await kept.drop_ended(self._db):
+                log.info("kept calls deleted after their term", count=count)
+        except GatewayError as error:
+            log.warning("could not delete kept calls", error=error.code, detail=error.detail)
+
     def _publish(self) -> None:
         """Leave this process's figures where the other processes of the node find them."""
         svc = self._svc
         if isinstance(svc.limits, SharedLimits):
             svc.metrics.limiter_down = svc.limits.served_locally
+        svc.metrics.kept_dropped = svc.keeper.dropped
         figures.publish(self._settings.data, svc.metrics.export(), snapshot(svc.router, now_ms()))
 
     def counters(self) -> Metrics:

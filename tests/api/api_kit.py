@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from unigate.http.app import Gateway, render_wire
 from unigate.http.listen import listen
 from unigate.http.serving import Server
 from unigate.http.table import Table
-from unigate.manage import keys, users
+from unigate.manage import kept, keys, users
 from unigate.manage.desk import Desk
 from unigate.manage.keys import KeyForm
 from unigate.manage.sessions import PREFIX, SessionTerms, digest
 from unigate.providers import catalogue
 from unigate.relay.bindings import Bindings
+from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
 from unigate.relay.upstreams import Upstreams
@@ -144,6 +146,7 @@ async def serving(db: Database, folder: Path, terms: SessionTerms | None = None)
         bindings=Bindings(db),
         models={},
         metrics=Metrics(),
+        keeper=Keeper(partial(kept.save, db)),
     )
     worker = Worker(services)
     app = api_app.create(desk, worker, terms)

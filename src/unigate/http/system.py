@@ -77,7 +77,9 @@ class _Counters(Collector):
             attempts.add_metric(failed, count)
         down = CounterMetricFamily("unigate_limiter_down", "Calls limited locally while the limiter was away.")
         down.add_metric([], self._metrics.limiter_down)
-        return [calls, cost, own, estimated, units, seconds, refused, attempts, down]
+        dropped = CounterMetricFamily("unigate_kept_dropped", "Calls that were to be kept and are not.")
+        dropped.add_metric([], self._metrics.kept_dropped)
+        return [calls, cost, own, estimated, units, seconds, refused, attempts, down, dropped]
 
 
 def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:

@@ -25,6 +25,7 @@ class Call:
         "id",
         "include_cost",
         "input_tokens",
+        "keep_days",
         "key",
         "marks",
         "operation",
@@ -50,6 +51,8 @@ class Call:
         #: Further reply headers: rate limits, what was ignored or limited.
         self.marks: list[tuple[bytes, bytes]] = []
         self.include_cost = False
+        #: Days for which prompt and answer are kept, known when the reply begins; 0: they are not.
+        self.keep_days = 0
         #: The most input tokens that the body can count.
         self.input_tokens = 0
         #: What was used, once known; what the rate limit counts.

@@ -31,13 +31,13 @@ class Keeper:
         #: Calls that were to be kept and are not.
         self.dropped = 0
 
-    def keep(self, call: Call, days: int, status: int, answer: bytes) -> None:
-        """Keep a call's request and answer for so many days."""
+    def keep(self, call: Call, status: int, answer: bytes) -> None:
+        """Keep a call's request and answer for the days that it is to be kept."""
         key = call.key
         self.put(
             call.id,
             call.at,
-            days,
+            call.keep_days,
             user_id=key.user_id,
             key_id=key.id,
             status=status,
@@ -110,9 +110,3 @@ class Copy:
     def answer(self) -> bytes:
         """What went out; longer than MOST where there was more."""
         return b"".join(self._pieces)
-
-
-def kept_days(call: Call, options: object) -> int:
-    """Days for which a call is kept: what its key says, or the channel's option `keep_days`, the longer of both."""
-    told = options.get("keep_days") if isinstance(options, dict) else None
-    return max(call.key.keep_days, told if type(told) is int else 0)

@@ -33,6 +33,8 @@ class Metrics:
         #: Failed tries: (channel, code) -> count.
         self.attempts: dict[tuple[str, str], int] = {}
         self.limiter_down = 0
+        #: Calls that were to be kept and are not, since too much waited to be written.
+        self.kept_dropped = 0
 
     def ended(self, record: Record, channel: str = "") -> None:
         """Count a call that ended; `channel`: the name of the one that served it."""
@@ -75,6 +77,7 @@ class Metrics:
             "refused": self.refused,
             "attempts": [[*name, count] for name, count in self.attempts.items()],
             "limiter_down": self.limiter_down,
+            "kept_dropped": self.kept_dropped,
         }
 
     def merge(self, other: Mapping[str, object]) -> None:
@@ -90,6 +93,8 @@ class Metrics:
                 self.refused[code] = self.refused.get(code, 0) + count
         down = other.get("limiter_down")
         self.limiter_down += down if isinstance(down, int) else 0
+        dropped = other.get("kept_dropped")
+        self.kept_dropped += dropped if isinstance(dropped, int) else 0
 
     def _merge_series(self, name: tuple[str, str, str, str], figures: list) -> None:  # type: ignore[type-arg]
         calls, cost, estimated, own_us, total_us, units, buckets = figures

@@ -72,6 +72,8 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     def reply(kept: bool) -> None:
         if kept:
             x.reply(answer.status, head, body)
+            if call.keep_days:
+                svc.keeper.keep(call, answer.status, body)
         else:
             error = StoreUnavailable()
             told = [_JSON_TYPE, (b"x-request-id", call.id.encode()), (b"retry-after", b"1"), *call.marks]

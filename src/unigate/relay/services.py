@@ -10,6 +10,7 @@ from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
 from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
+from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.traces import Listener
 from unigate.relay.upstreams import Upstreams
@@ -34,6 +35,8 @@ class Services:
     settings: LiveSettings = field(default_factory=LiveSettings)
     #: Told of calls beside the metrics, None where nobody wants to be.
     listener: Listener | None = None
+    #: Keeps prompts and answers of calls that are to be kept.
+    keeper: Keeper
 
     def ended(self, call: Call, row: Record, candidate: Candidate | None) -> None:
         """Count a call that ended; `candidate`: the one that served it."""

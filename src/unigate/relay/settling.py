@@ -9,6 +9,8 @@ from unigate.base.money import format_usd
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.routing.choice import Candidate
+from unigate.spec.caller import Key
+from unigate.spec.channel import Channel
 from unigate.spec.record import End, Record
 from unigate.spec.usage import Usage
 
@@ -79,6 +81,15 @@ def headers(call: Call, candidate: Candidate, content_type: bytes, cost: int | N
         made.append((b"x-unigate-cost", format_usd(cost).encode()))
     if call.key.role != "user":
         made.append((b"x-unigate-channel", candidate.route.channel.name.encode()))
+    days = call.keep_days = kept_days(call.key, candidate.route.channel)
+    if days:
+        made.append((b"x-unigate-kept", b"%d" % days))
     if call.marks:
         made += call.marks
     return made
+
+
+def kept_days(key: Key, channel: Channel) -> int:
+    """Days for which prompt and answer are kept: as the key or the channel's option says, the longer of both."""
+    told = channel.options.get("keep_days", 0)
+    return max(key.keep_days, told) if isinstance(told, int) else key.keep_days

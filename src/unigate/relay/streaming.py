@@ -5,6 +5,7 @@ the upstream request. Both are charged for what went out.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import cast
 
@@ -14,6 +15,7 @@ from unigate.dialects import Kept, streams
 from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
+from unigate.relay.keeping import Copy
 from unigate.relay.services import Services
 from unigate.relay.settling import headers, record
 from unigate.spec.record import End
@@ -32,6 +34,7 @@ class Stream:
         "_answer",
         "_call",
         "_candidate",
+        "_copy",
         "_enough",
         "_first",
         "_opening",
@@ -54,7 +57,9 @@ class Stream:
         self._answer = opened.answer
         self._watch = opened.watch
         self._opening = opened.opening
-        self._write = call.x.write
+        self._write: Callable[[bytes], bool] = call.x.write
+        #: What went out, where it is to be kept.
+        self._copy: Copy | None = None
         self._first = monotonic()
         #: Output tokens above which the hold is extended.
         self._enough = _enough(plan.output_tokens)
@@ -64,9 +69,11 @@ class Stream:
         """Carry the stream to its end and settle it, whatever happens."""
         x = self._call.x
         x.start(200, headers(self._call, self._candidate, b"text/event-stream; charset=utf-8", None), None)
+        if self._call.keep_days:
+            self._write = self._copy = Copy(x.write)
         try:
             for piece in self._opening:
-                x.write(piece)
+                self._write(piece)
             await self._carry()
         except asyncio.CancelledError:
             self._settle("caller_left", self._so_far())
@@ -154,6 +161,9 @@ class Stream:
             usage = Usage()
         made = record(call, self._plan, self._candidate, usage, end=end, status=200, first=self._first, error=error)
         self._svc.ended(call, made, self._candidate)
+        if self._copy is not None:
+            ending = self._watch.ending if end in ("completed", "empty") else b""
+            self._svc.keeper.keep(call, 200, self._copy.answer + ending)
         call.x.promised = True
         self._plan.hold.settle(made, self._finish if end in ("completed", "empty") else self._nothing)
 
