@@ -214,7 +214,7 @@ def test_the_file_s_secret_is_used(shell: Shell, tmp_path: Path) -> None:
     ("words", "code", "says"),
     [
         (("user", "show", "nobody"), 1, "There is no user 'nobody'."),
-        (("user", "create", "default", "--group", "nobody"), 1, "There is no group 'nobody'."),
+        (("user", "create", "default", "--group", "nobody"), 2, "There is no group 'nobody'."),
         (("group", "create", "default"), 1, "There is a group 'default' already."),
         (("user", "create", "x", "--role", "god"), 2, "A role is one of user, operator, owner, not 'god'."),
         (("user", "create", "x", "--credit", "lots"), 2, "--credit: expected an amount of USD, not 'lots'"),

@@ -11,7 +11,7 @@ from unigate.http.api.office import TheDesk
 from unigate.http.api.pages import Paged, paged
 from unigate.http.api.routes import api_router, route
 from unigate.http.api.who import Caller
-from unigate.manage import requests
+from unigate.manage import kept, requests
 from unigate.manage.requests import RequestDetail
 from unigate.store.pages import Slice
 
@@ -91,6 +91,33 @@ async def list_requests(desk: TheDesk, who: Caller, query: Annotated[RequestQuer
 async def show_request(desk: TheDesk, who: Caller, request_id: str) -> Detail:
     """Show a call with the tries that it took."""
     return _detail(await requests.show_request(desk, request_id, own=own(who)))
+
+
+class Kept(View):
+    """Prompt and answer of a call, as they came and went; bytes that are no text are replaced."""
+
+    id: str
+    at: Time
+    ends_at: Time = Field(description="When it is deleted.")
+    status: int
+    request: str
+    answer: str
+    cut: bool = Field(description="Either was longer than what is kept of one.")
+
+
+@route(router, "GET", "/requests/{request_id}/kept", role="user")
+async def show_kept(desk: TheDesk, who: Caller, request_id: str) -> Kept:
+    """Show prompt and answer of a call whose key or channel said that they are kept."""
+    found = await kept.show_kept(desk, request_id, own(who))
+    return Kept(
+        id=found.id,
+        at=found.at,
+        ends_at=found.ends_at,
+        status=found.status,
+        request=found.request.decode("utf-8", "replace"),
+        answer=found.answer.decode("utf-8", "replace"),
+        cut=found.cut,
+    )
 
 
 def _detail(found: RequestDetail) -> Detail:
