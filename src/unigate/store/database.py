@@ -49,7 +49,8 @@ class Tx(Protocol):
     async def insert_new(self, statement: Executable, rows: Sequence[Params]) -> list[Row]:
         """Run a one-row `INSERT .. ON CONFLICT DO NOTHING RETURNING ..` for up to 500 rows in one statement.
 
-        Gives what RETURNING says of the rows that were really inserted.
+        Gives what RETURNING says of the rows that were really inserted. With `DO UPDATE` no two of the rows may conflict
+        with each other.
         """
         ...
 

@@ -62,9 +62,9 @@ async def count(tx: Tx, rows: Iterable[Mapping[str, Any]]) -> None:
         days.setdefault((hour[0] // HOURS, *hour[1:]), []).append(figures)
     # In one order, so that of two that count at once none waits for the other in a circle.
     names = (*DIMENSIONS, *FIGURES)
-    await tx.many(_ADD_HOUR, [dict(zip(("hour", *names), row, strict=True)) for row in sorted(counted)])
+    await tx.insert_new(_ADD_HOUR, [dict(zip(("hour", *names), row, strict=True)) for row in sorted(counted)])
     counted = [(*day, *map(sum, zip(*some, strict=True))) for day, some in days.items()]
-    await tx.many(_ADD_DAY, [dict(zip(("day", *names), row, strict=True)) for row in sorted(counted)])
+    await tx.insert_new(_ADD_DAY, [dict(zip(("day", *names), row, strict=True)) for row in sorted(counted)])
 
 
 async def refund(tx: Tx, call_id: str, amount: int) -> None:
