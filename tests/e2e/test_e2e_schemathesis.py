@@ -50,8 +50,7 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     """The document with models that are served, and no status left open."""
     for item in document["paths"].values():
         for operation in item.values():
-            for status in ("4XX", "default"):
-                operation["responses"].pop(status, None)
+            operation["responses"].pop("4XX", None)
             body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             models = {example["value"].get("model") for example in body.get("examples", {}).values()} - {None}
             if models:

@@ -1,0 +1,136 @@
+"""The walk over all operations: none is open that does not say so, whoever asks with which key, and wherever they put it."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from support.calls import ROWS, address, answers, call
+from support.stage import MAIN, Stage, set_stage
+from support.world import Process
+from unigate.http.presented import HEADERS, QUERIES
+from unigate.spec.operation import Operation
+
+USERS = """
+users:
+  - {name: alice, credit: 100}
+  - {name: olga, role: operator, credit: 100}
+  - {name: owen, role: owner, credit: 100}
+  - {name: poor, credit: 0}
+keys:
+  - {name: app, user: alice, secret: sk-app-0123456789}
+  - {name: both, user: alice, secret: sk-both-0123456789, scopes: [relay, manage]}
+  - {name: user-manages, user: alice, secret: sk-user-manages-0123456789, scopes: [manage]}
+  - {name: operator, user: olga, secret: sk-operator-0123456789}
+  - {name: operator-manages, user: olga, secret: sk-operator-manages-0123456789, scopes: [manage]}
+  - {name: owner, user: owen, secret: sk-owner-0123456789}
+  - {name: owner-manages, user: owen, secret: sk-owner-manages-0123456789, scopes: [manage]}
+  - {name: expired, user: alice, secret: sk-expired-0123456789, expires: 2020-01-01}
+  - {name: disabled, user: alice, secret: sk-disabled-0123456789, enabled: false}
+  - {name: elsewhere, user: alice, secret: sk-elsewhere-0123456789, addresses: ["203.0.113.0/24"]}
+  - {name: poor, user: poor, secret: sk-poor-0123456789}
+"""
+#: Key -> status and code of whatever it asks for.
+REFUSED = {
+    "-": (401, "invalid_api_key"),
+    "sk-nobody": (401, "invalid_api_key"),
+    "sk-disabled-0123456789": (401, "invalid_api_key"),
+    "sk-user-manages-0123456789": (403, "insufficient_permissions"),
+    "sk-operator-manages-0123456789": (403, "insufficient_permissions"),
+    "sk-owner-manages-0123456789": (403, "insufficient_permissions"),
+    "sk-elsewhere-0123456789": (403, "address_not_allowed"),
+}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY")
+CASES = [(row, path) for row in ROWS.values() for path in (row.path, *row.aliases)]
+walk = pytest.mark.parametrize(("row", "path"), CASES, ids=[f"{row.method} {path}" for row, path in CASES])
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
+    """A gateway with all models of the sandbox, and users and keys of every kind."""
+    built = set_stage(tmp_path_factory.mktemp("walk"), vendors, MAIN + USERS)
+    yield built
+    built.stop()
+
+
+@walk
+def test_each_operation_needs_a_key_with_its_scope(stage: Stage, row: Operation, path: str) -> None:
+    assert row.scope == "relay", "an operation that is open to everybody would need a test of its own"
+    for key, (status, code) in REFUSED.items():
+        reply = call(stage, row, path=path, key=key)
+        assert (reply.status_code, reply.json()["error"]["code"]) == (status, code), (key, reply.text)
+        assert reply.headers["x-request-id"].startswith("req_")
+        assert "x-unigate-cost" not in reply.headers
+    for key in (stage.key, "sk-both-0123456789"):
+        assert call(stage, row, path=path, key=key).status_code == answers(row), key
+
+
+@walk
+def test_roles_change_nothing_of_it(stage: Stage, row: Operation, path: str) -> None:
+    """A key of an operator or an owner calls as anybody's does, and finds nothing that is somebody else's."""
+    for key in ("sk-operator-0123456789", "sk-owner-0123456789"):
+        reply = call(stage, row, path=path, key=key)
+        assert reply.status_code == (404 if row.use == "bound" else answers(row)), (key, reply.text)
+
+
+@walk
+def test_expired_keys_and_empty_wallets(stage: Stage, row: Operation, path: str) -> None:
+    expired = call(stage, row, path=path, key="sk-expired-0123456789")
+    assert expired.status_code == (200 if row.answers_expired else 401)
+    poor = call(stage, row, path=path, key="sk-poor-0123456789")
+    if row.use == "bound":
+        assert poor.status_code == 404
+    elif row.free:
+        assert poor.status_code == 200
+    else:  # what has the price 0 is served
+        cost = float(call(stage, row, path=path).headers["x-unigate-cost"])
+        assert poor.status_code == (402 if cost else 200), poor.text
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
+def test_keys_are_found_wherever_clients_put_them(stage: Stage, row: Operation) -> None:
+    shown = [(name.decode(), stage.key) for name in HEADERS]
+    shown += [("authorization", f"{scheme}{stage.key}") for scheme in ("", "Key ", "Token ", "bearer ")]
+    for name, value in shown:
+        assert call(stage, row, key="-", **{name: value}).status_code == answers(row), (name, value)
+        assert call(stage, row, key="-", **{name: value + "x"}).status_code == 401, (name, value)
+    if row.body == "none":
+        for name in QUERIES:
+            url = address(stage, row)
+            assert httpx.request(row.method, url, params={name: stage.key}).status_code == answers(row)
+            assert httpx.request(row.method, url, params={name: "sk-nobody"}).status_code == 401
+
+
+def test_no_two_operations_share_a_place() -> None:
+    places = [(row.method, path) for row, path in CASES]
+    assert len(places) == len(set(places))
+
+
+@walk
+def test_other_methods_are_refused(stage: Stage, row: Operation, path: str) -> None:
+    served = {each.method for each, place in CASES if place == path}
+    url = address(stage, row, path)
+    for method in sorted({*METHODS} - served):
+        reply = httpx.request(method, url, headers={"authorization": f"Bearer {stage.key}"})
+        assert reply.status_code == 405, (method, path, reply.text)
+        assert reply.json()["error"]["code"] == "method_not_allowed"
+        assert set(reply.headers["allow"].split(", ")) == served
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.use == "relay"], ids=lambda row: row.name)
+def test_a_header_that_only_tasks_heed_is_named(stage: Stage, row: Operation) -> None:
+    reply = call(stage, row, **{"idempotency-key": "once"})
+    assert reply.status_code == 200
+    assert reply.headers["x-unigate-ignored"] == "idempotency-key"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_not_in_the_table_is_not_there(stage: Stage, method: str) -> None:
+    for path in ("/v1", "/v1/nothing", "/v1/chat/completions/more", "/v2/models", "/V1/models"):
+        for head in ({}, {"authorization": f"Bearer {stage.key}"}):
+            reply = httpx.request(method, stage.url + path, headers=head)
+            assert (reply.status_code, reply.json()["error"]["code"]) == (404, "unknown_url"), path
+
+
+def test_all_methods_are_walked() -> None:
+    assert {row.method for row in ROWS.values()} <= {*METHODS}

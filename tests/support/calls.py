@@ -1,0 +1,48 @@
+"""Calls of any operation of the table, out of the examples of the reference: what is added there is covered by itself."""
+
+import httpx
+
+from support.world import World
+from unigate.dialects import operations
+from unigate.reference.document import pages
+from unigate.reference.page import Entry, Example
+from unigate.spec.operation import Operation
+
+ROWS: dict[str, Operation] = {row.name: row for row in operations()}
+ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values() for entry in page.entries}
+
+
+def template(row: Operation, path: str = "") -> str:
+    """A path as the document writes it."""
+    return (path or row.path).replace(":path}", "}")
+
+
+def address(world: World, row: Operation, path: str = "", example: Example | None = None) -> str:
+    """Where an operation is called; if it is about a thing that must be there, one is made before by the world's key."""
+    places = dict((example or ENTRIES[row.name].examples[0]).path)
+    if row.use == "bound":
+        made = httpx.post(
+            f"{world.url}/v1/responses",
+            json={"model": "gpt-4o-mini", "input": "Hello"},
+            headers={"authorization": f"Bearer {world.key}"},
+            timeout=30,
+        )
+        places["id"] = made.json()["id"]
+    return world.url + template(row, path).format(**places)
+
+
+def call(
+    world: World, row: Operation, *, path: str = "", example: Example | None = None, key: str = "", **headers: str
+) -> httpx.Response:
+    """The example's call, by the world's key unless told; `key="-"`: by none."""
+    example = example or ENTRIES[row.name].examples[0]
+    shown = {} if key == "-" else {"authorization": f"Bearer {key or world.key}"}
+    url = address(world, row, path, example)
+    return httpx.request(
+        row.method, url, params=dict(example.query), json=example.body, headers={**shown, **headers}, timeout=30
+    )
+
+
+def answers(row: Operation) -> int:
+    """The status of such a call that is in order; of responses only those in the background can be cancelled."""
+    return 400 if row.name == "openai.responses.cancel" else 200
