@@ -1,7 +1,8 @@
-# unigate: `make run` starts it, `make test` checks everything. Both need Python 3.11 or later, and nothing else.
+# unigate: `make run` starts it, `make test` checks everything. Both need Python 3.11 or later; the tests also take Node 20
+# or later and PostgreSQL.
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check bench lock postgres clean
+.PHONY: help install run test check bench lock postgres node clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +20,7 @@ install: $(VENV)/.run ## make .venv with the unigate command in it
 run: install ## start the gateway with a sandbox on 127.0.0.1:8080
 	@exec $(BIN)/unigate demo --host 127.0.0.1 --port 8080
 
-test: $(VENV)/.test postgres check ## check and test everything
+test: $(VENV)/.test postgres node check ## check and test everything
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 check: $(VENV)/.test ## the checks that run nothing: style, types, imports, spelling, sizes
@@ -44,6 +45,7 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 NO_PACKAGES := { echo "the packages could not be installed; the lines above say why" >&2; exit 1; }
 
 clean: ## remove what was made
+	rm -rf tests/node/node_modules
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
@@ -79,3 +81,24 @@ postgres: $(VENV)/.test
 
 NO_POSTGRES := echo "the tests need PostgreSQL's programs (initdb, pg_ctl):" >&2; \
 	echo "  Debian, Ubuntu: sudo apt-get install postgresql     macOS: brew install postgresql" >&2; exit 1
+
+# The official SDK for Node calls the gateway too.
+node: $(VENV)/.test
+	@if $(NODE_WORKS); then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Node for the tests"; \
+		apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends nodejs npm >/dev/null || :; \
+	fi
+	@$(NODE_WORKS) || { echo "the tests need Node 20 or later with npm; there is" \
+		"$$(node --version 2>/dev/null || echo no node), npm $$(npm --version 2>/dev/null || echo is missing)" >&2; \
+		echo "  Debian 13, Ubuntu 25.04: sudo apt-get install nodejs npm     macOS: brew install node" >&2; exit 1; }
+	@$(MAKE) -s $(NODE_MADE)
+
+NODE_WORKS := node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1
+NODE_MADE := tests/node/node_modules/.package-lock.json
+
+$(NODE_MADE): tests/node/package.json tests/node/package-lock.json
+	@echo "installing the packages of the tests for Node"
+	@cd tests/node && npm ci --no-audit --no-fund --loglevel=error || { \
+		echo "the packages could not be installed; the lines above say why" >&2; exit 1; }
+	@touch $@

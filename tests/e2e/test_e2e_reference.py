@@ -147,7 +147,7 @@ def test_faults_of_vendors_keep_to_it(stage: Stage, contract: Contract, fault: s
 
 def test_an_operators_key_is_told_the_channel(stage: Stage, contract: Contract) -> None:
     row = ROWS["openai.chat"]
-    reply = call(stage, row, key="sk-ops-0123456789", **{"x-unigate-include": "cost"})
+    reply = call(stage, row, key="sk-ops-0123456789", headers={"x-unigate-include": "cost"})
     assert reply.headers["x-unigate-channel"] == "main"
     assert reply.json()["usage"]["cost"] > 0
     assert contract.breaches(row.method, row.path, reply) == []

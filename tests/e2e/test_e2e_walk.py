@@ -92,8 +92,8 @@ def test_keys_are_found_wherever_clients_put_them(stage: Stage, row: Operation) 
     shown = [(name.decode(), stage.key) for name in HEADERS]
     shown += [("authorization", f"{scheme}{stage.key}") for scheme in ("", "Key ", "Token ", "bearer ")]
     for name, value in shown:
-        assert call(stage, row, key="-", **{name: value}).status_code == answers(row), (name, value)
-        assert call(stage, row, key="-", **{name: value + "x"}).status_code == 401, (name, value)
+        assert call(stage, row, key="-", headers={name: value}).status_code == answers(row), (name, value)
+        assert call(stage, row, key="-", headers={name: value + "x"}).status_code == 401, (name, value)
     if row.body == "none":
         for name in QUERIES:
             url = address(stage, row)
@@ -119,7 +119,7 @@ def test_other_methods_are_refused(stage: Stage, row: Operation, path: str) -> N
 
 @pytest.mark.parametrize("row", [row for row in ROWS.values() if row.use == "relay"], ids=lambda row: row.name)
 def test_a_header_that_only_tasks_heed_is_named(stage: Stage, row: Operation) -> None:
-    reply = call(stage, row, **{"idempotency-key": "once"})
+    reply = call(stage, row, headers={"idempotency-key": "once"})
     assert reply.status_code == 200
     assert reply.headers["x-unigate-ignored"] == "idempotency-key"
 

@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 from typing import Any
 
 import fastapi
@@ -161,3 +163,11 @@ def test_another_document_is_merged() -> None:
     assert whole["components"]["schemas"]["ApiError"] == {"type": "string"}
     assert whole["components"]["schemas"]["Error"] == errors.SCHEMAS["Error"]
     assert whole["paths"]["/v1/models"] == DOCUMENT["paths"]["/v1/models"]
+
+
+def test_a_worker_does_not_carry_it_before_it_is_asked_for() -> None:
+    program = (
+        "import sys, unigate.server; print([name for name in sys.modules if name.startswith('unigate.reference')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

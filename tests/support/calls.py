@@ -1,5 +1,7 @@
 """Calls of any operation of the table, out of the examples of the reference: what is added there is covered by itself."""
 
+from collections.abc import Mapping
+
 import httpx
 
 from support.world import World
@@ -32,14 +34,20 @@ def address(world: World, row: Operation, path: str = "", example: Example | Non
 
 
 def call(
-    world: World, row: Operation, *, path: str = "", example: Example | None = None, key: str = "", **headers: str
+    world: World,
+    row: Operation,
+    *,
+    path: str = "",
+    example: Example | None = None,
+    key: str = "",
+    headers: Mapping[str, str] | None = None,
 ) -> httpx.Response:
     """The example's call, by the world's key unless told; `key="-"`: by none."""
     example = example or ENTRIES[row.name].examples[0]
     shown = {} if key == "-" else {"authorization": f"Bearer {key or world.key}"}
     url = address(world, row, path, example)
     return httpx.request(
-        row.method, url, params=dict(example.query), json=example.body, headers={**shown, **headers}, timeout=30
+        row.method, url, params=dict(example.query), json=example.body, headers={**shown, **(headers or {})}, timeout=30
     )
 
 
