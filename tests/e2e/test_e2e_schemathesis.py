@@ -37,6 +37,8 @@ PROGRAM = Path(sys.executable).with_name("schemathesis")
 #: Calls made up for each operation, beside the examples and the borders of what a schema allows.
 CALLS = 15
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
@@ -73,7 +75,7 @@ def explore(stage: Stage, home: Path, pattern: str) -> None:
         env={**os.environ, "NO_COLOR": "1", "COLUMNS": "150"},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
