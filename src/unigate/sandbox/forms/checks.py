@@ -89,6 +89,12 @@ def text(body: Object, name: str, param: str, *, required: bool = False) -> str:
     return value
 
 
+def given(body: Object, name: str, usual: Any) -> Any:
+    """A member as it was sent, of whatever type; `usual` where it is absent or null."""
+    value = body.get(name)
+    return usual if value is None else value
+
+
 def mapping(value: Any, param: str) -> Object:
     """An object."""
     if not isinstance(value, dict):

@@ -34,7 +34,7 @@ def embeddings(manner: Manner) -> Handler:
                 raise checks.refuse(f"Unknown parameter: '{name}'.", name, "unknown_parameter")
         inputs = read_inputs(body.get("input"))
         size = _dimensions(body, model)
-        form = checks.one_of(body.get("encoding_format") or "float", "encoding_format", ("float", "base64"))
+        form = checks.one_of(checks.given(body, "encoding_format", "float"), "encoding_format", ("float", "base64"))
         checks.text(body, "user", "user")
         counted = _counted(inputs, model)
         call.world.accounts.charge(call.credential, counted)

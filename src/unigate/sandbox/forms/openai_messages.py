@@ -151,7 +151,7 @@ def _part(part: Any, param: str, model: Model) -> str | Picture | Sound | File:
 def picture(inner: Object, param: str) -> Picture:
     """What `image_url` holds: an address, or a picture, which is measured."""
     url = checks.text(inner, "url", f"{param}.image_url.url", required=True)
-    detail = checks.one_of(inner.get("detail") or "auto", f"{param}.image_url.detail", ("low", "auto", "high"))
+    detail = checks.one_of(checks.given(inner, "detail", "auto"), f"{param}.image_url.detail", ("low", "auto", "high"))
     if url.startswith(("https://", "http://")):
         return Picture("linked", None, None, detail)
     head, comma, data = url.partition(",")

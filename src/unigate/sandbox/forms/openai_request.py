@@ -101,7 +101,7 @@ def read(body: Object, model: Model) -> Asked:
         stop=stop(body),
         logprobs=logprobs,
         top_logprobs=top,
-        effort=checks.one_of(body.get("reasoning_effort") or "medium", "reasoning_effort", _EFFORTS),
+        effort=checks.one_of(checks.given(body, "reasoning_effort", "medium"), "reasoning_effort", _EFFORTS),
         tier=_TIERS[checks.one_of(tier or "auto", "service_tier", _TIERS)],
         speak=speak,
         search=model.searches or body.get("web_search_options") is not None,

@@ -134,7 +134,7 @@ def read_format(body: Object, turns: tuple[Turn, ...]) -> Schema | None:
     inner = checks.mapping(form["json_schema"], "response_format.json_schema")
     param = "response_format.json_schema"
     name = _name(inner, param)
-    schema = checks.mapping(inner.get("schema") or {}, f"{param}.schema")
+    schema = checks.mapping(checks.given(inner, "schema", {}), f"{param}.schema")
     if inner.get("strict") is True:
         checks.strict_schema(schema, f"response_format '{name}'", "response_format")
     return schema

@@ -61,7 +61,7 @@ def read(value: Any, named: Callable[[str], str], known: Iterable[Object]) -> li
 
 def _item(value: Any, at: str, named: Callable[[str], str], known: Iterable[Object]) -> Object:
     item = dict(checks.mapping(value, at))
-    kind = checks.one_of(item.get("type") or "message", f"{at}.type", _KINDS)
+    kind = checks.one_of(checks.given(item, "type", "message"), f"{at}.type", _KINDS)
     if kind == "item_reference":
         wanted = checks.text(item, "id", f"{at}.id", required=True)
         found = next((one for one in known if one["id"] == wanted), None)
@@ -140,7 +140,7 @@ def _message(item: Object, at: str, model: Model) -> Turn:
 def _picture(part: Object, at: str, model: Model) -> Picture:
     if not model.sees:
         raise checks.refuse("Invalid content type. input_image is only supported by certain models.", f"{at}.type")
-    detail = checks.one_of(part.get("detail") or "auto", f"{at}.detail", ("low", "auto", "high", "original"))
+    detail = checks.one_of(checks.given(part, "detail", "auto"), f"{at}.detail", ("low", "auto", "high", "original"))
     if checks.text(part, "file_id", f"{at}.file_id"):
         return Picture("kept", None, None, detail)
     url = checks.text(part, "image_url", f"{at}.image_url", required=True)

@@ -74,7 +74,7 @@ def read(body: Object, model: Model, turns: tuple[Turn, ...]) -> Asked:
         turns = (Turn(role="system", text=instructions), *turns)
     tools = _tools(body)
     said = {name: value for name, value in body.items() if name not in _MUTE}
-    options = checks.mapping(body.get("stream_options") or {}, "stream_options")
+    options = checks.mapping(checks.given(body, "stream_options", {}), "stream_options")
     return Asked(
         model=model,
         prompt=Prompt(
@@ -88,8 +88,8 @@ def read(body: Object, model: Model, turns: tuple[Turn, ...]) -> Asked:
         stream=bool(checks.flag(body, "stream")),
         obfuscate=checks.flag(options, "include_obfuscation") is not False,
         limit=_limit(body, model),
-        effort=checks.one_of(reasoning.get("effort") or "medium", "reasoning.effort", _EFFORTS),
-        tier=_TIERS[checks.one_of(body.get("service_tier") or "auto", "service_tier", _TIERS)],
+        effort=checks.one_of(checks.given(reasoning, "effort", "medium"), "reasoning.effort", _EFFORTS),
+        tier=_TIERS[checks.one_of(checks.given(body, "service_tier", "auto"), "service_tier", _TIERS)],
     )
 
 
@@ -101,15 +101,15 @@ def _check(body: Object) -> None:
     checks.integer(body, "max_tool_calls", 1, None)
     checks.flag(body, "store")
     checks.text(body, "user", "user")
-    for name, value in checks.mapping(body.get("metadata") or {}, "metadata").items():
+    for name, value in checks.mapping(checks.given(body, "metadata", {}), "metadata").items():
         checks.text({name: value}, name, f"metadata.{name}")
-    for at, name in enumerate(checks.listed(body.get("include") or [], "include", "strings")):
+    for at, name in enumerate(checks.listed(checks.given(body, "include", []), "include", "strings")):
         checks.one_of(name, f"include[{at}]", _INCLUDED)
-    checks.one_of(body.get("truncation") or "disabled", "truncation", ("auto", "disabled"))
+    checks.one_of(checks.given(body, "truncation", "disabled"), "truncation", ("auto", "disabled"))
 
 
 def _reasoning(body: Object, model: Model) -> Object:
-    reasoning = checks.mapping(body.get("reasoning") or {}, "reasoning")
+    reasoning = checks.mapping(checks.given(body, "reasoning", {}), "reasoning")
     if reasoning.get("summary") is not None:
         checks.one_of(reasoning["summary"], "reasoning.summary", _SUMMARIES)
     if not model.reasoning:
@@ -135,7 +135,7 @@ def _limit(body: Object, model: Model) -> int | None:
 def _tools(body: Object) -> tuple[Tool, ...]:
     """The tools that the caller runs; those of the vendor are accepted, and never used."""
     made = []
-    for number, value in enumerate(checks.listed(body.get("tools") or [], "tools")):
+    for number, value in enumerate(checks.listed(checks.given(body, "tools", []), "tools")):
         at = f"tools[{number}]"
         tool = checks.mapping(value, at)
         kind = checks.one_of(tool.get("type"), f"{at}.type", ("function", "custom", *_HOSTED))
@@ -188,8 +188,8 @@ def _chosen(one: Any, tools: tuple[Tool, ...]) -> str:
 
 def _format(body: Object, turns: tuple[Turn, ...]) -> Schema | None:
     """The schema of the answer; None where it is free text."""
-    form = checks.mapping(checks.mapping(body.get("text") or {}, "text").get("format") or {}, "text.format")
-    kind = checks.one_of(form.get("type") or "text", "text.format.type", ("text", "json_object", "json_schema"))
+    form = checks.mapping(checks.mapping(checks.given(body, "text", {}), "text").get("format") or {}, "text.format")
+    kind = checks.one_of(checks.given(form, "type", "text"), "text.format.type", ("text", "json_object", "json_schema"))
     if kind == "text":
         return None
     if kind == "json_object":
