@@ -45,15 +45,17 @@ class Timeouts(Form):
 class ChannelChanges(Form):
     """What is to change; what is left out stays. Models, groups and credentials are replaced whole, options one by one."""
 
-    base_url: str | None = Field(STAYS, max_length=2048, description="null: the provider's own.")
-    credentials: list[Secret] = Field(STAYS, description="They come out of here never again.")
-    models: Models = Field(STAYS, description="Public name: upstream name; or names that are both; or `*`.")
+    base_url: Annotated[str | None, Field(max_length=2048, description="null: the provider's own.")] = STAYS
+    credentials: Annotated[list[Secret], Field(description="They come out of here never again.")] = STAYS
+    models: Annotated[Models, Field(description="Public name: upstream name; or names that are both; or `*`.")] = STAYS
     groups: list[Name] = STAYS
-    priority: int = Field(STAYS, ge=-1_000_000, le=1_000_000, description="Higher first.")
-    weight: Count = Field(STAYS, description="Share among channels of the same priority.")
+    priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000, description="Higher first.")] = STAYS
+    weight: Annotated[Count, Field(description="Share among channels of the same priority.")] = STAYS
     limits: Limits = STAYS
     timeouts: Timeouts = STAYS
-    options: dict[Name, Any] = Field(STAYS, description="What only some providers need; null takes an option away.")
+    options: Annotated[
+        dict[Name, Any], Field(description="What only some providers need; null takes an option away.")
+    ] = STAYS
     enabled: bool = STAYS
 
 

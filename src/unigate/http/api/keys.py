@@ -107,7 +107,7 @@ class ChangedKey(Form):
     budgets: BudgetsForm = STAYS
     limits: LimitsForm = STAYS
     user_view: bool = STAYS
-    keep_days: int = Field(STAYS, ge=0, le=MAX_KEEP_DAYS)
+    keep_days: Annotated[int, Field(ge=0, le=MAX_KEEP_DAYS)] = STAYS
     enabled: bool = STAYS
 
     def form(self) -> KeyForm:
