@@ -104,6 +104,14 @@ class Dialect(Writer, Protocol):
         ...
 
 
+class FinishingDialect(Dialect, Protocol):
+    """A dialect whose facts may say `finish`."""
+
+    def finish_answer(self, body: bytes) -> bytes:
+        """The answer as the caller asked for it; `body` itself where it is, or can't be made so."""
+        ...
+
+
 class StreamingDialect(Dialect, Protocol):
     """A dialect some of whose answers are streams."""
 

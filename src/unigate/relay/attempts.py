@@ -1,12 +1,12 @@
 """Trying routes until one answers: failover is possible until the first content has gone out, in streams too."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, GatewayError, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
-from unigate.dialects import StreamingDialect, Watcher, private_usage, streams
+from unigate.dialects import FinishingDialect, StreamingDialect, Watcher, private_usage, streams
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.services import Services
@@ -20,6 +20,8 @@ from unigate.upstream import Answer
 ERROR_LIMIT = 256 * 1024
 #: Opening events of a stream are kept back as far as this while the first content is awaited; bytes.
 OPENING_LIMIT = 256 * 1024
+#: Longer answers are finished by a thread of their own, in bytes.
+FINISHED_HERE = 128 * 1024
 
 
 class Opened:
@@ -106,6 +108,8 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
             opened.seen = call.dialect.read_answer(opened.body, provider)
             if provider.private_usage:
                 opened.body = private_usage.hidden(opened.body, provider.private_usage)
+            if call.facts.finish:
+                opened.body = await _finished(cast(FinishingDialect, call.dialect), opened.body)
             if call.facts.stored and opened.seen.id:
                 await svc.bindings.keep(call, candidate, opened.seen.id)
     except UpstreamRefused as refused:
@@ -140,6 +144,13 @@ def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
         limit_field=provider.limit_field,
     )
     return call.dialect.edit(call.body, facts, edits)
+
+
+async def _finished(spoken: FinishingDialect, body: bytes) -> bytes:
+    """The answer as the caller asked for it; a long one beside the event loop."""
+    if len(body) <= FINISHED_HERE:
+        return spoken.finish_answer(body)
+    return await asyncio.to_thread(spoken.finish_answer, body)
 
 
 async def _first_content(call: Call, spoken: StreamingDialect, plan: Plan, opened: Opened) -> None:

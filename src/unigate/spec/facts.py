@@ -27,6 +27,8 @@ class Facts:
     least_output: int = 1
     #: The provider is to keep the answer, so that the caller may come back to it.
     stored: bool = False
+    #: The dialect may have to change the answer, since providers may not give it as it was asked for (`finish_answer`).
+    finish: bool = False
     #: Id of a kept answer that this call goes on from; "" where there is none.
     previous: str = ""
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.
