@@ -141,7 +141,16 @@ async def test_a_channel_is_tried_and_asked_for_its_models(api: Api, vendors: st
     offered = (await operator.get("/api/channels/main/models")).json()["data"]
     assert {"name": "gpt-4o-mini", "served_as": ["fast"]} in offered and len(offered) > 3
     (noted,) = (await audit.list_audit(api.desk, Page(), AuditFilter(kind="channel", action="test"))).rows
+    assert noted.changes["operation"] == [None, "openai.chat"]
     assert set(noted.changes["ok"][1].values()) == {True}
+    await operator.patch("/api/channels/main", models=["text-embedding-3-small"])
+    fitting = await operator.post("/api/channels/main/test")
+    assert [(one["ok"], one["status"]) for one in fitting.json()["data"]] == [(True, 200)] * 2, fitting.text
+    chat = await operator.post("/api/channels/main/test", operation="openai.chat")
+    assert [one["status"] for one in chat.json()["data"]] == [404] * 2, chat.text
+    error = refused(await operator.post("/api/channels/main/test", operation="openai.songs"), 400, "invalid_request")
+    assert "openai.embeddings" in error["message"] and error["param"] == "operation"
+    await operator.patch("/api/channels/main", models={"fast": "gpt-4o-mini"})
     await operator.patch("/api/channels/main", base_url=f"{vendors}/fault/500/openai/v1")
     failed = (await operator.post("/api/channels/main/test", model="fast")).json()["data"]
     assert [(one["ok"], one["status"]) for one in failed] == [(False, 500)] * 2

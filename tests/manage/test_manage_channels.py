@@ -209,6 +209,47 @@ async def test_a_channel_is_tested_with_each_credential(desk: Desk, vendor: tupl
     assert b'"model":"b"' in served.bodies[2]
 
 
+@pytest.mark.parametrize(
+    ("model", "operation", "path", "asked"),
+    [
+        ("text-embedding-3-small", None, b"/v1/embeddings", {"input": "ok"}),
+        ("omni-moderation-latest", None, b"/v1/moderations", {"input": "ok"}),
+        ("gpt-3.5-turbo-instruct", None, b"/v1/completions", {"prompt": "Say ok.", "max_tokens": 1}),
+        ("bge-m3", "openai.embeddings", b"/v1/embeddings", {"input": "ok"}),
+        ("gpt-4o", "openai.responses", b"/v1/responses", {"input": "Say ok.", "store": False, "max_output_tokens": 16}),
+    ],
+)
+async def test_the_operation_fits_the_model_or_is_named(
+    desk: Desk,
+    vendor: tuple[Vendor, str],
+    model: str,
+    operation: str | None,
+    path: bytes,
+    asked: dict[str, object],
+) -> None:
+    served, url = vendor
+    await channels.create_channel(desk, replace_entry(base_url=Url(url), models={"own": model}))
+    good, _ = await try_channel(desk, "main", operation=operation, allow_private=True)
+    assert good.ok
+    assert served.heads[0].startswith(b"POST " + path + b" HTTP/1.1\r\n")
+    assert msgspec.json.decode(served.bodies[0]) == {"model": model, **asked}
+
+
+async def test_a_provider_without_chat_is_tested_with_what_it_speaks(desk: Desk, vendor: tuple[Vendor, str]) -> None:
+    served, url = vendor
+    vectors = Provider(
+        name="vectors", title="Vectors", base_url=None, speaks=("openai_embeddings", "openai_moderations")
+    )
+    narrow = replace(desk, providers={**desk.providers, "vectors": vectors})
+    await channels.create_channel(narrow, replace_entry(base_url=Url(url), provider="vectors"))
+    good, _ = await try_channel(narrow, "main", allow_private=True)
+    assert good.ok and served.heads[0].startswith(b"POST /v1/embeddings ")
+    await try_channel(narrow, "main", operation="openai.moderations", allow_private=True)
+    assert served.heads[2].startswith(b"POST /v1/moderations ")
+    with pytest.raises(BadRequest, match=r"openai.embeddings, openai.moderations, not 'openai.chat'"):
+        await try_channel(narrow, "main", operation="openai.chat", allow_private=True)
+
+
 async def test_a_channel_that_cannot_be_reached_or_tested_says_so(desk: Desk) -> None:
     await channels.create_channel(desk, ENTRY)
     tried = await try_channel(desk, "main", allow_private=True)

@@ -8,6 +8,7 @@ from importlib.resources import files
 import pytest
 
 from unigate import data
+from unigate.dialects import operations
 from unigate.spec.usage import FALLBACK
 
 MODELS = json.loads(files(data).joinpath("models.json").read_text())
@@ -22,6 +23,13 @@ def test_every_row_says_where_it_is_from() -> None:
     assert "note" in MODELS
     assert "note" in PRICES
     assert PRICES["per"] == 1_000_000
+
+
+def test_the_family_of_a_model_is_one_that_can_be_called() -> None:
+    families = {operation.family for operation in operations() if operation.use == "relay"}
+    found = {model.name: model.family for model in data.models()}
+    assert set(found.values()) <= families
+    assert found["gpt-4o"] == "chat" and found["text-embedding-ada-002"] == "embeddings"
 
 
 def test_prices_are_decimal_text_and_become_integers() -> None:

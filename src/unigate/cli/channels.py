@@ -222,12 +222,15 @@ def probe_channel(
     *,
     name: ChannelName,
     model: Annotated[str | None, typer.Option(help="Public name of the model to ask.")] = None,
+    operation: Annotated[str | None, typer.Option(help="By which to ask it, such as openai.embeddings.")] = None,
     config: ConfigOption = None,
     data: DataOption = DATA,
     json: JsonOption = False,
 ) -> None:
-    """Ask a channel's provider for one token with each credential. It costs what the provider charges for that."""
-    tried = with_desk(config, data, lambda desk: try_channel(desk, name, model=model, allow_private=True))
+    """Ask a channel's provider for very little with each credential. It costs what the provider charges for that."""
+    tried = with_desk(
+        config, data, lambda desk: try_channel(desk, name, model=model, operation=operation, allow_private=True)
+    )
     show_all(tried, ("credential", "ok", "status", "milliseconds", "message"), json=json)
     if not all(one.ok for one in tried):
         raise typer.Exit(WANTING)

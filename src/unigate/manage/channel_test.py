@@ -1,5 +1,6 @@
 """Channel test: one tiny call to a channel's provider with each of its credentials, past routing and billing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -7,11 +8,12 @@ import msgspec
 from unigate.base.clock import monotonic
 from unigate.base.errors import BadRequest, NotFound, UpstreamError
 from unigate.dialects import dialect
-from unigate.manage import load
+from unigate.manage import load, shipped
 from unigate.manage.audit import noted
 from unigate.manage.desk import SHELL, Actor, Desk
 from unigate.manage.doctor import paid_operations
 from unigate.spec.channel import Channel, Timeouts
+from unigate.spec.operation import Operation
 from unigate.spec.provider import Credential, Request
 from unigate.upstream import Client, Endpoint, endpoint
 
@@ -19,7 +21,14 @@ from unigate.upstream import Client, Endpoint, endpoint
 _MOST = 1_000_000
 _SHOWN = 300
 _OK = 200
-_OPERATION = "openai.chat"
+#: What is asked for, by dialect; those that are most at home with providers come first.
+_ASKED: Mapping[str, Mapping[str, object]] = {
+    "openai_chat": {"messages": [{"role": "user", "content": "Say ok."}]},
+    "openai_responses": {"input": "Say ok.", "store": False},
+    "openai_completions": {"prompt": "Say ok."},
+    "openai_embeddings": {"input": "ok"},
+    "openai_moderations": {"input": "ok"},
+}
 _HEADERS = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"), (b"user-agent", b"unigate"))
 
 
@@ -40,30 +49,35 @@ async def try_channel(
     name: str,
     *,
     model: str | None = None,
+    operation: str | None = None,
     client: Client | None = None,
     allow_private: bool = False,
     seconds: float = 30.0,
     actor: Actor = SHELL,
 ) -> list[Tried]:
-    """Ask for one token with each credential; NotFound, BadRequest where there is nothing to ask with.
+    """Ask for as little as can be with each credential; NotFound, BadRequest where there is nothing to ask with.
 
-    `name` is the channel's, or its id; `model` a public name, the first that the channel names where None. `client` is the
-    one to ask with, one of its own where None. It costs what the provider charges for it.
+    `name` is the channel's, or its id; `model` a public name, the first that the channel names where None; `operation` by
+    which to ask, the one that fits the model where None. `client` is the one to ask with, one of its own where None. It
+    costs what the provider charges for it.
     """
     channel = await loaded(desk, name)
-    upstream = _upstream_model(channel, model)
+    public, upstream = _model(channel, model)
+    row = _operation(channel, (upstream, public), operation)
     asking = client or Client()
     limits = bounded(channel.timeouts, seconds)
     try:
         tried = [
-            await _try(asking, channel, c, upstream, limits, allow_private=allow_private) for c in channel.credentials
+            await _try(asking, channel, c, row, upstream, limits, allow_private=allow_private)
+            for c in channel.credentials
         ]
     finally:
         if client is None:
             await asking.close()
     async with desk.db.writing() as tx:
         well = {one.credential: one.ok for one in tried}
-        await noted(tx, actor, "test", "channel", channel.id, channel.name, after={"model": upstream, "ok": well})
+        after = {"model": upstream, "operation": row.name, "ok": well}
+        await noted(tx, actor, "test", "channel", channel.id, channel.name, after=after)
     return tried
 
 
@@ -80,22 +94,44 @@ def bounded(timeouts: Timeouts, seconds: float) -> Timeouts:
     return replace(timeouts, first_byte=min(seconds, timeouts.first_byte), total=seconds)
 
 
-def _upstream_model(channel: Channel, model: str | None) -> str:
+def _model(channel: Channel, model: str | None) -> tuple[str, str]:
+    """The public and the upstream name of the model to ask."""
     if not channel.credentials:
         raise BadRequest(f"The channel {channel.name!r} has no credential to test with.")
     if model is None:
         model = next((name for name in channel.models if not name.endswith("*")), None)
         if model is None:
             raise BadRequest("This channel names no model of its own: say which one to ask with --model.")
-    return channel.models.get(model) or model
+    return model, channel.models.get(model) or model
 
 
-async def _try(
-    client: Client, channel: Channel, credential: Credential, model: str, timeouts: Timeouts, *, allow_private: bool
-) -> Tried:
-    operation = next((row for row in paid_operations(channel) if row.name == _OPERATION), None)
-    if operation is None:
+def _operation(channel: Channel, models: tuple[str, ...], name: str | None) -> Operation:
+    """The operation named, else the one that calls a model of one of these names, else what the provider speaks best."""
+    spoken = {row.dialect: row for row in paid_operations(channel)}
+    rows = [spoken[one] for one in _ASKED if one in spoken]
+    if not rows:
         raise BadRequest(f"The provider {channel.provider.name!r} has no operation that a test could call.")
+    if name is not None:
+        for row in rows:
+            if row.name == name:
+                return row
+        known = ", ".join(row.name for row in rows)
+        raise BadRequest(f"A test of this channel can call {known}, not {name!r}.", param="operation")
+    families = {model.name: model.family for model in shipped.models()}
+    family = next((families[one] for one in models if one in families), "")
+    return next((row for row in rows if row.family == family), rows[0])
+
+
+async def _try(  # noqa: PLR0917 - whom, of what, for what
+    client: Client,
+    channel: Channel,
+    credential: Credential,
+    operation: Operation,
+    model: str,
+    timeouts: Timeouts,
+    *,
+    allow_private: bool,
+) -> Tried:
     made = channel.provider.request(operation.upstream_path, operation.name, model, credential, channel.options)
     where, base = endpoint_of(channel, allow_private=allow_private)
     given = {name for name, _ in made.headers}
@@ -121,12 +157,12 @@ async def _try(
 
 
 def _body(channel: Channel, spoken: str, model: str) -> bytes:
-    """The smallest chat, edited for this provider as a caller's would be."""
+    """The smallest call of a dialect, edited for this provider as a caller's would be."""
     speech = dialect(spoken)
-    body = msgspec.json.encode({"model": model, "messages": [{"role": "user", "content": "Say ok."}]})
-    provider = channel.provider
-    edits = speech.Edits(model=model, output_limit=1, limit_field=provider.limit_field)
-    edited, _ = provider.adjust_request(speech.edit(body, speech.read(body), edits), channel.options)
+    body = msgspec.json.encode({"model": model, **_ASKED[spoken]})
+    facts, provider = speech.read(body), channel.provider
+    edits = speech.Edits(model=model, output_limit=facts.least_output, limit_field=provider.limit_field)
+    edited, _ = provider.adjust_request(speech.edit(body, facts, edits), channel.options)
     return edited
 
 

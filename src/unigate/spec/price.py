@@ -40,3 +40,5 @@ class Model:
     input_limit: int | None = None
     output_limit: int | None = None
     modalities: tuple[str, ...] = ("text",)
+    #: The family of the operations that call it.
+    family: str = "chat"

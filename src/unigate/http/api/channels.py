@@ -111,6 +111,9 @@ class Test(Form):
     """What to ask a channel for."""
 
     model: Name | None = Field(None, description="Public name; the channel's first where left out.")
+    operation: Name | None = Field(
+        None, description="Such as openai.embeddings; one that fits the model where left out."
+    )
 
 
 class Tried(View):
@@ -241,10 +244,16 @@ async def unpark_channel(desk: TheDesk, who: Caller, channel: str) -> None:
 
 @route(router, "POST", "/channels/{channel}/test", role="operator", audit="channel.test")
 async def try_channel(desk: TheDesk, live: TheLive, who: Caller, channel: str, form: Test) -> Tests:
-    """Ask for one token with each credential. It costs what the provider charges for that."""
+    """Ask for as little as can be with each credential. It costs what the provider charges for that."""
     client = live.services.upstreams.client
     found = await channel_test.try_channel(
-        desk, channel, model=form.model, client=client, allow_private=live.allow_private, actor=who.actor
+        desk,
+        channel,
+        model=form.model,
+        operation=form.operation,
+        client=client,
+        allow_private=live.allow_private,
+        actor=who.actor,
     )
     return Tests(data=[Tried.model_validate(one) for one in found])
 
