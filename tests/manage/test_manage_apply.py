@@ -11,8 +11,9 @@ from unigate.access.passwords import verify_password
 from unigate.base.config_reader import ConfigError, Reader
 from unigate.base.money import NANO
 from unigate.base.settings import Config
-from unigate.manage import channels, groups, keys, live, prices, users
+from unigate.manage import audit, channels, groups, keys, live, prices, users
 from unigate.manage.apply import apply
+from unigate.manage.desk import FILE as ACTOR
 from unigate.manage.desk import Desk, OtherSecret
 from unigate.manage.load import load_channels, load_prices, load_settings
 from unigate.providers import catalogue
@@ -20,6 +21,7 @@ from unigate.store import generations
 from unigate.store import users as user_rows
 from unigate.store.database import Database
 from unigate.store.open import connect, sqlite_path
+from unigate.store.pages import Page
 
 SECRET = "a secret that is long enough"
 FILE = """
@@ -193,6 +195,69 @@ async def test_the_file_takes_over_what_is_there_and_nobody_else_changes_it(desk
         with pytest.raises(Exception, match="belongs to the config file"):
             await attempt
     assert (await users.topup(desk, "alice", NANO)).balance == 106 * NANO
+
+
+async def log(desk: Desk) -> list[str]:
+    """What the audit log tells, in the order in which it happened."""
+    rows = (await audit.list_audit(desk, Page(limit=100))).rows
+    assert {(row.actor_id, row.actor) for row in rows if row.actor == ACTOR.name} == {(ACTOR.id, ACTOR.name)}
+    told = [f"{row.actor} {row.action} {row.kind} {row.subject}: {', '.join(row.changes)}" for row in reversed(rows)]
+    assert not any(word in repr(rows) for word in ("sk-", "hidden", "secret-team", "user:pass"))
+    return told
+
+
+OFFER = """
+channels: [{name: main, provider: openai, credentials: sk-one, models: [a]}]
+prices: [{model: a, input: 1}, {model: a, from: 2100-01-01, input: 2}, {model: gone, input: 3}]
+settings: {credits_per_usd: 1000}
+"""
+
+
+async def test_every_change_of_the_file_is_in_the_log_and_nothing_else(desk: Desk) -> None:
+    await apply(desk, config(OFFER))
+    told = await log(desk)
+    name = ACTOR.name
+    assert [line.partition(":")[0] for line in told] == [
+        f"{name} create channel main",
+        f"{name} set price a",
+        f"{name} set price a",
+        f"{name} set price gone",
+        f"{name} set setting credits_per_usd",
+    ]
+    await apply(desk, config(OFFER))
+    assert await log(desk) == told
+    changed = (
+        OFFER.replace("sk-one", "sk-two").replace("input: 1", "input: 4").replace("2100", "2101").replace("1000", "9")
+    )
+    await apply(desk, config(changed.replace(", {model: gone, input: 3}", "")))
+    later = (await log(desk))[len(told) :]
+    assert [line for line in later if "price a" not in line] == [
+        f"{name} set channel main: credentials",
+        f"{name} set price gone: owned_by",
+        f"{name} set setting credits_per_usd: value",
+    ]
+    assert [line for line in later if "price a" in line] == [
+        f"{name} set price a: rates, starts",
+        f"{name} set price a: model, owned_by, rates, starts, when",
+        f"{name} withdraw price a: model, owned_by, rates, starts, when",
+    ]
+    told += later
+    await apply(desk, config("settings: {}"))
+    later = (await log(desk))[len(told) :]
+    assert later == [
+        f"{name} set channel main: owned_by",
+        *[f"{name} set price a: owned_by"] * 3,
+        f"{name} set setting credits_per_usd: owned_by",
+    ]
+    told += later
+    await apply(desk, config("settings: {}"))
+    assert await log(desk) == told
+    await live.set_setting(desk, "credits_per_usd", 9)
+    await apply(desk, config("settings: {credits_per_usd: 9}\nprices: [{model: gone, input: 3}]"))
+    assert (await log(desk))[len(told) + 1 :] == [
+        f"{name} set price gone: owned_by",
+        f"{name} set setting credits_per_usd: owned_by",
+    ]
 
 
 async def test_a_demo_owns_without_locking(desk: Desk) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-import msgspec
-
 from unigate.base.clock import now_ms
 from unigate.base.config_reader import ConfigError
 from unigate.base.settings import ChannelEntry, PriceEntry
@@ -13,7 +11,7 @@ from unigate.manage.audit import noted
 from unigate.manage.channel_rows import channel_row, given_credentials, seal_options
 from unigate.manage.channels import channel_facts, group_names, put_credentials
 from unigate.manage.desk import FILE, Desk
-from unigate.manage.live import setting_row
+from unigate.manage.live import setting_facts, setting_row
 from unigate.manage.price_forms import rates_of, rates_text, subject_of
 from unigate.manage.prices import facts, in_force, new_price, title
 from unigate.store import channels as channel_rows
@@ -35,7 +33,9 @@ async def apply_channels(tx: Tx, desk: Desk, entries: list[ChannelEntry], done: 
     named = {entry.name for entry in entries}
     for row in await channel_rows.all_channels(tx):
         if row.owned_by == done.owner and row.name not in named:
-            await channel_rows.set_channel(tx, replace(row, owned_by=LEFT_BY_FILE))
+            left = replace(row, owned_by=LEFT_BY_FILE)
+            await channel_rows.set_channel(tx, left)
+            await noted(tx, FILE, "set", "channel", row.id, row.name, channel_facts(row), channel_facts(left))
             done.left.append(f"channel {row.name}")
 
 
@@ -83,7 +83,7 @@ async def apply_prices(tx: Tx, entries: list[PriceEntry], done: Applied) -> None
                 _note(done.updated, row, done)
     for row in known:
         if row.owned_by == done.owner and row.enabled and row.subject not in by_subject:
-            await price_rows.set_price(tx, replace(row, owned_by=LEFT_BY_FILE))
+            await _own_price(tx, row, LEFT_BY_FILE)
             done.left.append(f"price {_title(row)}")
 
 
@@ -95,13 +95,14 @@ async def apply_settings(tx: Tx, values: Mapping[str, object], done: Applied) ->
         if old is not None and (old.value, old.owned_by) == (row.value, row.owned_by):
             continue
         await settings_rows.put_setting(tx, row)
-        before, after = ({} if one is None else {"value": msgspec.json.decode(one.value)} for one in (old, row))
-        await noted(tx, FILE, "set", "setting", name, name, before, after)
+        await noted(tx, FILE, "set", "setting", name, name, setting_facts(old), setting_facts(row))
         (done.updated if old is not None else done.created).append(f"setting {name}")
         done.kinds.add("settings")
     for row in known.values():
         if row.owned_by == done.owner and row.name not in values:
-            await settings_rows.put_setting(tx, replace(row, owned_by=LEFT_BY_FILE))
+            left = replace(row, owned_by=LEFT_BY_FILE)
+            await settings_rows.put_setting(tx, left)
+            await noted(tx, FILE, "set", "setting", row.name, row.name, setting_facts(row), setting_facts(left))
             done.left.append(f"setting {row.name}")
 
 
@@ -120,7 +121,7 @@ def _by_subject(entries: Iterable[PriceEntry]) -> dict[Subject, list[PriceEntry]
 async def _put_price(tx: Tx, entry: PriceEntry, old: PriceRow | None, now: int, done: Applied) -> None:
     if old is not None and old.rates == rates_text(rates_of(entry)):
         if old.owned_by != done.owner:
-            await price_rows.set_price(tx, replace(old, owned_by=done.owner))
+            await _own_price(tx, old, done.owner)
         return
     if old is not None and old.starts_at > now:
         await price_rows.set_price(tx, replace(old, enabled=0))
@@ -128,6 +129,12 @@ async def _put_price(tx: Tx, entry: PriceEntry, old: PriceRow | None, now: int, 
     await price_rows.add_price(tx, row)
     await noted(tx, FILE, "set", "price", row.id, title(row), None if old is None else facts(old), facts(row))
     _note(done.created if old is None else done.updated, row, done)
+
+
+async def _own_price(tx: Tx, old: PriceRow, owner: str) -> None:
+    row = replace(old, owned_by=owner)
+    await price_rows.set_price(tx, row)
+    await noted(tx, FILE, "set", "price", row.id, title(row), facts(old), facts(row))
 
 
 def _note(names: list[str], row: PriceRow, done: Applied) -> None:

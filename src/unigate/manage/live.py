@@ -53,8 +53,8 @@ async def set_setting(desk: Desk, name: str, value: object, *, actor: Actor = SH
         else:
             row = setting_row(name, checked)
             await rows.put_setting(tx, row)
-        before, after = ({} if one is None else {"value": msgspec.json.decode(one.value)} for one in (old, row))
-        await noted(tx, actor, "set" if row is not None else "reset", "setting", name, name, before, after)
+        action = "set" if row is not None else "reset"
+        await noted(tx, actor, action, "setting", name, name, setting_facts(old), setting_facts(row))
         await generations.bump(tx, ["settings"])
     return _view(name, row)
 
@@ -70,6 +70,14 @@ def checked_setting(name: str, value: object) -> object:
 def setting_row(name: str, value: object, owned_by: str = "") -> SettingRow:
     """The row that keeps a value."""
     return SettingRow(name=name, value=json_text(value), owned_by=owned_by, changed_at=now_ms())
+
+
+def setting_facts(row: SettingRow | None) -> dict[str, object]:
+    """What the audit log tells of a setting; nothing where it is at its default."""
+    if row is None:
+        return {}
+    found = {"value": msgspec.json.decode(row.value)}
+    return {**found, "owned_by": row.owned_by} if row.owned_by else found
 
 
 def _type(name: str) -> Any:
