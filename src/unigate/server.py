@@ -30,6 +30,7 @@ from unigate.http import system, tuning
 from unigate.http.app import Gateway, render_wire
 from unigate.http.asgi import AsgiApp
 from unigate.http.openapi import Documented
+from unigate.http.proxies import Network, behind
 from unigate.http.serving import Server
 from unigate.http.table import Table
 from unigate.manage import figures, kept, load, shipped
@@ -70,6 +71,7 @@ class WorkerSettings:
     #: Secrets that may also have sealed something.
     others: tuple[str, ...] = field(default=(), repr=False)
     allow_private: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
     workers: int = 1
     #: The limiter's socket, None where there is one worker only.
     limiter: str | None = None
@@ -137,7 +139,7 @@ class Worker:
         self._stale = {"channels", "prices", "settings"}
         await self._load()
         gateway = Gateway(Table(operations()), self._svc, self._management(), system.is_management)
-        server = Server(gateway, render_wire)
+        server = Server(behind(settings.trusted_proxies, gateway), render_wire)
         await server.start([sock])
         tuning.settle_heap()
         keeper = asyncio.create_task(self._keep_house())  # noqa: TID251 - kept until the end of this function

@@ -100,6 +100,7 @@ def test_a_price_is_never_a_float(tmp_path: Path) -> None:
         ("server: {port: 80.5}", ":1:16: expected a whole number, not '80.5'"),
         ("server: {workers: 0}", ":1:19: expected a whole number >= 1, not 0"),
         ("server: {allow_private_upstreams: 1}", ":1:35: expected true or false, not '1'"),
+        ("server: {trusted_proxies: 10.0.0.1}", ":1:27: expected a list, not a single value"),
         ("server: [1]", ":1:9: expected a mapping, not a list"),
         ("server: {port: 1, port: 2}", ":1:19: the key 'port' stands here twice"),
         ("channels: {name: a}", ":1:11: expected a list, not a mapping"),
@@ -159,6 +160,7 @@ def test_the_environment_overrides_the_four_sections(tmp_path: Path) -> None:
     environ = {
         "UNIGATE_SERVER__PORT": "9001",
         "UNIGATE_SERVER__ALLOW_PRIVATE_UPSTREAMS": "true",
+        "UNIGATE_SERVER__TRUSTED_PROXIES": "10.0.0.0/8, ::1",
         "UNIGATE_DATABASE__URL": "postgresql://u:p@db/x",
         "UNIGATE_REDIS__URL": "redis://cache",
         "UNIGATE_STORAGE__KEEP": "false",
@@ -179,6 +181,14 @@ def test_the_environment_overrides_the_four_sections(tmp_path: Path) -> None:
     ("variable", "message"),
     [
         ("UNIGATE_SERVER__PORT", "environment variable UNIGATE_SERVER__PORT: expected a whole number, not 'x'"),
+        (
+            "UNIGATE_SERVER__TRUSTED_PROXIES",
+            "environment variable UNIGATE_SERVER__TRUSTED_PROXIES: expected an address or a network such as 10.0.0.0/8",
+        ),
+        (
+            "UNIGATE_TELEMETRY__HEADERS",
+            "environment variable UNIGATE_TELEMETRY__HEADERS: a mapping can be given by the file only",
+        ),
         ("UNIGATE_SERVER__FOO", "environment variable UNIGATE_SERVER__FOO: unknown name; server has host, port,"),
         ("UNIGATE_KEYS__NAME", "environment variable UNIGATE_KEYS__NAME: unknown section; known are server, database"),
     ],

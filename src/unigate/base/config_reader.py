@@ -126,7 +126,15 @@ class Reader:
         return self._read(root, kind, 0)
 
     def text(self, text: str, kind: Any) -> Any:
-        """A text from outside the file (environment, command line) as `kind`; errors name this reader's file."""
+        """A text from outside the file (environment, command line) as `kind`; errors name this reader's file.
+
+        What is a list in the file has commas between its parts here; a mapping is not to be had.
+        """
+        bare = _unmark(kind)[0]
+        if get_origin(bare) is list:
+            return [self.text(part.strip(), get_args(bare)[0]) for part in text.split(",") if part.strip()]
+        if get_origin(bare) is dict:
+            raise ConfigError(Place(self._file), "a mapping can be given by the file only")
         return self._scalar(_Scalar(text, "", Place(self._file)), kind)
 
     def _read(self, node: yaml.Node, kind: Any, depth: int) -> Any:

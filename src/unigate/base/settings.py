@@ -77,6 +77,8 @@ class Server(Section, frozen=True, kw_only=True):
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     #: Channels may lie at private addresses.
     allow_private_upstreams: bool = False
+    #: Reverse proxies that are believed when they say whom they call for (`x-forwarded-for`).
+    trusted_proxies: list[Network] = msgspec.field(default_factory=list)
 
 
 class DatabasePlace(Section, frozen=True, kw_only=True):
