@@ -56,8 +56,8 @@ async def three_hundred_callers(any_world: World) -> None:
     statuses = Counter(reply.status_code if reply is not None else 0 for reply in replies)
     assert statuses == {200: AFFORDABLE, 402: CALLERS - AFFORDABLE}, statuses
     assert {reply.headers["x-unigate-cost"] for reply in replies if reply and reply.status_code == 200} == {"1"}
-    wait_until(lambda: settled(any_world, key))
-    assert any_world.usage(key) == {"balance": 0, "used": 100, "cache_used": 0}
+    # What is in use is told once a second: for a moment, nothing of it may be seen.
+    wait_until(lambda: any_world.usage(key) == {"balance": 0, "used": 100, "cache_used": 0}, seconds=30)
 
 
 async def kill_workers_under_load(any_world: World) -> None:

@@ -36,7 +36,7 @@ prices:
   - {model: tiered, when: {service_tier: flex}, per_call: 1}
 groups: [{name: default}, {name: partners, multiplier: 2}]
 users:
-  - {name: alice, credit: 100}
+  - {name: alice, credit: 100000}
   - {name: partner, group: partners, credit: 100}
   - {name: olga, role: operator, credit: 100}
   - {name: empty, credit: 0}

@@ -21,7 +21,7 @@ channels:
     credentials: [sk-upstream-one, sk-upstream-two]
     models: {gpt-4o-mini: gpt-4o-mini, fast: gpt-4o, o3-mini: o3-mini}
   - {name: other, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-upstream-three, models: [gpt-4o-mini]}
-  - {name: chatty, provider: openai_compatible, base_url: SANDBOX/openai/v1, credentials: x-chatty, models: [talker]}
+  - {name: chatty, provider: cerebras, base_url: SANDBOX/openai/v1, credentials: x-chatty, models: [talker]}
 prices:
   - {model: "*", input: 0.15, output: 0.60}
 users:
