@@ -1,27 +1,15 @@
 """Watching a stream of responses: nothing is delayed or changed without need, the end is held back, in whichever cuts."""
 
 import json
-import random
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from responses_cases import FACTS, LAST, MESSAGE, OPENING, PLAIN, SAID, UNITS, USAGE, WHOLE, event, response, watching
 
+from support.cuts import cuts
 from unigate.base.errors import TookTooLong
 from unigate.dialects import openai_responses as responses
-
-
-def cuts(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, byte by byte, in small pieces and in random ones."""
-    yield [data]
-    for size in (1, 7, 64):
-        yield [data[at : at + size] for at in range(0, len(data), size)]
-    for seed in range(10):
-        chance = random.Random(seed)
-        places = sorted(chance.sample(range(len(data) + 1), 6))
-        yield [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
 
 
 def fed(pieces: list[bytes], watch: responses.Watch) -> bytes:

@@ -8,23 +8,13 @@ from pathlib import Path
 import pytest
 
 from unigate import dialects, providers
-from unigate.spec.operation import Operation
 from unigate.spec.provider import Credential, Provider
 
 MODULES = sorted(info.name for info in pkgutil.iter_modules(providers.__path__))
 RECORDINGS = Path(__file__).parent / "recordings"
 CREDENTIAL = Credential("crd_1", "sk-upstream")
-#: Dialects that vendors speak, and operations of theirs; those whose modules are not here yet are known by name only.
+#: Dialects that vendors speak.
 SPOKEN = ("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses")
-LATER = {"openai.completions", "openai.embeddings", "openai.moderations", "openai.responses"}
-
-
-def operations(dialect: str) -> tuple[Operation, ...]:
-    """The operations of a dialect; none where its module is not here."""
-    try:
-        return dialects.dialect(dialect).OPERATIONS
-    except LookupError:
-        return ()
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -37,8 +27,8 @@ def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
     assert any((RECORDINGS / name).glob("*/case.json"))
     assert set(module.PROVIDER.speaks) <= set(SPOKEN)
     assert "openai_chat" in module.PROVIDER.speaks
-    named = {row.name for dialect in module.PROVIDER.speaks for row in operations(dialect)}
-    assert set(module.PROVIDER.paths) <= named | LATER
+    named = {row.name for dialect in module.PROVIDER.speaks for row in dialects.dialect(dialect).OPERATIONS}
+    assert set(module.PROVIDER.paths) <= named
     assert all(url.startswith("https://") and not url.endswith("/") for url in module.PROVIDER.also_at)
 
 

@@ -6,14 +6,13 @@ the same), `reply.json` or `reply.sse` what it answers, `expected.json` or `expe
 """
 
 import json
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.cuts import cuts
 from unigate.dialects import openai_chat as chat
 from unigate.dialects import private_usage
 from unigate.providers import catalogue
@@ -66,17 +65,6 @@ CASES = [load(path.parent) for path in sorted(RECORDINGS.glob("*/*/case.json"))]
 STREAMS = [case for case in CASES if case.read("reply.sse") is not None]
 ANSWERS = [case for case in CASES if case.read("reply.json") is not None]
 UNTOUCHED = [case for case in STREAMS if case.read("expected.sse") is None]
-
-
-def cuts(data: bytes) -> Iterator[list[bytes]]:
-    """The same bytes whole, byte by byte, in pieces of 7 and 64, and in random pieces."""
-    yield [data]
-    for size in (1, 7, 64):
-        yield [data[at : at + size] for at in range(0, len(data), size)]
-    for seed in range(20):
-        chance = random.Random(seed)
-        places = sorted(chance.sample(range(len(data) + 1), min(len(data), chance.randint(1, 12))))
-        yield [data[start:end] for start, end in zip([0, *places], [*places, len(data)], strict=True)]
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
