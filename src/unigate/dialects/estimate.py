@@ -146,11 +146,12 @@ def input_tokens(body: bytes) -> int:
     total += body.count(b'"image_url"') * PER_IMAGE // (2 if b'"type"' in body else 1)
     if frame.tools or frame.functions:
         total += PER_TOOLS
-    for extra in (frame.tools, frame.functions, frame.response_format):
-        if extra is not None:
-            # Vendors rewrite schemas into a shorter form before the model reads them.
-            total += text_tokens(msgspec.json.encode(extra).decode()) * 2 // 5
-    return total
+    return total + sum(map(schema_tokens, (frame.tools, frame.functions, frame.response_format)))
+
+
+def schema_tokens(schema: object) -> int:
+    """About how many tokens the model reads of schemas: vendors rewrite them into a shorter form."""
+    return 0 if schema is None else text_tokens(msgspec.json.encode(schema).decode()) * 2 // 5
 
 
 def usage(body: bytes, output: int, audio_output: int = 0) -> Usage:

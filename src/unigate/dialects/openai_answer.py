@@ -70,14 +70,19 @@ def add_cost(body: bytes, cost: str, usage: Usage | None = None) -> bytes:
         quick = _USAGE.search(body)
         if quick is not None and _has_usage(body):
             return body[: quick.end()] + b'"cost":' + text + b"," + body[quick.end() :]
+    return put_cost(body, text, usage, b'"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,')
+
+
+def put_cost(body: bytes, cost: bytes, usage: Usage | None, counts: bytes) -> bytes:
+    """As `add_cost`; `counts` are the counts of a usage object that is to be made: of input, output, and both."""
     found = json_edit.find(body, "usage")
     if found is not None and body[found.start : found.start + 1] == b"{":
-        return json_edit.edited(body, {"cost": text}, start=found.start)
-    counts = b""
+        return json_edit.edited(body, {"cost": cost}, start=found.start)
+    told = b""
     if usage is not None:
         into, out = usage.input_tokens, usage.output_tokens
-        counts = b'"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,' % (into, out, into + out)
-    return json_edit.edited(body, {"usage": b"{" + counts + b'"cost":' + text + b"}"})
+        told = counts % (into, out, into + out)
+    return json_edit.edited(body, {"usage": b"{" + told + b'"cost":' + cost + b"}"})
 
 
 def _has_usage(body: bytes) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 
 from unigate.base.errors import BadAnswer, BadRequest, GatewayError, UpstreamRefused
 from unigate.dialects import json_edit, json_read
-from unigate.dialects.openai_answer import DEFAULT_TIER
+from unigate.dialects.openai_answer import DEFAULT_TIER, put_cost
 from unigate.dialects.openai_chat import input_bound
 from unigate.dialects.openai_errors import VendorError, error_object, pass_error, read_error, write_error
 from unigate.dialects.openai_responses_usage import input_tokens, item_tokens, read_usage, speaks
@@ -230,15 +230,7 @@ def read_answer(body: bytes, provider: Provider) -> Seen:  # noqa: ARG001  (what
 
 def add_cost(body: bytes, cost: str, usage: Usage | None = None) -> bytes:
     """The answer with `usage.cost` (decimal USD); `usage` fills in a usage object where the provider gave none."""
-    text = cost.encode()
-    found = json_edit.find(body, "usage")
-    if found is not None and body[found.start : found.start + 1] == b"{":
-        return json_edit.edited(body, {"cost": text}, start=found.start)
-    counts = b""
-    if usage is not None:
-        into, out = usage.input_tokens, usage.output_tokens
-        counts = b'"input_tokens":%d,"output_tokens":%d,"total_tokens":%d,' % (into, out, into + out)
-    return json_edit.edited(body, {"usage": b"{" + counts + b'"cost":' + text + b"}"})
+    return put_cost(body, cost.encode(), usage, b'"input_tokens":%d,"output_tokens":%d,"total_tokens":%d,')
 
 
 def estimate(body: bytes, seen: Seen | Watch) -> Usage:

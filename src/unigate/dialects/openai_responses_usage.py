@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from unigate.dialects import estimate
-from unigate.dialects.openai_usage import Counts, Details, from_counts
-from unigate.spec.usage import MAX_COUNT, Usage
+from unigate.dialects.openai_usage import Counts, count, details, from_counts
+from unigate.spec.usage import Usage
 
 #: Items that repeat what the model thought, in a form that only the vendor reads: about so many bytes for a token.
 _SEALED = 32
@@ -20,15 +20,15 @@ def read_usage(told: object) -> Usage | None:
     """Usage from a vendor's usage object, decoded; None where it tells nothing that can be counted."""
     if not isinstance(told, Mapping):
         return None
-    given, made = _count(told.get("input_tokens")), _count(told.get("output_tokens"))
+    given, made = count(told.get("input_tokens")), count(told.get("output_tokens"))
     if given is None or made is None:
         return None
     return from_counts(
         Counts(
             prompt_tokens=given,
             completion_tokens=made,
-            prompt_tokens_details=_details(told.get("input_tokens_details")),
-            completion_tokens_details=_details(told.get("output_tokens_details")),
+            prompt_tokens_details=details(told.get("input_tokens_details")),
+            completion_tokens_details=details(told.get("output_tokens_details")),
         )
     )
 
@@ -55,11 +55,7 @@ def input_tokens(body: bytes) -> int:
     total += body.count(b'"input_image"') * estimate.PER_IMAGE
     if frame.tools:
         total += estimate.PER_TOOLS
-    for extra in (frame.tools, frame.text):
-        if extra is not None:
-            # As in chats: schemas are rewritten into a shorter form before the model reads them.
-            total += estimate.text_tokens(msgspec.json.encode(extra).decode()) * 2 // 5
-    return total
+    return total + estimate.schema_tokens(frame.tools) + estimate.schema_tokens(frame.text)
 
 
 def item_tokens(item: object) -> int:
@@ -108,13 +104,3 @@ def _read(part: object) -> object:
 _SAID = ("content", "summary", "encrypted_content")
 #: Members of items and parts that the model does not read as text.
 _LABELS = frozenset({"call_id", "status", "phase", "encrypted_content", "filename", "annotations", "logprobs"})
-
-
-def _count(value: object) -> int | None:
-    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
-
-
-def _details(value: object) -> Details | None:
-    if not isinstance(value, Mapping):
-        return None
-    return Details(**{name: _count(value.get(name)) for name in Details.__struct_fields__})

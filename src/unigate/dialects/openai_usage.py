@@ -52,10 +52,10 @@ def read_usage(told: object, provider: Provider) -> Usage | None:
         return None
     if provider.adjust_usage is not None:
         told = provider.adjust_usage(told)
-    prompt, completion = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
+    prompt, completion = count(told.get("prompt_tokens")), count(told.get("completion_tokens"))
     if completion is None and "completion_tokens" not in told and prompt is not None:
         # Embedding-like answers name the total only.
-        total = _count(told.get("total_tokens"))
+        total = count(told.get("total_tokens"))
         completion = max(total - prompt, 0) if total is not None else None
     if prompt is None or completion is None:
         return None
@@ -63,8 +63,8 @@ def read_usage(told: object, provider: Provider) -> Usage | None:
         Counts(
             prompt_tokens=prompt,
             completion_tokens=completion,
-            prompt_tokens_details=_details(told.get("prompt_tokens_details")),
-            completion_tokens_details=_details(told.get("completion_tokens_details")),
+            prompt_tokens_details=details(told.get("prompt_tokens_details")),
+            completion_tokens_details=details(told.get("completion_tokens_details")),
         )
     )
 
@@ -75,7 +75,7 @@ def read_input_usage(told: object, provider: Provider) -> Usage | None:
         return None
     if provider.adjust_usage is not None:
         told = provider.adjust_usage(told)
-    total, prompt = _count(told.get("total_tokens")), _count(told.get("prompt_tokens"))
+    total, prompt = count(told.get("total_tokens")), count(told.get("prompt_tokens"))
     if total is None and prompt is None:
         return None
     return Usage({"input": max(total or 0, prompt or 0)})
@@ -127,11 +127,13 @@ def _part(told: int | None, most: int) -> int:
     return min(told, most)
 
 
-def _count(value: object) -> int | None:
+def count(value: object) -> int | None:
+    """A number of tokens; None where it is none that can be counted."""
     return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
-def _details(value: object) -> Details | None:
+def details(value: object) -> Details | None:
+    """The parts of a count, as far as they can be counted; None where they are no object."""
     if not isinstance(value, Mapping):
         return None
-    return Details(**{name: _count(value.get(name)) for name in Details.__struct_fields__})
+    return Details(**{name: count(value.get(name)) for name in Details.__struct_fields__})

@@ -9,8 +9,8 @@ from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table, Unique
 
 from unigate.store.metadata import METADATA, Blob, Int, Str
 
-#: Values of `owned_by`: nobody in particular, the config file, or a config file that no longer names the row.
-OWNED_BY_NOBODY, OWNED_BY_FILE, LEFT_BY_FILE = "", "file", "left"
+#: Values of `owned_by`, which is empty where a row is nobody's: the config file, or one that no longer names the row.
+OWNED_BY_FILE, LEFT_BY_FILE = "file", "left"
 
 
 def _text(name: str, *, key: bool = False, null: bool = False) -> Column[str]:

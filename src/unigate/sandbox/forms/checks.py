@@ -1,5 +1,7 @@
 """Checks of single parameters, with the messages and codes that OpenAI answers to wrong ones."""
 
+import base64
+import binascii
 from collections.abc import Collection
 from typing import Any
 
@@ -162,3 +164,11 @@ def _not_strict(what: str, param: str, context: str, told: str) -> VendorError:
         param,
         "invalid_json_schema" if "response" in what else "invalid_function_parameters",
     )
+
+
+def decoded(data: str, param: str) -> bytes:
+    """Bytes given in base64."""
+    try:
+        return base64.b64decode(data, validate=True)
+    except binascii.Error:
+        raise refuse(f"Invalid '{param}': the data is not valid base64.", param, "invalid_base64") from None

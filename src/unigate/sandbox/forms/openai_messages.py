@@ -1,7 +1,5 @@
 """Reads and checks the messages of an OpenAI chat call."""
 
-import base64
-import binascii
 from typing import Any
 
 from unigate.sandbox.brain import pictures, sound
@@ -158,7 +156,7 @@ def picture(inner: Object, param: str) -> Picture:
     if not url.startswith("data:image/") or not comma or not head.endswith(";base64"):
         told = "Invalid image URL: expected a base64-encoded data URL with an image MIME type, or a valid HTTP URL."
         raise checks.refuse(told, f"{param}.image_url.url", "invalid_image_url")
-    measured = pictures.measure(_decoded(data, f"{param}.image_url.url"))
+    measured = pictures.measure(checks.decoded(data, f"{param}.image_url.url"))
     if measured is None:
         told = f"You uploaded an unsupported image. Please make sure your image has of one the following formats: {_KINDS}."
         raise checks.refuse(told, None, "invalid_image_format")
@@ -168,7 +166,7 @@ def picture(inner: Object, param: str) -> Picture:
 def _sound(inner: Object, param: str) -> Sound:
     kind = checks.one_of(inner.get("format"), f"{param}.input_audio.format", ("wav", "mp3"))
     data = checks.text(inner, "data", f"{param}.input_audio.data", required=True)
-    ms = sound.measure(_decoded(data, f"{param}.input_audio.data"), kind)
+    ms = sound.measure(checks.decoded(data, f"{param}.input_audio.data"), kind)
     if ms is None:
         raise checks.refuse("The audio data is not a valid WAV file.", f"{param}.input_audio.data", "invalid_value")
     return Sound(kind, ms)
@@ -180,11 +178,4 @@ def _file(inner: Object, param: str) -> File:
         return File(identity, 0)
     data = checks.text(inner, "file_data", f"{param}.file.file_data", required=True)
     name = checks.text(inner, "filename", f"{param}.file.filename") or "file"
-    return File(name, len(_decoded(data.rpartition(",")[2], f"{param}.file.file_data")))
-
-
-def _decoded(data: str, param: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error:
-        raise checks.refuse(f"Invalid '{param}': the data is not valid base64.", param, "invalid_base64") from None
+    return File(name, len(checks.decoded(data.rpartition(",")[2], f"{param}.file.file_data")))

@@ -1,7 +1,5 @@
 """Reads and checks the items of an OpenAI response's input: as they are kept, and as turns of a conversation."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -149,7 +147,7 @@ def _picture(part: Object, at: str, model: Model) -> Picture:
     head, comma, data = url.partition(",")
     measured = None
     if url.startswith("data:image/") and comma and head.endswith(";base64"):
-        measured = pictures.measure(_decoded(data, f"{at}.image_url"))
+        measured = pictures.measure(checks.decoded(data, f"{at}.image_url"))
     if measured is None:
         told = "Invalid 'image_url'. Expected a valid URL, or base64 data of a png, jpeg, gif or webp image."
         raise checks.refuse(told, f"{at}.image_url", "invalid_value")
@@ -162,14 +160,7 @@ def _file(part: Object, at: str) -> File:
             return File(found, 0)
     data = checks.text(part, "file_data", f"{at}.file_data", required=True)
     name = checks.text(part, "filename", f"{at}.filename") or "file"
-    return File(name, len(_decoded(data.rpartition(",")[2], f"{at}.file_data")))
-
-
-def _decoded(data: str, param: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except binascii.Error:
-        raise checks.refuse(f"Invalid '{param}': the data is not valid base64.", param, "invalid_base64") from None
+    return File(name, len(checks.decoded(data.rpartition(",")[2], f"{at}.file_data")))
 
 
 def _check_results(made: list[Turn]) -> None:
