@@ -1,13 +1,12 @@
 """Errors as callers and their SDKs read them, and as vendors send them."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import openai
 import pytest
 
+from support.answers import answering
 from unigate.base.errors import BadRequest, GatewayError, InvalidKey, NoFunds, StreamBroken, TooMany, Unreachable
 from unigate.dialects import dialect, operations, writer
 from unigate.dialects import openai_errors as errors
@@ -53,33 +52,20 @@ def test_an_error_of_ours_has_the_four_fields(error: GatewayError, wanted: dict[
     assert json.loads(errors.write_error(error, "req_1")) == {"error": wanted}
 
 
-class OneStream(BaseHTTPRequestHandler):
-    """Answers every call with one role-only event and an error event of ours."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        start = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\n'
-        body = start + errors.write_stream_error(StreamBroken(), "req_1")
-        self.send_response(200)
-        self.send_header("content-type", "text/event-stream")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+def one_stream(_body: bytes) -> bytes:
+    """A stream of one role-only event and an error event of ours."""
+    start = b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[]}\n\n'
+    return start + errors.write_stream_error(StreamBroken(), "req_1")
 
 
 def test_the_sdk_raises_on_an_error_in_a_stream() -> None:
-    with HTTPServer(("127.0.0.1", 0), OneStream) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        base = f"http://127.0.0.1:{server.server_port}"
-        with openai.OpenAI(api_key="sk-x", base_url=base, max_retries=0, timeout=10) as client:
-            stream = client.chat.completions.create(model="m", messages=[], stream=True)
-            with pytest.raises(openai.APIError, match="broke off"):
-                list(stream)
-        thread.join(10)
+    with (
+        answering(one_stream, "text/event-stream") as url,
+        openai.OpenAI(api_key="sk-x", base_url=url, max_retries=0, timeout=10) as client,
+    ):
+        stream = client.chat.completions.create(model="m", messages=[], stream=True)
+        with pytest.raises(openai.APIError, match="broke off"):
+            list(stream)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
 """Embeddings by a provider that knows of numbers only: callers get the form that they asked for."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import httpx
 import pytest
 from openai import OpenAI
 
+from support.answers import answering
 from support.stage import KEY, Stage, set_stage
 from support.world import Process
 
@@ -23,43 +21,26 @@ keys: [{name: app, user: alice, secret: sk-app-0123456789}]
 """
 
 
-class Numbers(BaseHTTPRequestHandler):
-    """A vendor that gives numbers whatever it is asked for; a vector for each input, a long one for "long"."""
-
-    def do_POST(self) -> None:
-        """Answer with vectors."""
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        vectors = [LONG if text == "long" else SHORT for text in asked["input"]]
-        data = [{"object": "embedding", "index": at, "embedding": vector} for at, vector in enumerate(vectors)]
-        usage = {"prompt_tokens": 4, "total_tokens": 4}
-        told = json.dumps({"object": "list", "data": data, "model": "numbers", "usage": usage}).encode()
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(told)))
-        self.end_headers()
-        self.wfile.write(told)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its callers know it
-        """Keep quiet."""
+def numbers(body: bytes) -> bytes:
+    """What a vendor answers that gives numbers whatever it is asked for; a long vector for each "long"."""
+    vectors = [LONG if text == "long" else SHORT for text in json.loads(body)["input"]]
+    data = [{"object": "embedding", "index": at, "embedding": vector} for at, vector in enumerate(vectors)]
+    usage = {"prompt_tokens": 4, "total_tokens": 4}
+    return json.dumps({"object": "list", "data": data, "model": "numbers", "usage": usage}).encode()
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
     """A gateway before that vendor."""
-    home: Path = tmp_path_factory.mktemp("embeddings")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Numbers) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with answering(numbers) as url:
         channel = (
-            f"channels: [{{name: numbers, provider: openai_compatible, base_url: 'http://127.0.0.1:{server.server_port}', "
-            "credentials: sk-1, models: [numbers]}]\n"
+            f"channels: [{{name: numbers, provider: openai_compatible, base_url: '{url}', credentials: sk-1, "
+            "models: [numbers]}]\n"
         )
-        built = set_stage(home, vendors, channel + USERS)
+        built = set_stage(tmp_path_factory.mktemp("embeddings"), vendors, channel + USERS)
         yield built
         built.sound()
         assert built.stop() == 0
-        server.shutdown()
-        thread.join()
 
 
 def embed(stage: Stage, *texts: str, **more: object) -> httpx.Response:

@@ -1,15 +1,14 @@
 """Each provider against its face: usage and cost of whole answers and streams, errors, and nothing of what the vendor charged."""
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
 import pytest
 
+from support.answers import answering
 from support.stage import Stage, mark, set_stage
 from support.world import Process
 from unigate.providers import catalogue
@@ -68,32 +67,15 @@ keys: [{name: app, user: alice, secret: sk-app-0123456789}]
 """
 
 
-class Refuser(BaseHTTPRequestHandler):
-    """A vendor that refuses in an answer of 200."""
-
-    def do_POST(self) -> None:
-        """Say that the input was flagged, and whose account it is."""
-        self.rfile.read(int(self.headers["content-length"]))
-        told = b'{"error":{"message":"Your input was flagged.","code":403},"user_id":"user_1"}'
-        self.send_response(200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(told)))
-        self.end_headers()
-        self.wfile.write(told)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as its callers know it
-        """Keep quiet."""
+#: What a vendor says that refuses in an answer of 200.
+REFUSAL = b'{"error":{"message":"Your input was flagged.","code":403},"user_id":"user_1"}'
 
 
 @pytest.fixture(scope="module")
 def refuser() -> Iterator[str]:
-    """The address of a vendor that refuses in an answer of 200."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refuser) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    """The address of such a vendor."""
+    with answering(lambda _body: REFUSAL) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
