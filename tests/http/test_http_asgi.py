@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from starlette.routing import Route
 
-from unigate.http.asgi import AsgiApp, Lifespan, Receive, Scope, Send, run_asgi
+from unigate.http.asgi import AsgiApp, Receive, Scope, Send, run_asgi
 from unigate.http.exchange import Exchange
 
 
@@ -38,20 +37,13 @@ async def _stream(request: Request) -> StreamingResponse:
     return StreamingResponse(pieces())
 
 
-@asynccontextmanager
-async def _life(app: Starlette) -> AsyncIterator[dict[str, Any]]:
-    app.state.log = ["up"]
-    yield {"kept": "yes"}
-    app.state.log.append("down")
-
-
 def starlette_app() -> Starlette:
     routes = [
         Route("/api/echo", _echo, methods=["GET", "POST"]),
         Route("/api/scope/{x:path}", _scope),
         Route("/api/stream", _stream),
     ]
-    return Starlette(routes=routes, lifespan=_life)
+    return Starlette(routes=routes)
 
 
 def serving(app: AsgiApp, state: dict[str, Any] | None = None) -> Any:
@@ -256,40 +248,3 @@ async def test_after_the_reply_there_is_only_the_end() -> None:
         caller = await w.ask(get(b"/x"))
         assert (await caller.reply()).body == b"abc"
         await until(lambda: heard == ["http.request", "http.disconnect"])
-
-
-# Lifespan.
-
-
-async def test_lifespan_of_a_framework() -> None:
-    app = starlette_app()
-    life = Lifespan(app)
-    await life.startup()
-    assert life.state == {"kept": "yes"}
-    assert app.state.log == ["up"]
-    await life.shutdown()
-    assert app.state.log == ["up", "down"]
-
-
-async def test_an_app_without_lifespan() -> None:
-    for app in (sending(), sending(fail=True)):
-        life = Lifespan(app)
-        await life.startup()
-        await life.shutdown()
-
-
-@pytest.mark.parametrize("what", ["startup", "shutdown"])
-async def test_lifespan_that_fails(what: str) -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        while True:
-            kind = (await receive())["type"]
-            if kind.endswith(what):
-                await send({"type": f"{kind}.failed", "message": "no disk"})
-                return
-            await send({"type": f"{kind}.complete"})
-
-    life = Lifespan(app)
-    if what == "shutdown":
-        await life.startup()
-    with pytest.raises(RuntimeError, match="no disk"):
-        await (life.startup() if what == "startup" else life.shutdown())

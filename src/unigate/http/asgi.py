@@ -1,6 +1,7 @@
 """ASGI: runs any ASGI 3 application on our exchanges, so that it shares port, limits and timers with the relay.
 
-Only what `Exchange` offers is used here. WebSockets are not offered: an upgrade is served as a plain request.
+Only what `Exchange` offers is used here. WebSockets are not offered: an upgrade is served as a plain request. Nor is the
+lifespan: what is to be started and stopped with a process is the worker's.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -28,7 +29,7 @@ _OURS = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"content
 
 
 async def run_asgi(app: AsgiApp, x: Exchange, state: MutableMapping[str, Any] | None = None) -> None:
-    """Serve one exchange by an ASGI app. `state`: what the app kept in `lifespan.startup`.
+    """Serve one exchange by an ASGI app. `state`: what it finds in the scope under that name.
 
     An app that raises or returns after it started its reply is cut off there, visibly for the caller. One that raises
     before that gets what every handler gets. An app is told of a caller who left by `http.disconnect` and not
@@ -151,47 +152,3 @@ def _reply_headers(headers: Iterable[tuple[bytes, bytes]]) -> tuple[list[Header]
         elif lower == b"content-length":
             length = int(value)
     return kept, length
-
-
-class Lifespan:
-    """Runs an app's startup and shutdown."""
-
-    def __init__(self, app: AsgiApp) -> None:
-        self._app = app
-        #: What the app keeps for its requests; hand it to `run_asgi`.
-        self.state: dict[str, Any] = {}
-        self._to_app: asyncio.Queue[Message] = asyncio.Queue()
-        self._from_app: asyncio.Queue[Message] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
-
-    async def startup(self) -> None:
-        """Start the app; RuntimeError with its message where it says that it failed."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
-        await self._ask("startup")
-
-    async def shutdown(self) -> None:
-        """Stop the app; RuntimeError where it says that it failed. Nothing where it knows no lifespan."""
-        if self._task is not None and not self._task.done():
-            await self._ask("shutdown")
-            await self._task
-
-    async def _run(self) -> None:
-        scope: Scope = {"type": "lifespan", "asgi": _VERSION, "state": self.state}
-        try:
-            await self._app(scope, self._to_app.get, self._from_app.put)
-        except Exception as error:  # noqa: BLE001  # the way in which an app says that it knows no lifespan
-            log.info("the application does not support lifespan: %r", error)
-
-    async def _ask(self, what: str) -> None:
-        assert self._task is not None
-        await self._to_app.put({"type": f"lifespan.{what}"})
-        answer = asyncio.get_running_loop().create_task(self._from_app.get())
-        try:
-            await asyncio.wait((answer, self._task), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and self._from_app.empty():
-                return
-            message = await answer
-        finally:
-            answer.cancel()
-        if message["type"] == f"lifespan.{what}.failed":
-            raise RuntimeError(message.get("message") or f"the application's {what} failed")
