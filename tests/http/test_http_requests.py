@@ -96,7 +96,7 @@ async def test_what_an_exchange_tells() -> None:
         assert x.header(b"x-two") == b"1"
         assert x.header(b"content-length") == b"3"
         assert x.header(b"x-three") is None
-        assert (x.content_length, x.has_body, x.client) == (3, True, "127.0.0.1")
+        assert (x.content_length, x.client) == (3, "127.0.0.1")
         assert x.server == w.server.addresses[0]
         assert x.ended
         assert x.started_reply

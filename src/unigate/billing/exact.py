@@ -25,7 +25,6 @@ class Exact:
         self._granted: dict[int, int] = {}
         self._refused: list[tuple[Waiter, bool]] = []
         self._steps: dict[str, int] = {}
-        self._recovered = False
 
     def prepare(self) -> None:
         """Who waits, and the steps of the holds that are to be raised."""
@@ -69,7 +68,7 @@ class Exact:
 
     async def recover(self, tx: Tx) -> None:
         """Read what was held; who got nothing asks again."""
-        self._granted, self._refused, self._recovered = {}, [], True
+        self._granted, self._refused = {}, []
         rows = {row.id: row for row in await holds.read_several(tx, [w.purpose.id for w in self._waiters])}
         more = {}
         for id_ in self._steps:

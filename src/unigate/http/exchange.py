@@ -85,7 +85,6 @@ class Exchange:
         "expects",
         "fields",
         "gone",
-        "has_body",
         "headers",
         "keep",
         "leave",
@@ -125,7 +124,6 @@ class Exchange:
             self.headers[head.length_at] = (b"content-length", digits)
         elif head.length_at >= 0:
             self.content_length = head.length
-        self.has_body = False
         #: Monotonic seconds of the head's first byte.
         self.started = started
         #: The peer's address as text, without port.

@@ -167,7 +167,6 @@ class Intake(asyncio.Protocol, Line):
         if length:
             if length > state.limits.body:
                 raise TooLarge
-            x.has_body = True
             body = data[end : end + length] if length > 0 else b""
             if len(body) != length:
                 self._await_body(x, length)

@@ -21,7 +21,7 @@ ERROR_LIMIT = 256 * 1024
 #: Opening events of a stream are kept back as far as this while the first content is awaited; bytes.
 OPENING_LIMIT = 256 * 1024
 #: Longer answers are finished by a thread of their own, in bytes.
-FINISHED_HERE = 128 * 1024
+FINISHED_HERE = 64 * 1024
 
 
 class Opened:

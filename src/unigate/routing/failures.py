@@ -160,11 +160,6 @@ class Verdict:
     parked: float = 0.0
 
     @property
-    def rotate(self) -> bool:
-        """Whether the channel's other credentials are worth a try."""
-        return self.row.next == "credential"
-
-    @property
     def blames(self) -> bool:
         """Whether it counts against the channel."""
         return self.row.blames
