@@ -110,12 +110,9 @@ def _not_here(request: Request, error: HTTPException) -> GatewayError:
 
 
 def _methods(request: Request) -> set[str]:
-    """All methods served at the request's path."""
-    found: set[str] = set()
-    for route in request.app.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            found |= getattr(route, "methods", None) or set()
-    return found
+    """All methods served at the request's path: those of the first route that has it, as written in the table."""
+    fitting = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in fitting if route.path == fitting[0].path for method in route.methods or ()}
 
 
 def _name(loc: Iterable[int | str]) -> str:

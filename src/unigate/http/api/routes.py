@@ -5,10 +5,12 @@ The role is checked before anything else of the request is read, by the class of
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from unigate.base.errors import NotFound
@@ -92,11 +94,18 @@ def route(
             operation_id=handler.__name__,
             summary=(handler.__doc__ or "").partition("\n")[0].rstrip("."),
             responses=_errors(rule),
+            response_class=_sent_as(handler),
             openapi_extra=_extra(rule),
         )
         return handler
 
     return declare
+
+
+def _sent_as(handler: Callable[..., Any]) -> type[Response]:
+    """The class of its replies: JSON, unless the handler says that it makes them itself."""
+    told = signature(handler).return_annotation
+    return told if isinstance(told, type) and issubclass(told, Response) else JSONResponse
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:
