@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.dependencies.models import Dependant
-from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from unigate.base.errors import NotFound
@@ -93,8 +92,7 @@ def route(
             status_code=status,
             operation_id=handler.__name__,
             summary=(handler.__doc__ or "").partition("\n")[0].rstrip("."),
-            responses=_errors(rule),
-            response_class=_sent_as(handler),
+            responses=_errors(rule) | _sent_as(handler),
             openapi_extra=_extra(rule),
         )
         return handler
@@ -102,10 +100,11 @@ def route(
     return declare
 
 
-def _sent_as(handler: Callable[..., Any]) -> type[Response]:
-    """The class of its replies: JSON, unless the handler says that it makes them itself."""
-    told = signature(handler).return_annotation
-    return told if isinstance(told, type) and issubclass(told, Response) else JSONResponse
+def _sent_as(handler: Callable[..., Any]) -> dict[int | str, dict[str, Any]]:
+    """What is to be said of the replies of a handler that makes them itself, and not of JSON."""
+    made = signature(handler).return_annotation
+    media_type = getattr(made, "media_type", None)
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}} if media_type is not None else {}
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:
