@@ -63,8 +63,17 @@ def start_unigate(run: Running, upstream: str, port: int, core: int, directory: 
     pid = run.start(command, core=core, log=directory / "unigate.log")
     wait_until_ready(port)
     seconds = time.monotonic() - began
-    worker = int(next((directory / "data" / "run").glob("figures-*.json")).stem.removeprefix("figures-"))
-    return Unigate(port, pid, worker, seconds, directory / "data")
+    return Unigate(port, pid, _worker(directory / "data" / "run"), seconds, directory / "data")
+
+
+def _worker(run: Path, seconds: float = 10.0) -> int:
+    """The worker's process: it leaves its figures under its number a moment after it serves."""
+    end = time.monotonic() + seconds
+    while not (found := list(run.glob("figures-*.json"))):
+        if time.monotonic() > end:
+            raise RuntimeError("the worker left no figures")
+        time.sleep(0.02)
+    return int(found[0].stem.removeprefix("figures-"))
 
 
 def wait_until_ready(port: int, seconds: float = 60.0) -> None:
