@@ -105,7 +105,7 @@ class Stream:
             if watch.error is not None:
                 raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
             if rest := watch.finish():
-                x.write(rest)
+                self._write(rest)
             if not watch.finished:
                 raise StreamBroken
         served_conditions(self._call, watch.service_tier)
