@@ -177,10 +177,10 @@ class Router:
         return found
 
     def _plan(self, model: str, group: str, operation: Operation) -> Plan:
-        plan = make_plan(self._channels.values(), model, group, operation.dialect)
+        plan = make_plan(self._channels.values(), model, group, operation)
         if not plan.sites:
             channels = [health.channel for health in self._channels.values()]
-            served = any(refusal(c, model, group, operation.dialect) == "dialect_not_spoken" for c in channels)
+            served = any(refusal(c, model, group, operation) == "dialect_not_spoken" for c in channels)
             told = f"No channel of this model offers {operation.path}." if served else _UNKNOWN
             raise NotFound(told, code="model_not_found", param="model")
         if len(self._plans) >= KEPT_PLANS:

@@ -90,7 +90,7 @@ def explain(router: Router, model: str, group: str, operation: Operation) -> lis
 def _reason(health: ChannelHealth, model: str, group: str, operation: Operation, now: float) -> Reason:
     """What decides about one channel, regardless of the others."""
     channel = health.channel
-    match refusal(channel, model, group, operation.dialect):
+    match refusal(channel, model, group, operation):
         case "not_in_group":
             return "not_in_group"
         case "model_not_served":
@@ -162,7 +162,7 @@ _TEXTS: Mapping[Reason, str] = {
     "priority_lower": "its priority {priority} is lower; tried after the others",
     "not_in_group": "not for this group; for {groups}",
     "model_not_served": "does not serve {model}",
-    "dialect_not_spoken": "provider {provider} does not speak this operation's dialect",
+    "dialect_not_spoken": "provider {provider} does not offer this operation",
     "disabled": "disabled",
     "parked": "parked for another {waits:.0f} s ({why})",
     "full": "{in_flight} calls in flight, its limit",

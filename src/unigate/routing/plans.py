@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from unigate.routing.health import FAILING, ChannelHealth
 from unigate.spec.channel import Channel, Route
+from unigate.spec.operation import Operation
 
 
 def upstream_name(models: Mapping[str, str], model: str) -> str | None:
@@ -57,22 +58,22 @@ class Plan:
         self.only = enabled[0] if len(enabled) == 1 else None
 
 
-def refusal(channel: Channel, model: str, group: str, dialect: str) -> str:
+def refusal(channel: Channel, model: str, group: str, operation: Operation) -> str:
     """Why a channel can't serve such calls whatever its health: a reason of `explain`, or "" where it can."""
     if group not in channel.groups:
         return "not_in_group"
     if upstream_name(channel.models, model) is None:
         return "model_not_served"
-    if dialect not in channel.provider.speaks:
+    if not channel.provider.serves(operation):
         return "dialect_not_spoken"
     return ""
 
 
-def make_plan(channels: Iterable[ChannelHealth], model: str, group: str, dialect: str) -> Plan:
-    """The plan for a model, group and dialect; disabled channels stand among its sites, but in no tier."""
+def make_plan(channels: Iterable[ChannelHealth], model: str, group: str, operation: Operation) -> Plan:
+    """The plan for a model, group and operation; disabled channels stand among its sites, but in no tier."""
     sites = []
     for health in channels:
-        if not refusal(health.channel, model, group, dialect):
+        if not refusal(health.channel, model, group, operation):
             name = upstream_name(health.channel.models, model)
             assert name is not None
             sites.append(Site(health, name))

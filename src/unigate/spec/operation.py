@@ -21,8 +21,8 @@ class Operation:
     dialect: str
     #: Operations are switched one by one or as a family (`live`, `deprecated`, `off`).
     family: str
-    #: The use case in `relay/` that serves it: `relay` goes to a provider, `bound` to the one that knows the thing, others
-    #: are answered by us.
+    #: The use case in `relay/` that serves it: `relay` goes to a provider, `task` makes a task, `bound` goes to the provider
+    #: that knows the thing, others are answered by us.
     use: str = "relay"
     #: Scope that the key needs; None: open to everybody, without a key.
     scope: str | None = "relay"
@@ -30,8 +30,10 @@ class Operation:
     free: bool = False
     #: Also answers keys that have expired or used up their budget (balance, usage).
     answers_expired: bool = False
-    #: `json`: a body is read whole and must be JSON; `none`: a body is ignored.
-    body: Literal["json", "none"] = "none"
+    #: `json`: a body is read whole and must be JSON; `raw`: it is read whole, of whatever type; `none`: it is ignored.
+    body: Literal["json", "raw", "none"] = "none"
+    #: Bytes of a body at most; 0: as `settings.relay.body_bytes` has it.
+    body_bytes: int = 0
     #: Path below the provider's base URL (`/chat/completions`, `/responses/{id}`); a provider may name another.
     upstream_path: str = ""
     #: Other paths under which the same operation is served.

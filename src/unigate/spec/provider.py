@@ -6,10 +6,13 @@ from typing import Protocol
 from urllib.parse import quote
 
 from unigate.spec.model_list import listed_models
+from unigate.spec.operation import Operation
+from unigate.spec.task import Message, TaskApi
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Options = Mapping[str, object]
 _NONE: Mapping[str, str] = {}
+_JSON_TYPE = (b"content-type", b"application/json")
 
 
 class Credential:
@@ -83,7 +86,9 @@ class Provider:
     #: Further addresses of the same API, such as that of another country: a channel names one as its base URL.
     also_at: tuple[str, ...] = ()
     #: Names of the dialects that its operations are spoken in.
-    speaks: tuple[str, ...]
+    speaks: tuple[str, ...] = ()
+    #: Name of an operation that makes tasks -> how this vendor makes them.
+    tasks: Mapping[str, TaskApi] = field(default_factory=dict)
     auth: Auth | TimedAuth = bearer
     #: Operation name -> path below the base URL, where the vendor's differs from the operation's own; it may have a
     #: query. `{model}` and `{option}` names are filled in.
@@ -112,6 +117,24 @@ class Provider:
     read_models: Callable[[bytes], tuple[str, ...]] = listed_models
     #: Names of options that a channel of this provider needs.
     needs: tuple[str, ...] = ()
+
+    def serves(self, operation: Operation) -> bool:
+        """Whether it offers an operation: task by task, and everything else by the dialect."""
+        if operation.use == "task":
+            return operation.name in self.tasks
+        return operation.dialect in self.speaks
+
+    def task_request(self, message: Message, credential: Credential, options: Options, *, now_ms: int = 0) -> Request:
+        """The request that carries a message of a task API, whose body is sent beside it."""
+        made = self._made(message.method, _filled(message.path, options, None), credential, options, now_ms)
+        told = message.headers or ((_JSON_TYPE,) if message.body else ())
+        named = {name for name, _ in told}
+        return Request(
+            made.method,
+            made.target,
+            told + tuple(header for header in made.headers if header[0] not in named),
+            made.expires_at,
+        )
 
     def request(
         self,
@@ -161,8 +184,10 @@ class Provider:
         return self.auth(credential, options), 0
 
 
-def _filled(path: str, options: Options, chosen: Mapping[str, str]) -> str:
-    """A path as it goes on the wire, with options and what a caller chose in their places."""
+def _filled(path: str, options: Options, chosen: Mapping[str, str] | None) -> str:
+    """A path as it goes on the wire, with options and what a caller chose in their places; None: it has no places."""
+    if chosen is None:
+        return str(options.get("path_prefix", "")) + path
     known = {name: value for name, value in options.items() if isinstance(value, str | int)}
     # A caller chooses the model's name and ids, so they must not be able to leave their place in the path.
     safe = {name: quote(value, safe="") for name, value in chosen.items()}
