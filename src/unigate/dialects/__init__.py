@@ -6,7 +6,7 @@ adding a file. Modules without are their tools.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import MappingProxyType, ModuleType
 from typing import Any, Protocol, TypeGuard, cast
@@ -15,6 +15,8 @@ from unigate.base.errors import GatewayError
 from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
+from unigate.spec.reply import Reply
+from unigate.spec.task import Asset, Draft, Headers, Submission, Task, View
 from unigate.spec.usage import Usage
 
 
@@ -122,6 +124,65 @@ class StreamingDialect(Dialect, Protocol):
         ...
 
 
+class TaskDialect(Writer, Protocol):
+    """A dialect whose calls make tasks, and ask after them.
+
+    A module may also have `translate(error, language)`, which gives an error in the language that a caller asks for,
+    and `error_status(error)`, where its errors have other statuses than ours.
+    """
+
+    def read_task(self, asked: Submission) -> Draft:
+        """What is asked for. BadRequest, in the dialect's own words, for what can't become a task."""
+        ...
+
+    def continue_task(self, draft: Draft, parent: Task) -> Draft:
+        """The draft with what follows from the task that it goes on from; BadRequest where it can't go on from it."""
+        ...
+
+    def write_accepted(self, task: Task, view: View) -> Reply:
+        """The reply to a submission; the task may have ended meanwhile."""
+        ...
+
+    def write_task(self, task: Task, view: View) -> bytes:
+        """The task as this dialect shows it."""
+        ...
+
+    def write_tasks(self, tasks: Sequence[Task], view: View, next_page: str = "") -> bytes:
+        """Several of them; `next_page`: the cursor of the page behind, "" where there is none."""
+        ...
+
+    def missing(self, task_id: str) -> GatewayError:
+        """The error for a task that is not there, or is another user's."""
+        ...
+
+    def events(self, before: Task | None, after: Task) -> tuple[str, ...]:
+        """What a caller that asked to be notified is told of a change, by the dialect's names of moments; often nothing."""
+        ...
+
+    def write_notice(self, task: Task, event: str, view: View) -> tuple[Headers, bytes]:
+        """Headers (beside those of a signature) and body of a notification."""
+        ...
+
+    #: Notifications carry a Standard Webhooks signature by the user's secret.
+    SIGNS: bool
+
+
+def linked(value: object, outputs: Sequence[Asset], view: View) -> object:
+    """JSON data in which each text that is the provider's address of one of the files is our link to it."""
+    links = {asset.source: view.link(asset) for asset in outputs}
+    return _linked(value, links) if links else value
+
+
+def _linked(value: object, links: Mapping[str, str]) -> object:
+    if isinstance(value, str):
+        return links.get(value, value)
+    if isinstance(value, Mapping):
+        return {name: _linked(one, links) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_linked(one, links) for one in value]
+    return value
+
+
 def streams(spoken: Dialect) -> TypeGuard[StreamingDialect]:
     """Whether answers in a dialect may be streams."""
     return hasattr(spoken, "Watch")
@@ -151,6 +212,14 @@ def dialect(name: str) -> Dialect:
     if not hasattr(found, "read_answer"):
         raise LookupError(f"the dialect {name!r} is not spoken by providers")
     return cast(Dialect, found)
+
+
+def task_dialect(name: str) -> TaskDialect:
+    """The dialect of that name whose calls make tasks; LookupError where there is none."""
+    found = writer(name)
+    if not hasattr(found, "read_task"):
+        raise LookupError(f"the dialect {name!r} has no tasks")
+    return cast(TaskDialect, found)
 
 
 @cache

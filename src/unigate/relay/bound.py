@@ -10,10 +10,10 @@ from unigate.base.errors import NoChannel, NotFound, UpstreamError, UpstreamRefu
 from unigate.dialects import private_usage
 from unigate.relay.attempts import ERROR_LIMIT
 from unigate.relay.call import Call
-from unigate.relay.reply import Reply
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
+from unigate.spec.reply import Reply
 from unigate.upstream import Answer
 
 #: Members of a query that carry the caller's key: no provider gets them.

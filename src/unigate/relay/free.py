@@ -11,10 +11,10 @@ from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, operations, platform
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
-from unigate.relay.reply import Reply
 from unigate.relay.services import Services
 from unigate.spec.balance import Balance
 from unigate.spec.price import Model
+from unigate.spec.reply import Reply
 
 
 async def models(call: Call, svc: Services) -> Reply:

@@ -7,7 +7,9 @@ into Progress, until the task ends. See docs/tasks.md.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
+
+from unigate.spec.operation import Operation
 
 #: `waiting`: nothing was sent yet, it waits for a place at a channel. `submitting`: a provider may have read it.
 #: `running`: a provider has it. `paused`: it waits for its caller. The others are ends; `unknown`: it was sent, and
@@ -28,6 +30,22 @@ class Notify:
     url: str
     #: Which moments, in the dialect's own words; empty: as the dialect does by itself.
     events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A request that may become a task, as its dialect reads it."""
+
+    operation: Operation
+    #: Path and query as they were called, and what stood in the places of the path, unescaped.
+    path: str
+    query: str
+    params: Mapping[str, str]
+    #: Lower-case names; none that carries a key.
+    headers: Mapping[str, str]
+    body: bytes
+    #: The calling key's own options, such as {"midjourney_mode": "relax"}.
+    key_options: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +265,8 @@ class Task:
     held: int = 0
     cost: int = 0
     notify: Notify | None = None
+    #: Scheme and authority by which its caller reached us (`https://ai.example.com`).
+    base: str = ""
     request_id: str = ""
     created_at: int = 0
     submitted_at: int = 0
@@ -260,3 +280,23 @@ class Task:
     def ended(self) -> bool:
         """Nothing about it changes any more."""
         return self.state in ENDED
+
+
+class View(Protocol):
+    """What a dialect needs beside a task to show it."""
+
+    #: Scheme and authority of the addresses that we hand out.
+    base: str
+    #: Milliseconds since 1970.
+    now: int
+    #: The calling key's own options, and the settings of the dialect's section.
+    key_options: Json
+    settings: Json
+
+    def link(self, asset: Asset) -> str:
+        """The address at which a file is fetched: a fresh one of ours, or the provider's own."""
+        ...
+
+    def secret(self, user_id: str) -> str:
+        """The secret (`whsec_...`) by which this user's webhooks are signed."""
+        ...

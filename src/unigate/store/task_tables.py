@@ -52,6 +52,7 @@ tasks = Table(
     _number("held"),
     _text("quote"),  # JSON, the price as it stood when it was submitted
     _number("cost"),
+    _text("base"),  # scheme and authority by which its caller reached us
     _text("request_id"),
     _text("attempts"),  # JSON list, as in usage
     _number("polls"),

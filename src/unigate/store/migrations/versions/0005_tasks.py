@@ -55,6 +55,7 @@ def _tasks() -> None:
         _number("held"),
         _text("quote"),
         _number("cost"),
+        _text("base"),
         _text("request_id"),
         _text("attempts"),
         _number("polls"),
@@ -68,12 +69,12 @@ def _tasks() -> None:
         _number("due_at"),
         _text("owner"),
         _number("lease_until"),
-        sa.UniqueConstraint("number", "id"),
         sa.CheckConstraint("cost >= 0 AND held >= 0", name="amounts"),
         sa.CheckConstraint(
             "state IN ('waiting', 'submitting', 'running', 'paused', 'succeeded', 'failed', 'canceled', 'unknown')",
             name="state",
         ),
+        sa.UniqueConstraint("number", "id"),
         sa.CheckConstraint("percent BETWEEN -1 AND 100", name="percent"),
         sqlite_strict=True,
     )

@@ -1,4 +1,4 @@
-"""Reply: a whole answer to a free operation."""
+"""Reply: a whole answer that we give ourselves."""
 
 from dataclasses import dataclass
 
