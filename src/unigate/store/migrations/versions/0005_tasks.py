@@ -1,5 +1,7 @@
 """Tasks, whom to tell of them and how that went, and the files that they made."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -21,9 +23,8 @@ def _bytes(name: str) -> "sa.Column[bytes]":
     return sa.Column(name, sa.LargeBinary(), nullable=False)
 
 
-def _tasks() -> None:
-    op.create_table(
-        "tasks",
+def _asked() -> "list[sa.Column[Any]]":
+    return [
         _text("id", key=True),
         _number("number"),
         _text("called"),
@@ -46,6 +47,11 @@ def _tasks() -> None:
         _text("parent_id"),
         _text("channel_id"),
         _text("credential_id"),
+    ]
+
+
+def _done() -> "list[sa.Column[Any]]":
+    return [
         _text("upstream_model"),
         _text("handle"),
         _bytes("body"),
@@ -69,6 +75,14 @@ def _tasks() -> None:
         _number("due_at"),
         _text("owner"),
         _number("lease_until"),
+    ]
+
+
+def _tasks() -> None:
+    op.create_table(
+        "tasks",
+        *_asked(),
+        *_done(),
         sa.CheckConstraint("cost >= 0 AND held >= 0", name="amounts"),
         sa.CheckConstraint(
             "state IN ('waiting', 'submitting', 'running', 'paused', 'succeeded', 'failed', 'canceled', 'unknown')",
