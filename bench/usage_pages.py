@@ -20,8 +20,8 @@ from sqlalchemy import func, select
 
 from unigate.base.clock import now_ms
 from unigate.manage import requests, usage
+from unigate.manage.call_filter import CallFilter
 from unigate.manage.desk import Desk
-from unigate.manage.usage import CallFilter
 from unigate.manage.usage_csv import export_usage
 from unigate.store.database import Database
 from unigate.store.gateway_tables import usage_days, usage_hours

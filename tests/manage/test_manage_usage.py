@@ -10,7 +10,8 @@ from usage_cases import START, call, house, many, put
 
 from unigate.base.errors import BadRequest, NotFound
 from unigate.manage import requests, usage
-from unigate.manage.usage import CallFilter, Part
+from unigate.manage.call_filter import CallFilter
+from unigate.manage.usage import Part
 from unigate.manage.usage_csv import COLUMNS, export_usage
 from unigate.spec.record import Attempt, Record
 from unigate.store import usage as rows

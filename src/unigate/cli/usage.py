@@ -9,8 +9,9 @@ from unigate.base.settings import Moment
 from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, with_desk
 from unigate.cli.output import plain, print_json, print_rows, say
 from unigate.manage import usage, usage_csv
+from unigate.manage.call_filter import CallFilter
 from unigate.manage.desk import Desk
-from unigate.manage.usage import CallFilter, Overview
+from unigate.manage.usage import Overview
 
 app = typer.Typer()
 

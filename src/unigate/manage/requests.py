@@ -1,4 +1,4 @@
-"""Requests: how single calls went, with the tries that each took. Changes nothing; `own` as in `usage.py`."""
+"""Requests: how single calls went, with the tries that each took. Changes nothing; `own` as in `call_filter.py`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import msgspec
 
 from unigate.base.errors import NotFound
+from unigate.manage.call_filter import CallFilter, Names, call_page, resolved
 from unigate.manage.desk import Desk
-from unigate.manage.usage import CallFilter, Names, resolved
 from unigate.spec.record import Attempt
 from unigate.store import usage as rows
 from unigate.store.names import names
@@ -81,10 +81,7 @@ async def list_requests(
     desk: Desk, page: Page, wanted: CallFilter | None = None, *, own: str | None = None
 ) -> Slice[RequestView]:
     """A page of calls, newest first. BadRequest, NotFound."""
-    async with desk.db.reading() as tx:
-        found = await rows.page(tx, page, await resolved(tx, wanted or CallFilter(), own))
-        called = await Names.of(tx, found.rows, own=own)
-    return found.map(lambda row: _view(row, called))
+    return await call_page(desk, page, wanted, own, _view)
 
 
 async def find_requests(

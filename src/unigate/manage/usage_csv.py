@@ -10,8 +10,9 @@ from io import StringIO
 
 from unigate.base.clock import utc
 from unigate.base.money import format_usd
+from unigate.manage.call_filter import CallFilter, resolved
 from unigate.manage.desk import Desk
-from unigate.manage.usage import CallFilter, UsageView, list_usage, resolved
+from unigate.manage.usage import UsageView, list_usage
 from unigate.store.pages import Page
 
 #: Rows read and sent at once.

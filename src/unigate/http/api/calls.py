@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from unigate.http.api.fields import TimeIn
 from unigate.http.api.pages import Listed
 from unigate.http.api.who import Who
-from unigate.manage.usage import CallFilter
+from unigate.manage.call_filter import CallFilter
 
 Ended = Literal["completed", "failed", "empty", "upstream_broken", "caller_left", "out_of_funds"]
 
