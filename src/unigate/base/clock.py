@@ -26,6 +26,11 @@ def utc(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
+def rfc3339(ms: int) -> str:
+    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
+    return utc(ms).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
 def boot_seconds_after(ms: int) -> float:
     """What `boot_seconds` will say in so many milliseconds."""
     return boot_seconds() + ms / 1000

@@ -43,6 +43,9 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Operation or family -> state, where it is not `live`.
     operations: dict[str, _State] = msgspec.field(default_factory=dict)
     relay: RelaySettings = RelaySettings()
+    #: The gateway's address from outside (`https://ai.example.com`), for links and for providers that call back; "": links
+    #: lead to where the caller reached us, and no provider is asked to call back.
+    public_url: str = ""
 
 
 def live_settings(values: dict[str, Any]) -> LiveSettings:

@@ -3,10 +3,10 @@
 from typing import Protocol
 from urllib.parse import parse_qs
 
-#: Headers that carry the bare key, in the order in which they are asked.
-HEADERS = (b"api-key", b"x-api-key", b"x-goog-api-key", b"x-key", b"mj-api-secret", b"access-token", b"token")
-#: Query parameters that carry it, asked last.
-QUERIES = ("key", "token")
+from unigate.spec.shown_key import HEADERS, QUERIES
+
+__all__ = ["HEADERS", "QUERIES", "presented_key"]
+
 _SCHEMES = (b"bearer", b"key", b"token")
 
 

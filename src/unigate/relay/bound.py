@@ -3,7 +3,7 @@
 No hold, no price; the provider's answer passes through. A thing of another user is as unknown as one that never was.
 """
 
-from urllib.parse import quote, unquote, unquote_plus
+from urllib.parse import unquote
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NoChannel, NotFound, UpstreamError, UpstreamRefused
@@ -14,12 +14,9 @@ from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
 from unigate.spec.reply import Reply
+from unigate.spec.shown_key import query_without_key
 from unigate.upstream import Answer
 
-#: Members of a query that carry the caller's key: no provider gets them.
-_SECRET = ("key", "token")
-#: What a query is made of beside letters and digits; anything else is escaped.
-_SAFE = "!$&'()*+,;=:@/?%~-._"
 _GONE = 404
 
 
@@ -52,7 +49,7 @@ async def bound(call: Call, svc: Services) -> Reply:
 async def _ask(call: Call, svc: Services, candidate: Candidate, upstream_id: str) -> tuple[Answer, bytes]:
     """The provider's answer, read whole."""
     channel = candidate.route.channel
-    endpoint, request = svc.upstreams.about(candidate, call.operation, upstream_id, _query(call.x.query))
+    endpoint, request = svc.upstreams.about(candidate, call.operation, upstream_id, query_without_key(call.x.query))
     began = monotonic()
     answer = await svc.upstreams.client.send(
         endpoint, request, b"", channel.timeouts, may_repeat=call.operation.method == "GET"
@@ -70,8 +67,3 @@ async def _ask(call: Call, svc: Services, candidate: Candidate, upstream_id: str
     svc.router.worked(candidate, monotonic() - began)
     return answer, private_usage.hidden(body, channel.provider.private_usage)
 
-
-def _query(query: bytes) -> str:
-    """The caller's query without their key."""
-    parts = quote(query, safe=_SAFE).split("&")
-    return "&".join(part for part in parts if part and unquote_plus(part.partition("=")[0]) not in _SECRET)

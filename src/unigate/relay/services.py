@@ -12,6 +12,7 @@ from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
+from unigate.relay.task_face import TaskFace
 from unigate.relay.traces import Listener
 from unigate.relay.upstreams import Upstreams
 from unigate.routing.choice import Candidate, Router
@@ -33,6 +34,8 @@ class Services:
     models: Mapping[str, Model]
     metrics: Metrics
     settings: LiveSettings = field(default_factory=LiveSettings)
+    #: Set once all else is there, since tasks are made and followed by the other services.
+    tasks: TaskFace = field(init=False, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.
     listener: Listener | None = None
     #: Keeps prompts and answers of calls that are to be kept.

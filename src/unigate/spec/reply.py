@@ -1,5 +1,6 @@
-"""Reply: a whole answer that we give ourselves."""
+"""Reply: an answer that we give ourselves, whole or in pieces."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from unigate.spec.exchange import Header
@@ -12,3 +13,12 @@ class Reply:
     body: bytes
     status: int = 200
     headers: tuple[Header, ...] = ((b"content-type", b"application/json"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """An answer that is made piece by piece for as long as its caller stays; nothing is closed but the iterator."""
+
+    pieces: AsyncGenerator[bytes, None]
+    headers: tuple[Header, ...]
+    status: int = 200

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from unigate.access.passwords import MAX_LENGTH, MIN_LENGTH
-from unigate.base.clock import utc
+from unigate.base.clock import rfc3339
 from unigate.base.money import format_multiplier, format_usd, parse_multiplier, parse_usd
 from unigate.manage.desk import MAX_NAME
 from unigate.manage.users import MAX_EMAIL
@@ -37,11 +37,6 @@ class View(BaseModel):
     """A body that we send, read from a view of `manage/` by its fields' names."""
 
     model_config = ConfigDict(from_attributes=True, frozen=True)
-
-
-def rfc3339(ms: int) -> str:
-    """Milliseconds since 1970 as `2026-01-31T12:00:00.000Z`."""
-    return utc(ms).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def parse_time(text: str) -> int:
