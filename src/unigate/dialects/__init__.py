@@ -124,24 +124,14 @@ class StreamingDialect(Dialect, Protocol):
         ...
 
 
-class TaskDialect(Writer, Protocol):
-    """A dialect whose calls make tasks, and ask after them.
+class TaskWriter(Writer, Protocol):
+    """A dialect that shows tasks.
 
-    A module may also have `translate(error, language)`, which gives an error in the language that a caller asks for,
-    and `error_status(error)`, where its errors have other statuses than ours.
+    A module may also have `translate(error, language)`, which gives an error in the language that a caller asks for (the
+    header `accept-language` as it came), `error_status(error)`, where its errors have other statuses than ours,
+    `pass_error(status, body)` for refusals of vendors, and ERROR_TYPE, the media type of its errors. What else its
+    operations need depends on their use; see `relay/task_uses.py`.
     """
-
-    def read_task(self, asked: Submission) -> Draft:
-        """What is asked for. BadRequest, in the dialect's own words, for what can't become a task."""
-        ...
-
-    def continue_task(self, draft: Draft, parent: Task) -> Draft:
-        """The draft with what follows from the task that it goes on from; BadRequest where it can't go on from it."""
-        ...
-
-    def write_accepted(self, task: Task, view: View) -> Reply:
-        """The reply to a submission; the task may have ended meanwhile."""
-        ...
 
     def write_task(self, task: Task, view: View) -> bytes:
         """The task as this dialect shows it."""
@@ -153,6 +143,22 @@ class TaskDialect(Writer, Protocol):
 
     def missing(self, task_id: str) -> GatewayError:
         """The error for a task that is not there, or is another user's."""
+        ...
+
+
+class TaskDialect(TaskWriter, Protocol):
+    """A dialect whose calls make tasks, and ask after them."""
+
+    def read_task(self, asked: Submission) -> Draft:
+        """What is asked for. BadRequest, in the dialect's own words, for what can't become a task."""
+        ...
+
+    def continue_task(self, draft: Draft, parent: Task) -> Draft:
+        """The draft with what follows from the task that it goes on from; BadRequest where it can't go on from it."""
+        ...
+
+    def write_accepted(self, task: Task, view: View) -> Reply:
+        """The reply to a submission; the task may have ended meanwhile."""
         ...
 
     def events(self, before: Task | None, after: Task) -> tuple[str, ...]:
@@ -212,6 +218,14 @@ def dialect(name: str) -> Dialect:
     if not hasattr(found, "read_answer"):
         raise LookupError(f"the dialect {name!r} is not spoken by providers")
     return cast(Dialect, found)
+
+
+def task_writer(name: str) -> TaskWriter:
+    """The dialect of that name that shows tasks; LookupError where there is none."""
+    found = writer(name)
+    if not hasattr(found, "write_task"):
+        raise LookupError(f"the dialect {name!r} shows no tasks")
+    return cast(TaskWriter, found)
 
 
 def task_dialect(name: str) -> TaskDialect:

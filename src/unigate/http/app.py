@@ -5,10 +5,12 @@ Errors leave in the form of the operation's dialect, always with a request id, n
 
 import math
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import structlog
 
+from unigate.access.limits import Admission
 from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.errors import (
@@ -28,12 +30,17 @@ from unigate.relay.call import Call
 from unigate.relay.free import USES
 from unigate.relay.pipeline import relay
 from unigate.relay.services import Services
-from unigate.spec.caller import Key
+from unigate.spec.caller import Group, Key
 from unigate.spec.operation import Operation
+from unigate.spec.reply import Pieces, Reply
 
 log: Any = structlog.get_logger("unigate.http")
 Header = tuple[bytes, bytes]
-_JSON_TYPE = (b"content-type", b"application/json")
+_JSON = b"application/json"
+
+
+#: Who calls what is open to everybody.
+NOBODY = Key(id="", name="", last4="", user_id="", user_name="", group=Group(id="", name=""), wallet_id="")
 
 
 class ErrorWriter(Protocol):
@@ -88,29 +95,48 @@ class Gateway:
         state = states.get(operation.name) or states.get(operation.family) if states else None
         if state == "off":
             raise unknown(x.method, x.path)
-        key = await self._key(x)
+        key = NOBODY if operation.scope is None else await self._key(x)
         call = Call(x, request_id, operation, key, now_ms())
         call.params = params
         if state == "deprecated":
             call.marks.append((b"deprecation", b"true"))
         if b"origin" in x.fields:
             call.marks += cors.ANSWER
-        if operation.body == "json":
-            _check_media_type(x.fields.get(b"content-type"))
-            call.body = await x.read(svc.settings.relay.body_bytes)
         if operation.use == "relay":
+            if operation.body == "json":
+                _check_media_type(x.fields.get(b"content-type"))
+                call.body = await x.read(operation.body_bytes or svc.settings.relay.body_bytes)
             if b"idempotency-key" in x.fields:
                 call.marks.append((b"x-unigate-ignored", b"idempotency-key"))  # only tasks heed it
             await relay(call, self._dialects[operation.dialect], svc)
             return
+        if operation.scope is None:
+            await self._use(x, call)
+            return
         svc.keys.check(key, None, x.client, call.at, operation)
         admission = svc.limits.admit(key, 0) or await svc.limits.take(key, 0)
+        call.marks += admission.headers()
+        await self._use(x, call, admission)
+
+    async def _use(self, x: Exchange, call: Call, admission: Admission | None = None) -> None:
+        """Serve a call by the use case that its operation names; an answer in pieces takes no place among its key's calls."""
+        operation, svc = call.operation, self._services
         try:
+            if operation.body != "none":
+                if operation.body == "json":
+                    _check_media_type(x.header(b"content-type"))
+                call.body = await x.read(operation.body_bytes or svc.settings.relay.body_bytes)
             reply = await USES[operation.use](call, svc)
-            head = [*reply.headers, (b"x-request-id", request_id.encode()), *admission.headers(), *call.marks]
-            x.reply(reply.status, head, reply.body)
         finally:
-            admission.done(0)
+            if admission is not None:
+                admission.done(0)
+        if reply is None:
+            return
+        head = [*reply.headers, (b"x-request-id", call.id.encode()), *call.marks]
+        if isinstance(reply, Reply):
+            x.reply(reply.status, head, reply.body)
+        else:
+            await _pour(x, reply, head)
 
     async def _key(self, x: Exchange) -> Key:
         presented = presented_key(x)
@@ -132,20 +158,49 @@ class Gateway:
                 x.cut()
             return
         write = self._writers[operation.dialect] if operation is not None else openai_errors
-        status, head, body = render(error, request_id, write)
+        status, head, body = render(error, request_id, write, x.header(b"accept-language") or b"")
         if operation is not None and x.header(b"origin") is not None:
             head += cors.ANSWER
         x.reply(status, head, body)
 
 
-def render(error: GatewayError, request_id: str, write: ErrorWriter) -> tuple[int, list[Header], bytes]:
-    """Status, headers and body of an error's reply; a vendor's own refusal passes in the caller's dialect."""
-    head: list[Header] = [(b"x-request-id", request_id.encode()), _JSON_TYPE, *error.headers]
+def render(
+    error: GatewayError, request_id: str, write: ErrorWriter, language: bytes = b""
+) -> tuple[int, list[Header], bytes]:
+    """Status, headers and body of an error's reply; a vendor's own refusal passes in the caller's dialect.
+
+    What a dialect may say beside `write_error` stands at `dialects.TaskWriter`; `language`: as the caller asks for it.
+    """
+    translate: Callable[[GatewayError, str], GatewayError] | None = getattr(write, "translate", None)
+    if translate is not None:
+        error = translate(error, language.decode("latin-1"))
+    head: list[Header] = [
+        (b"x-request-id", request_id.encode()),
+        (b"content-type", getattr(write, "ERROR_TYPE", _JSON)),
+        *error.headers,
+    ]
     if error.retry_after is not None and not any(name == b"retry-after" for name, _ in error.headers):
         head.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
+    status_of: Callable[[GatewayError], int] | None = getattr(write, "error_status", None)
     if isinstance(error, UpstreamRefused):
-        return error.upstream_status, head, openai_errors.pass_error(error.upstream_status, error.body)
-    return error.status, head, write.write_error(error, request_id)
+        status = error.upstream_status if status_of is None else status_of(error)
+        passed: Callable[[int, bytes], bytes] = getattr(write, "pass_error", openai_errors.pass_error)
+        return status, head, passed(error.upstream_status, error.body)
+    status = error.status if status_of is None else status_of(error)
+    return status, head, write.write_error(error, request_id)
+
+
+async def _pour(x: Exchange, reply: Pieces, head: list[Header]) -> None:
+    """Send an answer as its pieces come, until it ends, its caller leaves, or the gateway stops."""
+    x.start(reply.status, head, None)
+    async with aclosing(reply.pieces) as pieces:
+        if x.method != b"HEAD":
+            async for piece in pieces:
+                if x.write(piece):
+                    await x.drain()
+                if x.draining:
+                    break
+    x.end()
 
 
 def render_wire(_x: Exchange | None, error: GatewayError) -> tuple[int, list[Header], bytes]:

@@ -230,6 +230,11 @@ class Exchange:
         elif self.task is not None:
             self.task.cancel()
 
+    @property
+    def draining(self) -> bool:
+        """The server stops: what has no end of its own ends now."""
+        return self._line.state.draining
+
     # The reply.
 
     def reply(self, status: int, headers: Iterable[Header], body: bytes) -> None:

@@ -66,4 +66,3 @@ async def _ask(call: Call, svc: Services, candidate: Candidate, upstream_id: str
         raise
     svc.router.worked(candidate, monotonic() - began)
     return answer, private_usage.hidden(body, channel.provider.private_usage)
-

@@ -1,6 +1,7 @@
-"""Free operations: answered by us from what we know, or by whom a binding names (`bound.py`).
+"""Operations other than `relay`: answered by us from what we know, by whom a binding names (`bound.py`), or by tasks.
 
-No hold, no price; they count against rate limits only.
+A use case gives its reply, whole or in pieces, or None where it has replied itself. All count against rate limits; those
+that are free have no hold and no price.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,9 +13,10 @@ from unigate.dialects import dashboard, openai_models, operations, platform
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
 from unigate.relay.services import Services
+from unigate.relay.task_uses import TASK_USES
 from unigate.spec.balance import Balance
 from unigate.spec.price import Model
-from unigate.spec.reply import Reply
+from unigate.spec.reply import Pieces, Reply
 
 
 async def models(call: Call, svc: Services) -> Reply:
@@ -72,7 +74,8 @@ async def credit_grants(call: Call, svc: Services) -> Reply:
 
 
 #: `Operation.use` -> the use case.
-USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply]]] = {
+USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]] = {
+    **TASK_USES,
     "models": models,
     "model": model,
     "bound": bound,

@@ -45,6 +45,8 @@ class Key:
     user_view: bool = True
     #: Days for which prompts and answers of its calls are kept, 0: they are not.
     keep_days: int = 0
+    #: What dialects may ask for, such as {"midjourney_mode": "relax"}.
+    options: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def limited(self) -> bool:

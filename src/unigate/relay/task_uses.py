@@ -1,0 +1,252 @@
+"""Operations that make tasks or ask after them, for all dialects alike: what each use needs of its dialect stands with it.
+
+Tasks are made and followed by `Services.tasks`; dialects read and write. Questions about tasks are free.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, cast
+from urllib.parse import unquote
+
+from unigate.base.clock import monotonic
+from unigate.base.cursor import decode, encode
+from unigate.base.money import format_usd
+from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, task_writer
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.relay.task_base import base_of
+from unigate.relay.task_events import events
+from unigate.spec.exchange import Exchange
+from unigate.spec.reply import Pieces, Reply
+from unigate.spec.shown_key import SECRET_HEADERS, query_without_key
+from unigate.spec.task import Answered, Draft, Json, Submission, Task, View
+from unigate.spec.task_page import PageAsked
+from unigate.store.pages import MAX_ROWS, Page
+
+#: In a list's filter: the calling key.
+_THIS_KEY = "this"
+_TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
+
+class Lister(TaskWriter, Protocol):
+    """A dialect with the use `task_list`."""
+
+    def read_page(self, query: str) -> PageAsked:
+        """Which tasks are asked for; BadRequest."""
+        ...
+
+
+class Selector(TaskWriter, Protocol):
+    """A dialect with the use `task_several`."""
+
+    def read_ids(self, body: bytes) -> Sequence[str]:
+        """Whose tasks are asked for; BadRequest."""
+        ...
+
+
+class Asker(TaskWriter, Protocol):
+    """A dialect with the use `task_ask`."""
+
+    def write_ask(self, task: Task, answered: Answered, view: View) -> Reply:
+        """What the provider said to the question about the task."""
+        ...
+
+
+class Resumer(TaskDialect, Protocol):
+    """A dialect with the use `task_resume`; `missing`, `write_accepted` as ever."""
+
+    def resumed_id(self, asked: Submission) -> str:
+        """Which task is to go on; BadRequest."""
+        ...
+
+    def read_resume(self, asked: Submission, task: Task) -> Json:
+        """With what it goes on, for the provider; BadRequest where it can't go on."""
+        ...
+
+
+class Confider(TaskWriter, Protocol):
+    """A dialect with the use `webhook_secret`."""
+
+    def write_secret(self, secret: str) -> bytes:
+        """By what the user's webhooks are signed (`whsec_...`)."""
+        ...
+
+
+async def make(call: Call, svc: Services) -> Reply:
+    """`task`: read the request, make a task of it, and answer at once, or after the wait that it asks for."""
+    spoken = task_dialect(call.operation.dialect)
+    draft = spoken.read_task(submission(call))
+    svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
+    if draft.parent_id:
+        draft = spoken.continue_task(draft, await _found(call, svc, spoken, draft.parent_id))
+    return await submit(call, svc, spoken, draft)
+
+
+async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Reply:
+    """Have a task made of a draft, and answer in its dialect."""
+    task = await svc.tasks.submit(call, draft, base=base_of(call.x, svc.settings))
+    task = await _waited(svc, task, draft.wait)
+    return _priced(spoken.write_accepted(task, view(call, svc)), task)
+
+
+async def resume(call: Call, svc: Services) -> Reply:
+    """`task_resume`: a paused task goes on."""
+    spoken = cast(Resumer, task_dialect(call.operation.dialect))
+    asked = submission(call)
+    task = await _found(call, svc, spoken, spoken.resumed_id(asked))
+    task = await svc.tasks.resume(call, task, spoken.read_resume(asked, task))
+    return spoken.write_accepted(task, view(call, svc))
+
+
+async def get(call: Call, svc: Services) -> Reply:
+    """`task_get`: the task that `{id}` in the path names."""
+    spoken = task_writer(call.operation.dialect)
+    task = await named(call, svc, spoken)
+    return _priced(Reply(spoken.write_task(task, view(call, svc))), task)
+
+
+async def several(call: Call, svc: Services) -> Reply:
+    """`task_several`: tasks that the body names; those that there are."""
+    spoken = cast(Selector, task_writer(call.operation.dialect))
+    tasks = await svc.tasks.several(spoken.read_ids(call.body), call.key.user_id)
+    return Reply(spoken.write_tasks([task for task in tasks if _may_see(call, task)], view(call, svc)))
+
+
+async def listed(call: Call, svc: Services) -> Reply:
+    """`task_list`: the user's tasks, newest first; of a key that may see its own numbers only, the key's."""
+    spoken = cast(Lister, task_writer(call.operation.dialect))
+    asked = spoken.read_page(query_without_key(call.x.query))
+    key_id = asked.key_id
+    if not call.key.user_view or key_id == _THIS_KEY:
+        key_id = call.key.id
+    found = await svc.tasks.page(
+        Page(limit=min(asked.limit, MAX_ROWS), after=decode(asked.cursor) if asked.cursor else None),
+        call.key.user_id,
+        key_id=key_id,
+        called=asked.called,
+        operation=asked.operation,
+        dialect=asked.dialect,
+        model=asked.model,
+        states=asked.states,
+        queued=asked.queued,
+        since=asked.since,
+        until=asked.until,
+    )
+    return Reply(spoken.write_tasks(found.rows, view(call, svc), encode(found.next) or ""))
+
+
+async def cancel(call: Call, svc: Services) -> Reply:
+    """`task_cancel`: the task as it stands then. One that has ended stays as it is."""
+    spoken = task_writer(call.operation.dialect)
+    task = await named(call, svc, spoken)
+    if not task.ended:
+        task = await svc.tasks.cancel(task)
+    return _priced(Reply(spoken.write_task(task, view(call, svc))), task)
+
+
+async def watch(call: Call, svc: Services) -> Pieces | Reply:
+    """`task_events`: the task as server-sent events, now and with each change, until it has ended."""
+    spoken = task_writer(call.operation.dialect)
+    task = await named(call, svc, spoken)
+    return events(call, svc.tasks, task, lambda now: spoken.write_task(now, view(call, svc)))
+
+
+async def ask(call: Call, svc: Services) -> Reply:
+    """`task_ask`: a question about a task that its provider answers."""
+    spoken = cast(Asker, task_writer(call.operation.dialect))
+    task = await named(call, svc, spoken)
+    answered = await svc.tasks.ask(call, task, call.operation.name)
+    return spoken.write_ask(task, answered, view(call, svc))
+
+
+async def webhook_secret(call: Call, svc: Services) -> Reply:
+    """`webhook_secret`: by what the user's webhooks are signed."""
+    spoken = cast(Confider, task_writer(call.operation.dialect))
+    return Reply(spoken.write_secret(view(call, svc).secret(call.key.user_id)))
+
+
+async def callback(call: Call, svc: Services) -> Reply:
+    """`task_callback`: a provider tells of a task. Whoever has the address may; nobody is told anything."""
+    told = Answered(status=200, body=call.body, headers=_headers(call.x))
+    if not await svc.tasks.called_back(unquote(call.params["task"]), unquote(call.params["secret"]), told):
+        raise callbacks.unknown()
+    return Reply(b"", headers=(_TEXT,))
+
+
+#: `Operation.use` -> the use case.
+TASK_USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces]]] = {
+    "task": make,
+    "task_resume": resume,
+    "task_get": get,
+    "task_several": several,
+    "task_list": listed,
+    "task_cancel": cancel,
+    "task_events": watch,
+    "task_ask": ask,
+    "task_callback": callback,
+    "webhook_secret": webhook_secret,
+}
+
+
+def submission(call: Call) -> Submission:
+    """The request as its dialect reads it, without its key."""
+    x = call.x
+    return Submission(
+        operation=call.operation,
+        path=x.path.decode("ascii", "replace"),
+        query=query_without_key(x.query),
+        params={name: unquote(value) for name, value in call.params.items()},
+        headers=_headers(x),
+        body=call.body,
+        key_options=call.key.options,
+    )
+
+
+def view(call: Call, svc: Services) -> View:
+    """What a dialect needs to show the calling user's tasks."""
+    return svc.tasks.view(call, base=base_of(call.x, svc.settings), user_id=call.key.user_id)
+
+
+async def named(call: Call, svc: Services, spoken: TaskWriter) -> Task:
+    """The task that `{id}` in the path names; the dialect's error where the caller has none of that id."""
+    return await _found(call, svc, spoken, unquote(call.params["id"]))
+
+
+async def _found(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task:
+    task = await svc.tasks.get(task_id, call.key.user_id) if "\0" not in task_id else None
+    if task is None or not _may_see(call, task):
+        raise spoken.missing(task_id)
+    return task
+
+
+def _may_see(call: Call, task: Task) -> bool:
+    """A key that may see its own numbers only sees its own tasks only."""
+    return call.key.user_view or task.key_id == call.key.id
+
+
+async def _waited(svc: Services, task: Task, seconds: float) -> Task:
+    """The task once it has ended or waits for its caller, or as it is when the time is over."""
+    until = monotonic() + seconds
+    while not (task.ended or task.state == "paused") and (left := until - monotonic()) > 0:
+        now = await svc.tasks.wait(task.id, task.user_id, beyond=task.version, seconds=left)
+        if now is None:
+            break
+        task = now
+    return task
+
+
+def _priced(reply: Reply, task: Task) -> Reply:
+    """A reply that shows an ended task tells its cost."""
+    if not task.ended:
+        return reply
+    return replace(reply, headers=(*reply.headers, (b"x-unigate-cost", format_usd(task.cost).encode())))
+
+
+def _headers(x: Exchange) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for raw, value in x.headers:
+        name = raw.decode("latin-1")
+        if name not in SECRET_HEADERS:
+            text = value.decode("latin-1")
+            found[name] = f"{found[name]}, {text}" if name in found else text
+    return found
