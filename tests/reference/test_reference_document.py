@@ -82,7 +82,10 @@ def test_examples_keep_to_their_schemas(entry: Entry) -> None:
             assert example.body is None
         assert set(example.query) <= set(entry.query)
         assert set(example.path) <= set(entry.places)
-    assert contract.faults(entry.answer, entry.shown) == []
+    if entry.answer is not None:
+        assert contract.faults(entry.answer, entry.shown) == []
+    else:
+        assert entry.event is not None
 
 
 def test_schemas_refuse_what_cannot_be() -> None:
@@ -118,7 +121,7 @@ def test_all_places_of_keys_are_told() -> None:
     assert sum(scheme["type"] == "http" for scheme in schemes) == 1
     told = {(scheme["in"], scheme["name"]) for scheme in schemes if scheme["type"] == "apiKey"}
     assert told == {("header", name.decode()) for name in HEADERS} | {("query", name) for name in QUERIES}
-    assert {tuple(each) for each in of(ROWS[0])["security"]} == {
+    assert {tuple(each) for each in of(next(row for row in ROWS if row.scope))["security"]} == {
         (name,) for name in DOCUMENT["components"]["securitySchemes"]
     }
 

@@ -159,6 +159,8 @@ def _parameters(operation: Operation, entry: Entry, path: str) -> Iterable[Mappi
         yield _parameter("query", name, schema, entry.examples)
     if operation.use == "relay":
         yield headers.INCLUDE
+    elif operation.use == "task":
+        yield headers.IDEMPOTENCY
 
 
 def _parameter(place: str, name: str, schema: Schema, examples: Sequence[Example]) -> dict[str, object]:
@@ -175,7 +177,9 @@ def _parameter(place: str, name: str, schema: Schema, examples: Sequence[Example
 
 
 def _answer(operation: Operation, entry: Entry) -> dict[str, object]:
-    content: dict[str, object] = {_JSON: {"schema": entry.answer, "example": entry.shown}}
+    content: dict[str, object] = {}
+    if entry.answer is not None:
+        content[_JSON] = {"schema": entry.answer, "example": entry.shown}
     if entry.event is not None:
         content[_EVENTS] = {"schema": _event(entry)}
     return {"description": "The answer.", "headers": headers.of_answer(operation), "content": content}
@@ -203,11 +207,13 @@ def _errors(operation: Operation, entry: Entry, page: Page) -> dict[str, object]
         if provider and status in errors.MAY_PASS:
             form = {"anyOf": [form, ref("ProviderError")]}
         about = "\n".join(f"* `{code}`: {when}" for code, when in codes.items())
-        found[str(status)] = _error(about, form, status)
+        found[str(status)] = _error(about, form, status, page.error_type)
     if provider:
-        found["4XX"] = _error("The provider refused the call as it was made.", ref("ProviderError"), 400)
+        found["4XX"] = _error(
+            "The provider refused the call as it was made.", ref("ProviderError"), 400, page.error_type
+        )
     return found
 
 
-def _error(about: str, form: Schema, status: int) -> dict[str, object]:
-    return {"description": about, "headers": headers.of_error(status), "content": {_JSON: {"schema": form}}}
+def _error(about: str, form: Schema, status: int, kind: str) -> dict[str, object]:
+    return {"description": about, "headers": headers.of_error(status), "content": {kind: {"schema": form}}}

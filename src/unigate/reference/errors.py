@@ -26,12 +26,19 @@ CODES: Mapping[int, Mapping[str, str]] = {
     404: {
         "model_not_found": "Nothing serves this model at this endpoint for the caller.",
         "not_found": "The thing that is named does not exist, or is somebody else's.",
+        "task_not_found": "There is no such task, or it is somebody else's.",
         "unknown_url": "The operation is switched off.",
     },
     408: {"request_timeout": "The request did not arrive in time."},
+    409: {
+        "conflict": "What is asked for cannot be done to the thing as it stands, or was asked for before, differently."
+    },
     413: {"request_too_large": "The body is larger than the gateway takes."},
     415: {"unsupported_media_type": "The body is declared as something else than JSON."},
-    429: {"rate_limit_exceeded": "A limit of the key is reached, or every provider said so; see `retry-after`."},
+    429: {
+        "rate_limit_exceeded": "A limit of the key is reached, or every provider said so; see `retry-after`.",
+        "queue_full": "So many tasks wait for a place already.",
+    },
     431: {"request_head_too_large": "Request line and headers are larger than the gateway takes."},
     500: {"internal_error": "The gateway failed; the message names the request."},
     502: {"upstream_error": "No provider could be reached, or none gave an answer that could be read."},
@@ -45,7 +52,8 @@ CODES: Mapping[int, Mapping[str, str]] = {
 }
 #: What any request may get, whatever it asks for.
 _ALWAYS = (400, 429, 431, 500, 503)
-_WITH_BODY = (408, 413, 415)
+_WITH_BODY = (408, 413)
+_WITH_JSON = (415,)
 _WITH_PROVIDER = (404, 502, 504)
 #: Where a provider's refusal may stand in place of ours.
 MAY_PASS = frozenset({400, 404, 413, 415})
@@ -92,8 +100,12 @@ def statuses(operation: Operation) -> Iterator[int]:
     found = set(_ALWAYS)
     if operation.scope is not None:
         found |= {401, 403}
-    if operation.body == "json":
+    if operation.body != "none":
         found.update(_WITH_BODY)
+    if operation.body == "json":
+        found.update(_WITH_JSON)
+    if operation.use == "task":
+        found.add(409)
     if asks_provider(operation):
         found.update(_WITH_PROVIDER)
     if not operation.free:
@@ -103,4 +115,4 @@ def statuses(operation: Operation) -> Iterator[int]:
 
 def asks_provider(operation: Operation) -> bool:
     """Whether a provider answers, so that its refusals are passed on."""
-    return operation.use in {"relay", "bound"}
+    return operation.use in {"relay", "bound", "task", "task_resume", "task_ask"}

@@ -11,7 +11,10 @@ _LIMITS = "Only for keys with such a limit."
 #: Header -> what it says. One schema for each, referred to by all replies.
 HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-request-id": ("The id of the call, also of a refused one; the usage list knows it.", text()),
-    "x-unigate-cost": ("What the call was charged; of a stream it stands in the last usage event if asked for.", _USD),
+    "x-unigate-cost": (
+        "What the call was charged, once that is known; of a stream it stands in the last usage event if asked for.",
+        _USD,
+    ),
     "x-unigate-overhead-ms": ("The gateway's own share of the time until the reply began, in milliseconds.", text()),
     "x-unigate-channel": ("The channel that answered. Only operators' keys are told.", text()),
     "x-unigate-ignored": ("What the call asked for and the provider could not be asked, by name.", text()),
@@ -49,6 +52,13 @@ INCLUDE: Mapping[str, object] = {
     "description": "`cost` puts `usage.cost` (US dollars) into the answer, and into the last usage event of a stream.",
     "schema": {"type": "string", "enum": ["cost"]},
 }
+#: Makes one task of a submission that is sent again.
+IDEMPOTENCY: Mapping[str, object] = {
+    "name": "idempotency-key",
+    "in": "header",
+    "description": "The same submission sent again with the same text here, within a day, gets the task that the first made.",
+    "schema": {"type": "string"},
+}
 
 
 def of_answer(operation: Operation) -> dict[str, object]:
@@ -56,6 +66,8 @@ def of_answer(operation: Operation) -> dict[str, object]:
     names = [*_ALL, *_RATES]
     if operation.use == "relay":
         names += _OF_PROVIDERS
+    elif operation.use in {"task", "task_get", "task_cancel"}:
+        names.append("x-unigate-cost")
     return {name: _ref(name) for name in names}
 
 

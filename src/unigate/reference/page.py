@@ -25,9 +25,10 @@ class Entry:
     operation: str
     title: str
     about: str
-    answer: Schema
+    #: None: the answer is always a stream.
+    answer: Schema | None = None
     #: An answer as it may look; the schema holds for it.
-    shown: Mapping[str, object]
+    shown: Mapping[str, object] = field(default_factory=dict)
     request: Schema | None = None
     #: Data of one event, where the answer may be a stream, what the stream looks like, and data that is no JSON.
     event: Schema | None = None
@@ -51,3 +52,5 @@ class Page:
     schemas: Mapping[str, Schema]
     #: Name of the schema that its errors have.
     error: str = "Error"
+    #: Their media type.
+    error_type: str = "application/json"

@@ -25,7 +25,6 @@ from unigate.store.pages import MAX_ROWS, Page
 
 #: In a list's filter: the calling key.
 _THIS_KEY = "this"
-_TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class Lister(TaskWriter, Protocol):
@@ -170,7 +169,7 @@ async def callback(call: Call, svc: Services) -> Reply:
     told = Answered(status=200, body=call.body, headers=_headers(call.x))
     if not await svc.tasks.called_back(unquote(call.params["task"]), unquote(call.params["secret"]), told):
         raise callbacks.unknown()
-    return Reply(b"", headers=(_TEXT,))
+    return Reply(b"{}")
 
 
 #: `Operation.use` -> the use case.
