@@ -89,6 +89,8 @@ class Head:
         ({b"authorization": b"Bearer "}, b"", None),
         ({b"x-goog-api-key": b" sk-1 "}, b"", b"sk-1"),
         ({b"mj-api-secret": b"sk-1"}, b"", b"sk-1"),
+        ({b"authorization": b"midjourney-proxy", b"mj-api-secret": b"sk-1"}, b"", b"sk-1"),
+        ({b"authorization": b"midjourney-proxy"}, b"", None),
         ({}, b"key=sk-1&x=2", b"sk-1"),
         ({}, b"token=sk%2D1", b"sk-1"),
         ({}, b"other=1", None),

@@ -16,10 +16,11 @@ from unigate.base.errors import BadRequest, NotFound
 from unigate.base.money import format_usd
 from unigate.dialects.openai_errors import pass_error, write_error
 from unigate.spec.operation import Operation
-from unigate.spec.task import Failure, Task, TaskState, View
+from unigate.spec.task import Failure, Submission, Task, TaskState, View
 from unigate.spec.task_page import PageAsked
 
 __all__ = [
+    "EVERY_TASK",
     "OPERATIONS",
     "missing",
     "pass_error",
@@ -43,9 +44,9 @@ OPERATIONS = (
     _operation("cancel", "POST", "/v1/tasks/{id}/cancel", "task_cancel"),
     _operation("events", "GET", "/v1/tasks/{id}/events", "task_events"),
 )
+#: Tasks of all dialects are shown.
+EVERY_TASK = True
 MOST = 200
-#: A key's id in a list's filter; this word stands for the calling key's.
-THIS_KEY = "this"
 #: What a caller sees -> which states it stands for, and of those that run, whether they have begun.
 STATES: Mapping[str, tuple[tuple[TaskState, ...], bool | None]] = MappingProxyType(
     {
@@ -135,10 +136,10 @@ def shown_failure(task: Task) -> Failure | None:
     return task.error or _FAILED if task.state == "failed" else None
 
 
-def read_page(query: str) -> PageAsked:
+def read_page(asked: Submission) -> PageAsked:
     """Which tasks are asked for; BadRequest for what is unknown, stands twice, or can't be."""
     given: dict[str, str] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for name, value in parse_qsl(asked.query, keep_blank_values=True):
         if name not in _PARAMETERS:
             raise BadRequest(f"Unknown parameter: '{name[:100]}'.", param=name[:100])
         if name in given:
@@ -150,7 +151,7 @@ def read_page(query: str) -> PageAsked:
     return PageAsked(
         limit=_limit(given),
         cursor=given.get("cursor", ""),
-        key_id=given.get("key"),
+        key_id=asked.key_id if given.get("key") == "this" else given.get("key"),
         operation=given.get("kind"),
         dialect=given.get("dialect"),
         model=given.get("model"),

@@ -7,6 +7,8 @@ from unigate.spec.shown_key import HEADERS, QUERIES
 
 __all__ = ["HEADERS", "QUERIES", "presented_key"]
 
+#: What some clients of Midjourney send as `authorization` beside the key in `mj-api-secret`.
+_NO_KEY = b"midjourney-proxy"
 _SCHEMES = (b"bearer", b"key", b"token")
 
 
@@ -19,7 +21,7 @@ class _Head(Protocol):
 def presented_key(x: _Head) -> bytes | None:
     """The key that a request shows, without its scheme; None where it shows none."""
     value = x.header(b"authorization")
-    if value:
+    if value and value != _NO_KEY:
         if value.startswith(b"Bearer "):
             return value[7:].strip() or None
         scheme, _, rest = value.partition(b" ")

@@ -4,9 +4,9 @@ An event is `task`, its id the task's version, so that a caller who comes back w
 Changes that follow each other faster than they are looked at are one event. https://html.spec.whatwg.org/multipage/server-sent-events.html
 """
 
+import re
 from collections.abc import AsyncGenerator, Callable
 
-from unigate.relay.call import Call
 from unigate.relay.task_face import TaskFace
 from unigate.spec.reply import Pieces, Reply
 from unigate.spec.task import Task
@@ -19,34 +19,38 @@ _HEAD = (
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 )
-_DIGITS = 18
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def events(call: Call, tasks: TaskFace, task: Task, write: Callable[[Task], bytes]) -> Pieces | Reply:
-    """The stream; 204 for a caller who has seen the end already, which is how browsers are told to stay away."""
-    seen = _last_seen(call.x.header(b"last-event-id"))
+def events(tasks: TaskFace, task: Task, last: str, write: Callable[[Task], bytes]) -> Pieces | Reply:
+    """The stream, behind the event that the caller saw `last` (an event's id; "": none).
+
+    204 for one who has seen the end already, which is how browsers are told to stay away.
+    """
+    seen = int(last) if _NUMBER.fullmatch(last) else -1
     if task.ended and task.version <= seen:
         return Reply(b"", 204, ())
-    return Pieces(_pieces(tasks, task, seen, write), _HEAD)
+
+    def event(before: Task | None, now: Task) -> bytes:
+        if before is None and now.version <= seen:
+            return _COMMENT
+        return b"event: task\nid: %d\ndata: %b\n\n" % (now.version, write(now))
+
+    return own_events(tasks, task, event)
+
+
+def own_events(tasks: TaskFace, task: Task, write: Callable[[Task | None, Task], bytes]) -> Pieces:
+    """The stream of what `write` makes of the task at first (before it: None) and of each change."""
+    return Pieces(_pieces(tasks, task, write), _HEAD)
 
 
 async def _pieces(
-    tasks: TaskFace, task: Task, seen: int, write: Callable[[Task], bytes]
+    tasks: TaskFace, task: Task, write: Callable[[Task | None, Task], bytes]
 ) -> AsyncGenerator[bytes, None]:
-    """Begins with something in any case, so that the reply begins."""
-    yield _event(task, write) if task.version > seen else _COMMENT
+    yield write(None, task)
     while not task.ended:
         now = await tasks.wait(task.id, task.user_id, beyond=task.version, seconds=KEEP_ALIVE)
         if now is None:
             return
-        yield _event(now, write) if now.version > task.version else _COMMENT
+        yield write(task, now) if now.version > task.version else _COMMENT
         task = now
-
-
-def _event(task: Task, write: Callable[[Task], bytes]) -> bytes:
-    return b"event: task\nid: %d\ndata: %b\n\n" % (task.version, write(task))
-
-
-def _last_seen(text: bytes | None) -> int:
-    """The version that a caller has seen; -1: none."""
-    return int(text) if text and text.isdigit() and len(text) <= _DIGITS else -1

@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Protocol, cast
 from urllib.parse import unquote
 
+import msgspec
+
 from unigate.base.clock import monotonic
 from unigate.base.cursor import decode, encode
 from unigate.base.money import format_usd
@@ -15,7 +17,7 @@ from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, t
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
-from unigate.relay.task_events import events
+from unigate.relay.task_events import events, own_events
 from unigate.spec.exchange import Exchange
 from unigate.spec.reply import Pieces, Reply
 from unigate.spec.shown_key import SECRET_HEADERS, query_without_key
@@ -23,14 +25,11 @@ from unigate.spec.task import Answered, Draft, Json, Submission, Task, View
 from unigate.spec.task_page import PageAsked
 from unigate.store.pages import MAX_ROWS, Page
 
-#: In a list's filter: the calling key.
-_THIS_KEY = "this"
-
 
 class Lister(TaskWriter, Protocol):
     """A dialect with the use `task_list`."""
 
-    def read_page(self, query: str) -> PageAsked:
+    def read_page(self, asked: Submission) -> PageAsked:
         """Which tasks are asked for; BadRequest."""
         ...
 
@@ -44,7 +43,7 @@ class Selector(TaskWriter, Protocol):
 
 
 class Asker(TaskWriter, Protocol):
-    """A dialect with the use `task_ask`."""
+    """A dialect with the use `task_ask`; it may have `check_ask(task)`, BadRequest for a task that can't be asked about."""
 
     def write_ask(self, task: Task, answered: Answered, view: View) -> Reply:
         """What the provider said to the question about the task."""
@@ -52,10 +51,10 @@ class Asker(TaskWriter, Protocol):
 
 
 class Resumer(TaskDialect, Protocol):
-    """A dialect with the use `task_resume`; `missing`, `write_accepted` as ever."""
+    """A dialect with the use `task_resume`."""
 
-    def resumed_id(self, asked: Submission) -> str:
-        """Which task is to go on; BadRequest."""
+    def read_ids(self, body: bytes) -> Sequence[str]:
+        """Which task is to go on, alone; BadRequest."""
         ...
 
     def read_resume(self, asked: Submission, task: Task) -> Json:
@@ -66,7 +65,7 @@ class Resumer(TaskDialect, Protocol):
 class Confider(TaskWriter, Protocol):
     """A dialect with the use `webhook_secret`."""
 
-    def write_secret(self, secret: str) -> bytes:
+    def write_secret(self, secret: str) -> Reply:
         """By what the user's webhooks are signed (`whsec_...`)."""
         ...
 
@@ -74,7 +73,7 @@ class Confider(TaskWriter, Protocol):
 async def make(call: Call, svc: Services) -> Reply:
     """`task`: read the request, make a task of it, and answer at once, or after the wait that it asks for."""
     spoken = task_dialect(call.operation.dialect)
-    draft = spoken.read_task(submission(call))
+    draft = spoken.read_task(submission(call, svc))
     svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
     if draft.parent_id:
         draft = spoken.continue_task(draft, await _found(call, svc, spoken, draft.parent_id))
@@ -91,8 +90,8 @@ async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -
 async def resume(call: Call, svc: Services) -> Reply:
     """`task_resume`: a paused task goes on."""
     spoken = cast(Resumer, task_dialect(call.operation.dialect))
-    asked = submission(call)
-    task = await _found(call, svc, spoken, spoken.resumed_id(asked))
+    asked = submission(call, svc)
+    task = await _found(call, svc, spoken, *spoken.read_ids(call.body))
     task = await svc.tasks.resume(call, task, spoken.read_resume(asked, task))
     return spoken.write_accepted(task, view(call, svc))
 
@@ -108,23 +107,20 @@ async def several(call: Call, svc: Services) -> Reply:
     """`task_several`: tasks that the body names; those that there are."""
     spoken = cast(Selector, task_writer(call.operation.dialect))
     tasks = await svc.tasks.several(spoken.read_ids(call.body), call.key.user_id)
-    return Reply(spoken.write_tasks([task for task in tasks if _may_see(call, task)], view(call, svc)))
+    return Reply(spoken.write_tasks([task for task in tasks if _shows(call, spoken, task)], view(call, svc)))
 
 
 async def listed(call: Call, svc: Services) -> Reply:
     """`task_list`: the user's tasks, newest first; of a key that may see its own numbers only, the key's."""
     spoken = cast(Lister, task_writer(call.operation.dialect))
-    asked = spoken.read_page(query_without_key(call.x.query))
-    key_id = asked.key_id
-    if not call.key.user_view or key_id == _THIS_KEY:
-        key_id = call.key.id
+    asked = spoken.read_page(submission(call, svc))
     found = await svc.tasks.page(
         Page(limit=min(asked.limit, MAX_ROWS), after=decode(asked.cursor) if asked.cursor else None),
         call.key.user_id,
-        key_id=key_id,
+        key_id=asked.key_id if call.key.user_view else call.key.id,
         called=asked.called,
         operation=asked.operation,
-        dialect=asked.dialect,
+        dialect=asked.dialect if _shows_every(spoken) else call.operation.dialect,
         model=asked.model,
         states=asked.states,
         queued=asked.queued,
@@ -144,16 +140,27 @@ async def cancel(call: Call, svc: Services) -> Reply:
 
 
 async def watch(call: Call, svc: Services) -> Pieces | Reply:
-    """`task_events`: the task as server-sent events, now and with each change, until it has ended."""
+    """`task_events`: the task as server-sent events, now and with each change, until it has ended.
+
+    A dialect may write them itself: `write_events(before, after, view, last)` gives the bytes that go out, b"" for none;
+    `before` is None at first, `last` the caller's `last-event-id`.
+    """
     spoken = task_writer(call.operation.dialect)
     task = await named(call, svc, spoken)
-    return events(call, svc.tasks, task, lambda now: spoken.write_task(now, view(call, svc)))
+    last = (call.x.header(b"last-event-id") or b"").decode("latin-1")
+    write: Callable[[Task | None, Task, View, str], bytes] | None = getattr(spoken, "write_events", None)
+    if write is not None:
+        return own_events(svc.tasks, task, lambda before, now: write(before, now, view(call, svc), last))
+    return events(svc.tasks, task, last, lambda now: spoken.write_task(now, view(call, svc)))
 
 
 async def ask(call: Call, svc: Services) -> Reply:
     """`task_ask`: a question about a task that its provider answers."""
     spoken = cast(Asker, task_writer(call.operation.dialect))
     task = await named(call, svc, spoken)
+    check: Callable[[Task], None] | None = getattr(spoken, "check_ask", None)
+    if check is not None:
+        check(task)
     answered = await svc.tasks.ask(call, task, call.operation.name)
     return spoken.write_ask(task, answered, view(call, svc))
 
@@ -161,7 +168,7 @@ async def ask(call: Call, svc: Services) -> Reply:
 async def webhook_secret(call: Call, svc: Services) -> Reply:
     """`webhook_secret`: by what the user's webhooks are signed."""
     spoken = cast(Confider, task_writer(call.operation.dialect))
-    return Reply(spoken.write_secret(view(call, svc).secret(call.key.user_id)))
+    return spoken.write_secret(view(call, svc).secret(call.key.user_id))
 
 
 async def callback(call: Call, svc: Services) -> Reply:
@@ -187,9 +194,10 @@ TASK_USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces]]] =
 }
 
 
-def submission(call: Call) -> Submission:
+def submission(call: Call, svc: Services) -> Submission:
     """The request as its dialect reads it, without its key."""
     x = call.x
+    section = getattr(svc.settings, call.operation.dialect, None)
     return Submission(
         operation=call.operation,
         path=x.path.decode("ascii", "replace"),
@@ -197,7 +205,9 @@ def submission(call: Call) -> Submission:
         params={name: unquote(value) for name, value in call.params.items()},
         headers=_headers(x),
         body=call.body,
+        key_id=call.key.id,
         key_options=call.key.options,
+        settings=msgspec.to_builtins(section) if isinstance(section, msgspec.Struct) else {},
     )
 
 
@@ -213,14 +223,23 @@ async def named(call: Call, svc: Services, spoken: TaskWriter) -> Task:
 
 async def _found(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task:
     task = await svc.tasks.get(task_id, call.key.user_id) if "\0" not in task_id else None
-    if task is None or not _may_see(call, task):
+    if task is None or not _shows(call, spoken, task):
         raise spoken.missing(task_id)
     return task
 
 
-def _may_see(call: Call, task: Task) -> bool:
-    """A key that may see its own numbers only sees its own tasks only."""
-    return call.key.user_view or task.key_id == call.key.id
+def _shows(call: Call, spoken: TaskWriter, task: Task) -> bool:
+    """Whether a dialect shows a task to a caller: those of another dialect may look like nothing that it knows.
+
+    A key that may see its own numbers only sees its own tasks only.
+    """
+    if not call.key.user_view and task.key_id != call.key.id:
+        return False
+    return task.dialect == call.operation.dialect or _shows_every(spoken)
+
+
+def _shows_every(spoken: TaskWriter) -> bool:
+    return getattr(spoken, "EVERY_TASK", False) is True
 
 
 async def _waited(svc: Services, task: Task, seconds: float) -> Task:

@@ -44,8 +44,11 @@ class Submission:
     #: Lower-case names; none that carries a key.
     headers: Mapping[str, str]
     body: bytes
-    #: The calling key's own options, such as {"midjourney_mode": "relax"}.
+    #: The calling key, and its own options, such as {"midjourney_mode": "relax"}.
+    key_id: str = ""
     key_options: Json = field(default_factory=dict)
+    #: The settings of the dialect's section.
+    settings: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
