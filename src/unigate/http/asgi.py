@@ -65,6 +65,8 @@ def _scope(x: Exchange, state: MutableMapping[str, Any] | None) -> Scope:
         "client": (x.client, 0) if x.client else None,
         "server": x.server,
         "state": {} if state is None else dict(state),
+        # Ours: an app may close the connection without a reply, as the sandbox does where a vendor shall die.
+        "extensions": {"http.response.hang_up": {}},
     }
 
 
@@ -117,6 +119,9 @@ class _Call:
             self._head = (message["status"], *_reply_headers(message.get("headers", ())))
         elif kind == "http.response.body":
             await self._body(message.get("body", b""), more=message.get("more_body", False))
+        elif kind == "http.response.hang_up":
+            self._x.cut()
+            self.wake()
         else:
             raise RuntimeError(f"the application sent {kind!r}")
 

@@ -108,3 +108,11 @@ class Stream:
 
 
 Answer = Whole | Stream
+
+
+class Spoiled(Exception):
+    """A fault answers in place of the vendor, with this."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("spoiled by a fault")
+        self.answer = answer

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from unigate.base import clock
 from unigate.sandbox.serving import faults
-from unigate.sandbox.serving.answer import Answer, VendorError, Whole
+from unigate.sandbox.serving.answer import Answer, Spoiled, VendorError, Whole
 from unigate.sandbox.serving.deliver import Delivery, deliver
 from unigate.sandbox.serving.face import Call, Face, Handler
 from unigate.sandbox.serving.line import CallerLeft, Cut, Line, read_body
@@ -56,6 +56,8 @@ class Endpoint:
         except Cut:
             # An app that returns half way makes its server break the connection, as one that raises does, but quietly.
             entry.end = "cut"
+            if line is not None and not line.started:
+                await line.hang_up(scope)
         except BaseException:
             entry.end = "failed"
             raise
@@ -83,6 +85,8 @@ class Endpoint:
             answer: Answer = await self._handler(self._call(scope, headers, body, entry, fault))
         except VendorError as error:
             answer = _refusal(face, error, fault)
+        except Spoiled as spoiled:
+            answer = spoiled.answer
         pace = _pace(answer, body, self._world.options.tokens_per_second)
         await deliver(answer, Delivery(face=face, fault=fault, line=line, entry=entry, pace=pace))
 

@@ -29,6 +29,13 @@ ACTIONS: Mapping[str, str] = {
     "empty-body": "status 200 and no byte of a body",
     "oversize": "swell the answer by so many MiB [32]",
     "wrong-type": "content-type text/html on an otherwise good answer",
+    "accept-and-hang-up": "a task is accepted, then the connection breaks without an answer",
+    "slow-submit": "a task is accepted, its answer comes so many seconds later [5]",
+    "fail-at": "a task fails at this percentage [50], with the vendor's own words",
+    "stuck": "a task never comes further than this percentage [50]",
+    "vanish": "a task is accepted, and unknown to all who ask after it",
+    "poll-429": "the first N [1] who ask after a task are answered 429",
+    "poll-garbage": "the first N [1] who ask after a task are answered garbage",
 }
 #: name -> when it holds.
 CONDITIONS: Mapping[str, str] = {
@@ -50,6 +57,11 @@ _DEFAULTS = {
     "malformed-chunk": 1.0,
     "error-event": 1.0,
     "oversize": 32.0,
+    "slow-submit": 5.0,
+    "fail-at": 50.0,
+    "stuck": 50.0,
+    "poll-429": 1.0,
+    "poll-garbage": 1.0,
 }
 _COUNTING = ("after", "first", "every", "flaky")
 _NUMBERS = frozenset(_DEFAULTS) | frozenset(_COUNTING)

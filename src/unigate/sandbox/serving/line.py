@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from unigate.sandbox.serving.log import Entry
 
@@ -67,6 +67,11 @@ class Line:
         """Send bytes of the body."""
         await self._guarded({"type": "http.response.body", "body": data, "more_body": more})
         self._entry.sent_bytes += len(data)
+
+    async def hang_up(self, scope: Scope) -> None:
+        """Break the connection before any answer, where the server lets an app do so."""
+        if "http.response.hang_up" in scope.get("extensions", {}):
+            await self._send({"type": "http.response.hang_up"})
 
     async def _guarded(self, message: dict[str, object]) -> None:
         if self._gone.done():

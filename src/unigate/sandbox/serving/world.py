@@ -1,10 +1,12 @@
-"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts. One per app, no globals."""
+"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts, jobs, files. One per app, no globals."""
 
 from collections import OrderedDict
 
 from unigate.sandbox.brain.cache import PrefixCache
+from unigate.sandbox.media.files import Files
 from unigate.sandbox.options import Options
 from unigate.sandbox.serving.faults import Counter
+from unigate.sandbox.serving.jobs import Jobs
 from unigate.sandbox.serving.log import Log
 
 #: Nano-USD per token that accounts are charged: whatever the model, so that tests can compute it.
@@ -75,6 +77,8 @@ class World:
         self.prefixes = PrefixCache()
         self.accounts = Accounts()
         self.shelf = Shelf()
+        self.jobs = Jobs()
+        self.files = Files(options.keep_files)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -83,3 +87,5 @@ class World:
         self.prefixes.clear()
         self.accounts.clear()
         self.shelf.clear()
+        self.jobs.clear()
+        self.files.clear()
