@@ -29,6 +29,7 @@ class SandboxSettings:
     """What the process is started with; plain values."""
 
     tokens_per_second: float = Options().tokens_per_second
+    task_speed: float = Options().task_speed
     log_level: str = "warning"
 
 
@@ -45,7 +46,7 @@ async def _run(settings: SandboxSettings, sock: socket.socket, ready: Callable[[
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    app = create(Options(tokens_per_second=settings.tokens_per_second))
+    app = create(Options(tokens_per_second=settings.tokens_per_second, task_speed=settings.task_speed))
 
     async def handle(x: Exchange) -> None:
         await run_asgi(app, x)

@@ -72,11 +72,11 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
         return _supervise(children, partial(_announce, said, as_json=as_json))
 
 
-def sandbox(host: str, port: int, *, as_json: bool = False, tokens_per_second: float | None = None) -> int:
+def sandbox(host: str, port: int, *, as_json: bool = False, tokens_per_second: float, task_speed: float) -> int:
     """Run the imitation vendors alone; the exit code."""
     logging.configure()
     sockets = _listen(host, port)
-    settings = SandboxSettings() if tokens_per_second is None else SandboxSettings(tokens_per_second=tokens_per_second)
+    settings = SandboxSettings(tokens_per_second=tokens_per_second, task_speed=task_speed)
     children = [Child(name="sandbox", target=sandbox_main, args=(settings, sockets[0]))]
     return _supervise(children, partial(_announce, {"url": _url(host, sockets[0])}, as_json=as_json))
 

@@ -6,9 +6,11 @@ import typer
 
 from unigate.base.settings import with_server
 from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, settings_of
+from unigate.sandbox.options import Options
 
 app = typer.Typer()
 
+_USUAL = Options()
 Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")]
 Workers = Annotated[int | None, typer.Option(min=1, max=256, help="Processes that serve.")]
@@ -54,12 +56,14 @@ def sandbox(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
     tokens_per_second: Annotated[
-        float | None,
-        typer.Option(min=0, help="How fast answers are written, where their model does not say; 0: at once."),
-    ] = None,
+        float, typer.Option(min=0, help="How fast answers are written, where their model does not say; 0: at once.")
+    ] = _USUAL.tokens_per_second,
+    task_speed: Annotated[
+        float, typer.Option(min=0.001, help="How many times as fast as usual tasks are done.")
+    ] = _USUAL.task_speed,
     json: JsonOption = False,
 ) -> None:
     """Run the imitation vendors alone."""
     from unigate.cli import run
 
-    raise typer.Exit(run.sandbox(host, port, as_json=json, tokens_per_second=tokens_per_second))
+    raise typer.Exit(run.sandbox(host, port, as_json=json, tokens_per_second=tokens_per_second, task_speed=task_speed))

@@ -5,7 +5,9 @@ GET    /sandbox/requests   the log, oldest first; ?after=NUMBER &limit=N &contai
                            &face= &model= &path= &credential= &fault= &status= &end=
 GET    /sandbox/counters   counters since the last clearing
 DELETE /sandbox/requests   clears log and counters
-DELETE /sandbox            clears everything: also counts of faults, prefix cache and accounts
+DELETE /sandbox            clears everything: also counts of faults, prefix cache, accounts, jobs and files
+
+Files and the receiver of callbacks are in modules of their own.
 """
 
 from collections.abc import Callable, Coroutine
@@ -15,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from unigate.sandbox.serving import faults
+from unigate.sandbox.serving import faults, files, hooks
 from unigate.sandbox.serving.answer import encode
 from unigate.sandbox.serving.face import Face
 from unigate.sandbox.serving.log import Entry
 from unigate.sandbox.serving.world import World
 
+_MARKERS = ("fault:SPEC", "pace:TOKENS_PER_SECOND", "tokens:N", "reply:TEXT", "refuse", "speed:N")
 Reply = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -55,6 +58,8 @@ def routes(world: World, faces: tuple[Face, ...]) -> list[Route]:
         Route("/sandbox", index, methods=["GET", "DELETE"]),
         Route("/sandbox/requests", requests, methods=["GET", "DELETE"]),
         Route("/sandbox/counters", counters, methods=["GET"]),
+        *files.routes(world),
+        *hooks.routes(),
     ]
 
 
@@ -76,7 +81,7 @@ def _index(base: str, faces: tuple[Face, ...]) -> dict[str, object]:
         ],
         "fault_actions": {"400..599[:code]": "this status with the vendor's own body", **faults.ACTIONS},
         "fault_conditions": dict(faults.CONDITIONS),
-        "markers": ["[[fault:SPEC]]", "[[pace:TOKENS_PER_SECOND]]", "[[tokens:N]]", "[[reply:TEXT]]", "[[refuse]]"],
+        "markers": [f"[[{marker}]]" for marker in _MARKERS],
     }
 
 
