@@ -12,7 +12,7 @@ from support.waiting import until
 from unigate.base.errors import Unreachable, UpstreamError
 from unigate.spec.channel import Timeouts
 from unigate.spec.provider import Request
-from unigate.upstream import Client, endpoint
+from unigate.upstream import Client, ClientLimits, endpoint
 from unigate.upstream.connection import Connection
 
 Make = Callable[..., Client]
@@ -324,8 +324,8 @@ async def test_request_heads_and_bodies_are_as_they_should_be(client: Client) ->
     assert seen[4].body == b"x" * 70_000 and seen[4].header(b"content-length") == b"70000"
 
 
-async def test_heads_are_kept_by_identity_and_bounded(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unigate.upstream.client.KEPT_HEADS", 10)
+async def test_heads_are_kept_by_identity_and_bounded() -> None:
+    client = Client(ClientLimits(kept_heads=10))
 
     async def handler(peer: Peer) -> None:
         while True:
@@ -340,6 +340,7 @@ async def test_heads_are_kept_by_identity_and_bounded(client: Client, monkeypatc
             assert await answer.read(100) == b"GET /%d HTTP/1.1" % number
             del request
         assert len(client._targets) <= 10 and server.connections == 1
+    await client.close()
 
 
 async def test_nothing_keeps_connections_that_have_ended(client: Client) -> None:

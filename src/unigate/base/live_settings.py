@@ -9,6 +9,7 @@ import msgspec
 
 _State = Literal["live", "deprecated", "off"]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
+_Pause = Annotated[float, msgspec.Meta(ge=0, le=604_800)]
 
 
 class HoldSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,37 @@ class RelaySettings(msgspec.Struct, frozen=True, kw_only=True):
     backoff_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 10.0
 
 
+class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How callers are told of their tasks."""
+
+    #: Let callbacks and webhooks lead to private networks, whose answers the delivery log shows.
+    allow_private_targets: bool = False
+    #: Seconds before each try: of the first after the message was made, of each other after the one before failed.
+    tries: Annotated[tuple[_Pause, ...], msgspec.Meta(min_length=1, max_length=20)] = (
+        0,
+        5,
+        30,
+        120,
+        600,
+        3600,
+        21600,
+        86400,
+    )
+    #: By which part pauses are longer or shorter, at random.
+    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+    #: Seconds of one try.
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=60)] = 10.0
+    #: Seconds for which a node has a message to itself: after them it is taken for dead, and another one sends it.
+    lease_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 60.0
+    #: Messages that a worker sends at once, and of them those to one host.
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 32
+    per_host: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 4
+    #: Days after which a webhook is switched off that only failed.
+    failing_days: Annotated[float, msgspec.Meta(ge=0, le=365)] = 3.0
+    #: Days for which messages and tries are kept.
+    kept_days: Annotated[float, msgspec.Meta(gt=0, le=3650)] = 30.0
+
+
 class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All of them with their defaults; a field is a row of the table `settings`."""
 
@@ -46,6 +78,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: The gateway's address from outside (`https://ai.example.com`), for links and for providers that call back; "": links
     #: lead to where the caller reached us, and no provider is asked to call back.
     public_url: str = ""
+    notify: NotifySettings = NotifySettings()
 
 
 def live_settings(values: dict[str, Any]) -> LiveSettings:

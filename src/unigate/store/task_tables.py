@@ -91,7 +91,7 @@ webhooks = Table(
     _text("user_id"),
     _text("url"),
     _text("events"),  # JSON list, such as ["task.succeeded"]; empty: all
-    Column("secret", Blob(), nullable=False),  # sealed
+    Column("secret", Blob(), nullable=False),  # sealed; empty: the user's own
     _number("enabled"),
     _text("disabled_because"),
     _number("failing_since"),
@@ -109,6 +109,9 @@ outbox = Table(
     _text("form"),  # who writes and signs it: "standard", or a dialect's name
     _text("event"),
     _text("url"),
+    _text("host"),  # scheme and authority of the address
+    _text("headers"),  # JSON: name -> value, beside those of a signature
+    _number("signed"),  # 1: it carries a signature
     Column("body", Blob(), nullable=False),
     _text("state"),  # waiting, delivered, failed
     _number("tries"),
@@ -175,6 +178,8 @@ Index("webhooks_by_user", webhooks.c.user_id)
 Index("outbox_due", outbox.c.due_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
 Index("outbox_by_user", outbox.c.user_id, outbox.c.created_at, outbox.c.id)
 Index("outbox_by_task", outbox.c.task_id)
+Index("outbox_by_webhook", outbox.c.webhook_id, sqlite_where=_WAITING, postgresql_where=_WAITING)
+Index("outbox_by_time", outbox.c.created_at, outbox.c.id)
 Index("deliveries_by_message", deliveries.c.message_id, deliveries.c.at)
 Index("deliveries_by_time", deliveries.c.at)
 Index("assets_by_task", assets.c.task_id, assets.c.place)

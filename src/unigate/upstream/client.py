@@ -18,8 +18,8 @@ from unigate.upstream.pool import Pool
 from unigate.upstream.resolve import Lookup, Resolver
 from unigate.upstream.tls import Contexts
 
-#: Request heads and pools that are kept; a configuration has far fewer.
-KEPT_HEADS, KEPT_POOLS = 10_000, 2_000
+#: Pools that are kept; a configuration has far fewer.
+KEPT_POOLS = 2_000
 #: How long `close` waits for transports to end.
 _CLOSE_SECONDS = 5.0
 _PROXY_AUTHENTICATION = 407
@@ -128,7 +128,7 @@ class Client:
                 self._pools = {where: kept for where, kept in self._pools.items() if kept.idle}
                 self._targets.clear()
             pool = self._pools[endpoint] = Pool(self._limits.idle_connections)
-        if len(self._targets) >= KEPT_HEADS:
+        if len(self._targets) >= self._limits.kept_heads:
             self._targets.clear()
         target = self._targets[id(request)] = _Target(endpoint, request, head, pool)
         return target

@@ -26,3 +26,5 @@ class ClientLimits:
     dns_seconds: float = 30.0
     #: Happy eyeballs: how long before the next address is tried beside the first.
     next_address_seconds: float = 0.25
+    #: Request heads that are kept; a configuration has far fewer, and who sends none twice needs none.
+    kept_heads: int = 10_000

@@ -151,6 +151,9 @@ def _outbox() -> None:
         _text("form"),
         _text("event"),
         _text("url"),
+        _text("host"),
+        _text("headers"),
+        _number("signed"),
         _bytes("body"),
         _text("state"),
         _number("tries"),
@@ -163,7 +166,15 @@ def _outbox() -> None:
         sqlite_strict=True,
     )
     op.create_index("outbox_by_task", "outbox", ["task_id"])
+    op.create_index("outbox_by_time", "outbox", ["created_at", "id"])
     op.create_index("outbox_by_user", "outbox", ["user_id", "created_at", "id"])
+    op.create_index(
+        "outbox_by_webhook",
+        "outbox",
+        ["webhook_id"],
+        sqlite_where=sa.text("state = 'waiting'"),
+        postgresql_where=sa.text("state = 'waiting'"),
+    )
     op.create_index(
         "outbox_due",
         "outbox",

@@ -1,0 +1,273 @@
+"""Outbox: delivers messages to callers' addresses, at least once, over a day of pauses; and notices of progress, once.
+
+Messages are rows, written in the transaction that has something to tell, and taken by lease: nodes share the work, and what
+a killed one was sending is sent again, with the same id. One host that is slow or gone keeps nobody else waiting.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from unigate.base import ids
+from unigate.base.clock import monotonic, now_ms
+from unigate.base.errors import GatewayError
+from unigate.base.live_settings import NotifySettings
+from unigate.spec.task import Task, View
+from unigate.store import outbox as rows
+from unigate.store import webhooks as webhook_rows
+from unigate.store.database import Database, Tx
+from unigate.store.outbox import Delivery, OutboxRow
+from unigate.store.webhooks import Webhook
+from unigate.tasks import notices as told
+from unigate.tasks.addresses import check_address
+from unigate.tasks.notices import notices
+from unigate.tasks.progress import ProgressNotices
+from unigate.tasks.sending import Letter, Outcome, send
+from unigate.tasks.signing import Secrets
+from unigate.upstream import Client
+
+__all__ = ["OneByOne", "Outbox", "Writes", "check_address", "notices"]
+
+log: Any = structlog.get_logger("unigate.tasks")
+T = TypeVar("T")
+#: Seconds between looking for what is due, deleting what is old, and tries to write down how a message fared.
+_LOOK, _HOUSE, _AGAIN = 1.0, 60.0, 0.5
+#: Rows that one transaction deletes.
+_TOGETHER = 500
+_DAY_MS = 86_400_000
+
+
+class Writes(Protocol):
+    """Runs work in a transaction, perhaps together with the work of others."""
+
+    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """What the work gives, once it is durable; StoreUnavailable."""
+        ...
+
+
+class OneByOne:
+    """Each piece of work in a transaction of its own."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def write(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """What the work gives, once it is durable."""
+        async with self._db.writing() as tx:
+            return await work(tx)
+
+
+class Outbox:
+    """The deliveries of one process. Made and run in one event loop."""
+
+    def __init__(
+        self,
+        db: Database,
+        client: Client,
+        secrets: Secrets,
+        settings: Callable[[], NotifySettings],
+        *,
+        writes: Writes | None = None,
+        owner: str = "",
+    ) -> None:
+        """`client` had better be one of its own (`sending.LIMITS`); `owner` names this process, and no other, ever."""
+        self._db = db
+        self._client = client
+        self._secrets = secrets
+        self._settings = settings
+        self._writes: Writes = writes or OneByOne(db)
+        self._owner = owner or ids.new("out")
+        self._draw = random.Random().uniform  # noqa: S311 - spreads load, guards nothing
+        self._busy: Counter[str] = Counter()
+        self._poked = asyncio.Event()
+        self._stopping = False
+        self._group: asyncio.TaskGroup | None = None
+        self._progress = ProgressNotices(self._tell, lambda: (settings().at_once, settings().per_host))
+        self._house_at = 0.0
+
+    async def run(self) -> None:
+        """Deliver until `stop`, and then what is on its way."""
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                while not self._stopping:
+                    self._poked.clear()
+                    if not await self._look(self._group):
+                        with suppress(TimeoutError):
+                            async with asyncio.timeout(_LOOK):
+                                await self._poked.wait()
+        finally:
+            self._group = None
+
+    def stop(self) -> None:
+        """Take nothing more; `run` ends when what is on its way has ended."""
+        self._stopping = True
+        self._progress.stop()
+        self.poke()
+
+    def poke(self) -> None:
+        """Look now: something is due."""
+        self._poked.set()
+
+    def progress(self, before: Task | None, after: Task, view: View) -> None:
+        """Tell the callback of a task of a change that is not its end: once, in order, or not at all."""
+        if self._group is None or self._stopping:
+            return
+        if after.ended:
+            self._progress.drop(after.id)
+        else:
+            self._progress.add(told.callbacks(before, after, view), self._group)
+
+    async def _look(self, group: asyncio.TaskGroup) -> bool:
+        """Take what is due; whether to look again at once."""
+        try:
+            more = await self._take(group)
+            await self._keep_house()
+        except GatewayError as error:
+            log.warning("could not look for messages", error=error.code, detail=error.detail)
+        except Exception:
+            log.exception("could not look for messages")
+        else:
+            return more
+        return False
+
+    async def _take(self, group: asyncio.TaskGroup) -> bool:
+        """Take what is due and begin to deliver it; whether there may be more that can be taken now."""
+        terms, now = self._settings(), now_ms()
+        most = terms.at_once - self._busy.total()
+        if most <= 0 or self._stopping:
+            return False
+        async with self._db.reading() as tx:
+            if not await rows.any_due(tx, now):
+                return False
+        full = {host for host, count in self._busy.items() if count >= terms.per_host}
+        until = now + round(terms.lease_seconds * 1000)
+
+        async def claim(tx: Tx) -> tuple[list[OutboxRow], dict[str, Webhook]]:
+            taken = await rows.claim(tx, self._owner, now=now, until=until, most=most, without=full)
+            return taken, await webhook_rows.by_ids(tx, {row.webhook_id for row in taken if row.webhook_id})
+
+        taken, webhooks = await self._writes.write(claim)
+        left = []
+        for row in taken:
+            if self._busy[row.host] >= terms.per_host:
+                left.append(row.id)
+            else:
+                self._busy[row.host] += 1
+                group.create_task(self._deliver(row, webhooks.get(row.webhook_id)))
+        if left:
+            await self._writes.write(lambda tx: rows.release(tx, self._owner, left))
+        return bool(left) or len(taken) == most
+
+    async def _deliver(self, row: OutboxRow, webhook: Webhook | None) -> None:
+        """Send a message, and write down how that went."""
+        try:
+            if row.webhook_id and (webhook is None or not webhook.enabled):
+                await self._noted(row, None)
+                return
+            terms = self._settings()
+            if row.task_id:
+                await self._progress.over(row.task_id, terms.seconds)
+            outcome = await self._send(row, webhook)
+            await self._noted(row, outcome)
+        except Exception:
+            log.exception("a message could not be delivered", message=row.id)
+        finally:
+            self._busy[row.host] -= 1
+            if self._busy[row.host] <= 0:
+                del self._busy[row.host]
+            self.poke()
+
+    async def _tell(self, row: OutboxRow) -> None:
+        outcome = await self._send(row, None, may_repeat=False)
+        if not outcome.ok:
+            log.info("a notice of progress was not taken", task=row.task_id, error=outcome.error)
+
+    async def _send(self, row: OutboxRow, webhook: Webhook | None, *, may_repeat: bool = True) -> Outcome:
+        terms = self._settings()
+        secrets: tuple[str, ...] = ()
+        if row.signed and webhook is not None:
+            secrets = self._secrets.of_webhook(webhook.id, webhook.user_id, webhook.secret, now_ms())
+        elif row.signed:
+            secrets = self._secrets.of_user(row.user_id)
+        letter = Letter(id=row.id, url=row.url, headers=told.headers_of(row), body=row.body, secrets=secrets)
+        return await send(
+            self._client,
+            letter,
+            seconds=terms.seconds,
+            allow_private=terms.allow_private_targets,
+            may_repeat=may_repeat,
+        )
+
+    async def _noted(self, row: OutboxRow, outcome: Outcome | None) -> None:
+        """Write down how a message fared; again and again while the database is away, as long as it is ours."""
+        at = now_ms()
+        while True:
+            try:
+                await self._writes.write(lambda tx: self._note(tx, row, outcome, at))
+                return
+            except GatewayError as error:
+                log.warning("could not note a delivery", message=row.id, error=error.code, detail=error.detail)
+                if now_ms() >= row.lease_until:
+                    return
+                await asyncio.sleep(_AGAIN)
+
+    async def _note(self, tx: Tx, row: OutboxRow, outcome: Outcome | None, at: int) -> None:
+        """`outcome` None: there is no webhook any more that it could go to."""
+        terms = self._settings()
+        if outcome is None:
+            await rows.note(tx, replace(row, state="failed", ended_at=at))
+            return
+        await rows.note(tx, self._after(row, outcome, at, terms), tried(row, outcome, at))
+        if not row.webhook_id:
+            return
+        if outcome.ok:
+            await webhook_rows.worked(tx, row.webhook_id)
+            return
+        off = outcome.gone and await webhook_rows.switch_off(tx, row.webhook_id, "its address answered 410")
+        if not off:
+            days = f"{terms.failing_days:g}"
+            since, why = at - round(terms.failing_days * _DAY_MS), f"for {days} days it took nothing: {outcome.error}"
+            off = await webhook_rows.failed(tx, row.webhook_id, at, since=since, why=why)
+        if off:
+            await rows.end_of_webhook(tx, row.webhook_id, at)
+            log.warning("a webhook was switched off", webhook=row.webhook_id, user=row.user_id, error=outcome.error)
+
+    def _after(self, row: OutboxRow, outcome: Outcome, at: int, terms: NotifySettings) -> OutboxRow:
+        """A message after a try."""
+        count = row.tries + 1
+        if outcome.ok:
+            return replace(row, state="delivered", tries=count, ended_at=at)
+        if outcome.gone or count >= len(terms.tries):
+            return replace(row, state="failed", tries=count, ended_at=at)
+        pause = terms.tries[count] * (1 + self._draw(-terms.jitter, terms.jitter))
+        return replace(row, tries=count, due_at=at + round(pause * 1000))
+
+    async def _keep_house(self) -> None:
+        """Now and then delete what is older than it is kept, in portions."""
+        if monotonic() < self._house_at:
+            return
+        self._house_at = monotonic() + _HOUSE
+        before = now_ms() - round(self._settings().kept_days * _DAY_MS)
+        dropped = _TOGETHER
+        while dropped >= _TOGETHER and not self._stopping:
+            dropped = await self._writes.write(lambda tx: rows.drop_old(tx, before, _TOGETHER))
+
+
+def tried(row: OutboxRow, outcome: Outcome, at: int) -> Delivery:
+    """The row of one try."""
+    return Delivery(
+        id=ids.new("dlv"),
+        message_id=row.id,
+        user_id=row.user_id,
+        at=at,
+        status=outcome.status,
+        error=outcome.error,
+        ms=outcome.ms,
+        answer=outcome.answer,
+    )
