@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Integer, Update, bindparam, delete, insert, select, update
 
+from unigate.store.claims import Queue, one_of
 from unigate.store.database import Tx
 from unigate.store.pages import Listing, Page, Slice
 from unigate.store.task_tables import deliveries, outbox
@@ -50,31 +50,35 @@ class Delivery:
 
 
 _THE_ONE = outbox.c.id == bindparam("of")
-_WAITING = outbox.c.state == "waiting"
-_DUE = (_WAITING, outbox.c.due_at <= bindparam("now"), outbox.c.lease_until <= bindparam("now"))
+_WAITING = one_of(outbox.c.state, "waiting")
+#: What is to be sent: when the next is due, and giving back.
+QUEUE = Queue(outbox, _WAITING)
+_FREE = outbox.c.lease_until <= bindparam("now")
+
+
+def _claiming(*more: ColumnElement[bool]) -> Update:
+    """As the queue claims, but for what `more` leaves out."""
+    due = (
+        select(outbox.c.id)
+        .where(_WAITING, outbox.c.due_at <= bindparam("now"), _FREE, *more)
+        .order_by(outbox.c.due_at, outbox.c.id)
+        .limit(bindparam("most", type_=Integer()))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    until = bindparam("until", type_=Integer())
+    return (
+        update(outbox)
+        .where(outbox.c.id.in_(select(due.c.id)), _WAITING, _FREE)
+        .values(owner=bindparam("by"), lease_until=until, due_at=until)
+        .returning(*outbox.c)
+    )
+
+
 _ADD = insert(outbox)
 _BY_ID = select(outbox).where(_THE_ONE)
-_ANY_DUE = select(outbox.c.id).where(*_DUE).limit(1)
-_ELSEWHERE = outbox.c.host.not_in(bindparam("hosts", expanding=True))
-_MOST_DUE = select(outbox.c.id).where(*_DUE).order_by(outbox.c.due_at).limit(bindparam("most"))
-_TAKEN: dict[str, Any] = {"owner": bindparam("to_owner"), "lease_until": bindparam("until")}
-_CLAIM = (
-    update(outbox)
-    .where(outbox.c.id.in_(_MOST_DUE.with_for_update(skip_locked=True)))
-    .values(_TAKEN)
-    .returning(*outbox.c)
-)
-_CLAIM_ELSEWHERE = (
-    update(outbox)
-    .where(outbox.c.id.in_(_MOST_DUE.where(_ELSEWHERE).with_for_update(skip_locked=True)))
-    .values(_TAKEN)
-    .returning(*outbox.c)
-)
-_RELEASE = (
-    update(outbox)
-    .where(outbox.c.id.in_(bindparam("ids", expanding=True)), outbox.c.owner == bindparam("by"), _WAITING)
-    .values(owner="", lease_until=0)
-)
+_CLAIM = _claiming()
+_CLAIM_ELSEWHERE = _claiming(outbox.c.host.not_in(bindparam("hosts", expanding=True)))
 _NOTE = (
     update(outbox)
     .where(_THE_ONE, outbox.c.owner == bindparam("by"), _WAITING)
@@ -145,26 +149,16 @@ async def add(tx: Tx, rows: Sequence[OutboxRow]) -> None:
         await tx.many(_ADD, [asdict(row) for row in rows])
 
 
-async def any_due(tx: Tx, now: int) -> bool:
-    """Whether some message waits for being sent."""
-    return await tx.one(_ANY_DUE, {"now": now}) is not None
-
-
 async def claim(
     tx: Tx, owner: str, *, now: int, until: int, most: int, without: Collection[str] = ()
 ) -> list[OutboxRow]:
-    """Take at most so many messages that are due, longest first, but none to the hosts `without`; nobody else has them."""
-    given = {"now": now, "until": until, "most": most, "to_owner": owner}
+    """Take at most so many messages that are due, but none to the hosts `without`; nobody else has them until then."""
+    given = {"now": now, "until": until, "most": most, "by": owner}
     if without:
         rows = await tx.all(_CLAIM_ELSEWHERE, {**given, "hosts": sorted(without)})
     else:
         rows = await tx.all(_CLAIM, given)
-    return sorted((OutboxRow(*row) for row in rows), key=lambda row: (row.due_at, row.id))
-
-
-async def release(tx: Tx, owner: str, ids: Collection[str]) -> None:
-    """Give back what was taken and not sent."""
-    await tx.run(_RELEASE, {"ids": sorted(ids), "by": owner})
+    return sorted((OutboxRow(*row) for row in rows), key=lambda row: row.id)
 
 
 async def note(tx: Tx, row: OutboxRow, tried: Delivery | None = None) -> bool:

@@ -38,6 +38,8 @@ log: Any = structlog.get_logger("unigate.tasks")
 T = TypeVar("T")
 #: Seconds between looking for what is due, deleting what is old, and tries to write down how a message fared.
 _LOOK, _HOUSE, _AGAIN = 1.0, 60.0, 0.5
+#: And after a claim, so that what falls due meanwhile is taken together.
+_REST = 0.05
 #: Rows that one transaction deletes.
 _TOGETHER = 500
 _DAY_MS = 86_400_000
@@ -97,10 +99,10 @@ class Outbox:
             async with asyncio.TaskGroup() as self._group:
                 while not self._stopping:
                     self._poked.clear()
-                    if not await self._look(self._group):
-                        with suppress(TimeoutError):
-                            async with asyncio.timeout(_LOOK):
-                                await self._poked.wait()
+                    wait = await self._look(self._group)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(wait):
+                            await self._poked.wait()
         finally:
             self._group = None
 
@@ -123,28 +125,30 @@ class Outbox:
         else:
             self._progress.add(told.callbacks(before, after, view), self._group)
 
-    async def _look(self, group: asyncio.TaskGroup) -> bool:
-        """Take what is due; whether to look again at once."""
+    async def _look(self, group: asyncio.TaskGroup) -> float:
+        """Take what is due; seconds until the next look."""
         try:
-            more = await self._take(group)
+            wait = await self._take(group)
             await self._keep_house()
         except GatewayError as error:
             log.warning("could not look for messages", error=error.code, detail=error.detail)
         except Exception:
             log.exception("could not look for messages")
         else:
-            return more
-        return False
+            return wait
+        return _LOOK
 
-    async def _take(self, group: asyncio.TaskGroup) -> bool:
-        """Take what is due and begin to deliver it; whether there may be more that can be taken now."""
-        terms, now = self._settings(), now_ms()
+    async def _take(self, group: asyncio.TaskGroup) -> float:
+        """Take what is due and begin to deliver it; seconds until there may be more that can be taken."""
+        terms = self._settings()
         most = terms.at_once - self._busy.total()
         if most <= 0 or self._stopping:
-            return False
+            return _LOOK
         async with self._db.reading() as tx:
-            if not await rows.any_due(tx, now):
-                return False
+            due = await rows.QUEUE.next_due(tx)
+        now = now_ms()
+        if due is None or due > now:
+            return _LOOK if due is None else min((due - now) / 1000, _LOOK)
         full = {host for host, count in self._busy.items() if count >= terms.per_host}
         until = now + round(terms.lease_seconds * 1000)
 
@@ -161,8 +165,8 @@ class Outbox:
                 self._busy[row.host] += 1
                 group.create_task(self._deliver(row, webhooks.get(row.webhook_id)))
         if left:
-            await self._writes.write(lambda tx: rows.release(tx, self._owner, left))
-        return bool(left) or len(taken) == most
+            await self._writes.write(lambda tx: rows.QUEUE.give_back(tx, self._owner, left, now=now))
+        return 0 if left or len(taken) == most else _LOOK if full else min(_LOOK, _REST)
 
     async def _deliver(self, row: OutboxRow, webhook: Webhook | None) -> None:
         """Send a message, and write down how that went."""
