@@ -60,6 +60,22 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     failing_days: Annotated[float, msgspec.Meta(ge=0, le=365)] = 3.0
     #: Days for which messages and tries are kept.
     kept_days: Annotated[float, msgspec.Meta(gt=0, le=3650)] = 30.0
+class AssetSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that tasks make: our links to them, and our copies."""
+
+    #: Hours for which a link of ours works.
+    link_hours: Annotated[int, msgspec.Meta(ge=1, le=8760)] = 24
+    #: Days after which a file is deleted, counted from the end of its task; 0: never.
+    keep_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 30
+    #: Bytes of the largest file that is copied or passed on.
+    file_bytes: _Count = 2 * 1024**3
+    #: Files that one process copies at once.
+    copies: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
+    #: Tries before a file counts as lost; seconds before the second one, four times as many before each further one.
+    tries: Annotated[int, msgspec.Meta(ge=1, le=100)] = 8
+    retry_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 5.0
+    #: Seconds that one copy may take.
+    copy_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 1800.0
 
 
 class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +95,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: lead to where the caller reached us, and no provider is asked to call back.
     public_url: str = ""
     notify: NotifySettings = NotifySettings()
+    assets: AssetSettings = AssetSettings()
 
 
 def live_settings(values: dict[str, Any]) -> LiveSettings:

@@ -20,6 +20,7 @@ import msgspec
 from unigate.base.config_reader import ConfigError, PartOf, Place, Reader, Secret, Section, Text
 from unigate.base.live_settings import LiveSettings
 from unigate.base.money import parse_multiplier, parse_usd
+from unigate.base.storage_place import aws_access, check_storage
 
 __all__ = ["ConfigError", "Secret", "Settings", "load", "with_server"]
 
@@ -94,7 +95,10 @@ class RedisPlace(Section, frozen=True, kw_only=True):
 
 
 class Storage(Section, frozen=True, kw_only=True):
-    """Where files that tasks produce are kept."""
+    """Where files that tasks produce are kept: `file:///PATH` (as in `database`) or `s3://BUCKET/PREFIX`.
+
+    `keep` false: they stay with their providers.
+    """
 
     url: Address = Url("file:///assets")
     keep: bool = True
@@ -262,6 +266,8 @@ class Settings:
     storage: Storage
     telemetry: Telemetry
     secret: Secret
+    #: How S3-compatible storage is reached: `endpoint`, `region`, `access_key_id`, ...
+    aws: Mapping[str, Secret] = field(default_factory=dict)
     #: Secrets that may also have sealed something, while one takes the place of another.
     others: tuple[Secret, ...] = ()
     #: The file whose sections are to be applied, None where there is no file.
@@ -288,6 +294,7 @@ def load(file: Path | None = None, *, data: Path = DEFAULT_DATA, environ: Mappin
     if variables.get("UNIGATE_OTHER_SECRET"):
         others += (Secret(variables["UNIGATE_OTHER_SECRET"]),)
     database = sections["database"]
+    check_storage(sections["storage"].url)
     resolved = DatabasePlace(url=Url(database_url(database.url, data)), at=database.at)
     return Settings(
         data=data,
@@ -297,6 +304,7 @@ def load(file: Path | None = None, *, data: Path = DEFAULT_DATA, environ: Mappin
         storage=sections["storage"],
         telemetry=sections["telemetry"],
         secret=secret,
+        aws=aws_access(variables),
         others=tuple(other for other in others if other != secret),
         config=config,
         made_secret=made,

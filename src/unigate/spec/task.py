@@ -232,6 +232,8 @@ class Asset:
     source: str
     #: Bytes, -1 while not known.
     size: int = -1
+    #: We have a copy of it.
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

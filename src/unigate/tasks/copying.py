@@ -1,0 +1,207 @@
+"""Copier: copies files that tasks made into our storage, since providers' addresses end; and deletes them in time.
+
+Files are claimed by lease, so that processes and nodes share the work, and what a killed one was copying is copied again by
+another: to the same place, and as a whole, so nobody ever sees half of it.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import structlog
+
+from unigate.base import ids
+from unigate.base.clock import monotonic, now_ms, utc
+from unigate.base.errors import GatewayError, StoreUnavailable, TooLarge
+from unigate.base.live_settings import AssetSettings
+from unigate.store import assets as rows
+from unigate.store.assets import AssetRow
+from unigate.store.database import Database
+from unigate.store.objects import Storages
+from unigate.tasks import retention
+from unigate.tasks.fetching import Refused, shown
+from unigate.tasks.media import ending
+from unigate.tasks.sources import open_source
+from unigate.upstream import Client
+
+log: Any = structlog.get_logger("unigate.tasks")
+#: Seconds between two looks for what is due, for what has come to its end, and for what killed writers left; and how old
+#: that must be, since no copy takes so long.
+LOOK, HOUSE, TIDY, LEFT = 1.0, 600.0, 86_400.0, 172_800.0
+#: Seconds of a lease, which is extended three times as often.
+LEASE = 60.0
+_LONGEST_PAUSE = 3600.0
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
+
+
+class Copier:
+    """The copies of one process. Made and run in one event loop."""
+
+    def __init__(
+        self,
+        db: Database,
+        client: Client,
+        storages: Storages,
+        settings: Callable[[], AssetSettings] = AssetSettings,
+        *,
+        lease: float = LEASE,
+        look: float = LOOK,
+    ) -> None:
+        self._db = db
+        self._client = client
+        self._storages = storages
+        self._settings = settings
+        self._lease = lease
+        self._look = look
+        #: Names this copier, and no other, ever.
+        self.owner = ids.new("cop")
+        self._busy: set[str] = set()
+        self._poked = asyncio.Event()
+        self._stopping = False
+        self._tidy_at = 0.0
+
+    async def run(self) -> None:
+        """Copy until `stop`, and then what has begun; where this is cancelled, others go on with it at once."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                holding = group.create_task(self._hold_on())
+                cleaning = group.create_task(self._keep_house())
+                while not self._stopping:
+                    self._poked.clear()
+                    await self._round(group)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._look):
+                            await self._poked.wait()
+                while self._busy:
+                    self._poked.clear()
+                    await self._poked.wait()
+                holding.cancel()
+                cleaning.cancel()
+        finally:
+            await self._give_back()
+
+    def stop(self) -> None:
+        """Take nothing more; `run` ends when what is being copied has been."""
+        self._stopping = True
+        self.poke()
+
+    def poke(self) -> None:
+        """Look now: something is due."""
+        self._poked.set()
+
+    async def _round(self, group: asyncio.TaskGroup) -> None:
+        """Begin to copy what is due, as far as there is room."""
+        try:
+            for row in await self._take():
+                self._busy.add(row.id)
+                group.create_task(self._copy(row))
+        except GatewayError as error:
+            log.warning("could not look for files to copy", error=error.code, detail=error.detail)
+        except Exception:
+            log.exception("could not look for files to copy")
+
+    async def _take(self) -> list[AssetRow]:
+        room, now = self._settings().copies - len(self._busy), now_ms()
+        if room <= 0:
+            return []
+        async with self._db.reading() as tx:
+            if not await rows.any_due(tx, now):
+                return []
+        async with self._db.writing() as tx:
+            return await rows.take(tx, self.owner, now=now, until=now + round(self._lease * 1000), most=room)
+
+    async def _copy(self, row: AssetRow) -> None:
+        """One try; nothing is raised but a cancellation."""
+        try:
+            async with asyncio.timeout(self._settings().copy_seconds):
+                await self._store(row)
+        except TimeoutError:
+            await self._failed(row, "it took too long", final=False)
+        except StoreUnavailable as error:
+            await self._failed(row, error.detail, final=False, ours=True)
+        except GatewayError as error:
+            await self._failed(row, error.detail or error.message, final=isinstance(error, Refused | TooLarge))
+        except Exception:
+            log.exception("a file could not be copied", asset=row.id)
+            await self._failed(row, "the gateway failed to copy it", final=False)
+        self._busy.discard(row.id)  # unless it was cancelled: it is given back then
+        self.poke()
+
+    async def _store(self, row: AssetRow) -> None:
+        storage = self._storages.open()
+        opened = await open_source(self._client, row, self._settings())
+        try:
+            path = place(row, opened.media_type)
+            most = self._settings().file_bytes
+            stored = await storage.put(path, opened.pieces, most=most, media_type=opened.media_type)
+        finally:
+            opened.close()
+        async with self._db.writing() as tx:
+            kept = await rows.keep(
+                tx,
+                row.id,
+                store=storage.name,
+                path=path,
+                size=stored.size,
+                digest=stored.digest,
+                media_type=opened.media_type,
+            )
+        if not kept:
+            async with self._db.reading() as tx:
+                now = await rows.find(tx, row.id)
+            if now is None or (now.store, now.path) != (storage.name, path):  # deleted meanwhile; else another kept it
+                await storage.delete(path)
+
+    async def _failed(self, row: AssetRow, why: str, *, final: bool, ours: bool = False) -> None:
+        """Note a failed try; one that failed because of `ours`, the storage, does not count."""
+        settings, tries = self._settings(), row.tries + (not ours)
+        lost = final or (tries >= settings.tries and not ours)
+        pause = min(settings.retry_seconds * 4**row.tries, _LONGEST_PAUSE)
+        said = "a file is lost" if lost else "a file could not be copied"
+        log.warning(said, asset=row.id, task=row.task_id, source=shown(row.source), tries=tries, reason=why)
+        try:
+            async with self._db.writing() as tx:
+                due_at = now_ms() + round(pause * 1000)
+                await rows.put_off(tx, row.id, self.owner, tries=tries, due_at=due_at, lost=lost)
+        except StoreUnavailable as error:  # its lease ends by itself
+            log.warning("could not note a failed copy", asset=row.id, detail=error.detail)
+
+    async def _hold_on(self) -> None:
+        """Extend the leases of what is being copied, for as long as it takes."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            if not self._busy:
+                continue
+            with suppress(StoreUnavailable):
+                async with self._db.writing() as tx:
+                    until = now_ms() + round(self._lease * 1000)
+                    await rows.hold_on(tx, self.owner, sorted(self._busy), until=until)
+
+    async def _keep_house(self) -> None:
+        """Now and then delete what has come to its end, and what killed writers left."""
+        while True:
+            try:
+                await retention.delete_ended(self._db, self._storages)
+                if monotonic() >= self._tidy_at:
+                    self._tidy_at = monotonic() + TIDY
+                    await self._storages.tidy(older=LEFT)
+            except GatewayError as error:
+                log.warning("could not delete files", error=error.code, detail=error.detail)
+            except Exception:
+                log.exception("could not delete files")
+            await asyncio.sleep(HOUSE)
+
+    async def _give_back(self) -> None:
+        if self._busy:
+            with suppress(StoreUnavailable):
+                async with self._db.writing() as tx:
+                    await rows.give_back(tx, self.owner, sorted(self._busy))
+            self._busy.clear()
+
+
+def place(row: AssetRow, media_type: str) -> str:
+    """Where a file goes in its storage: `{yyyy}/{mm}/{task}/{asset}.{ending}`, the same with each try."""
+    task = _UNSAFE.sub("_", row.task_id)
+    return f"{utc(row.created_at):%Y/%m}/{task}/{row.id}.{ending(media_type, row.source)}"
