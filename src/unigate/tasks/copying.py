@@ -59,33 +59,22 @@ class Copier:
         self.owner = ids.new("cop")
         self._busy: set[str] = set()
         self._poked = asyncio.Event()
-        self._stopping = False
         self._tidy_at = 0.0
 
     async def run(self) -> None:
-        """Copy until `stop`, and then what has begun; where this is cancelled, others go on with it at once."""
+        """Copy until cancelled; what is being copied then, others take up at once."""
         try:
             async with asyncio.TaskGroup() as group:
-                holding = group.create_task(self._hold_on())
-                cleaning = group.create_task(self._keep_house())
-                while not self._stopping:
+                group.create_task(self._hold_on())
+                group.create_task(self._keep_house())
+                while True:
                     self._poked.clear()
                     await self._round(group)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._look):
                             await self._poked.wait()
-                while self._busy:
-                    self._poked.clear()
-                    await self._poked.wait()
-                holding.cancel()
-                cleaning.cancel()
         finally:
             await self._give_back()
-
-    def stop(self) -> None:
-        """Take nothing more; `run` ends when what is being copied has been."""
-        self._stopping = True
-        self.poke()
 
     def poke(self) -> None:
         """Look now: something is due."""

@@ -1,0 +1,238 @@
+"""Files of tasks on their way to a caller: from our storage, or through us from the provider's address.
+
+Nothing is held in memory beyond a piece, and nothing is read faster than the caller takes it. Who may have a file is decided
+by whoever calls this. A type that may run scripts does so in nobody's name: it is served as a sandboxed document.
+"""
+
+from typing import Protocol
+
+from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, TooLarge, UpstreamError
+from unigate.base.live_settings import AssetSettings
+from unigate.relay.ranges import known, read_range, several, still
+from unigate.spec.channel import Timeouts
+from unigate.spec.exchange import Exchange, Header
+from unigate.store import assets as rows
+from unigate.store.assets import AssetRow
+from unigate.store.database import Database
+from unigate.store.objects import Found, Storages
+from unigate.tasks.fetching import fetch, inline
+from unigate.tasks.media import UNKNOWN, ending, media_type, plain
+from unigate.upstream import Answer, Client
+
+#: What callers' `range`, `if-range` and `if-none-match` mean, the provider decides of its own file.
+_ASKED = (b"range", b"if-range", b"if-none-match")
+_PASSED = (b"content-range", b"etag", b"last-modified")
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_SANDBOX = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
+_ANY_SITE = (b"cross-origin-resource-policy", b"cross-origin")
+_HARMLESS = ("image/", "video/", "audio/")
+_SVG = "image/svg+xml"
+_AGE = 3600
+
+
+class Current(Protocol):
+    """Where settings are read that may change."""
+
+    @property
+    def assets(self) -> AssetSettings:
+        """Those of files."""
+        ...
+
+
+class Files:
+    """Serves files of tasks."""
+
+    def __init__(self, db: Database, client: Client, storages: Storages) -> None:
+        self._db = db
+        self._client = client
+        self._storages = storages
+        #: Replaced when they change.
+        self.settings = AssetSettings()
+
+    async def find(self, asset_id: str) -> AssetRow:
+        """A file by its id; NotFound, Gone."""
+        async with self._db.reading() as tx:
+            return _there(await rows.find(tx, asset_id))
+
+    async def find_of_task(self, task_id: str, place: int = 0) -> AssetRow:
+        """A task's file by its number; NotFound, Gone."""
+        async with self._db.reading() as tx:
+            return _there(await rows.of_task(tx, task_id, place))
+
+    async def serve(
+        self,
+        x: Exchange,
+        row: AssetRow,
+        *,
+        headers: tuple[Header, ...] = (),
+        seconds: int = _AGE,
+        download: bool = False,
+    ) -> None:
+        """Reply with a file, or with what of it was asked for.
+
+        `seconds`: for how long the caller may keep it. `download`: as something to save. Raises before the reply begins:
+        RangeNotThere; BadAnswer, UpstreamError (502, 504) where the provider does not give it; StoreUnavailable.
+        """
+        head = (*headers, _NOSNIFF, _ANY_SITE, (b"cache-control", b"private, max-age=%d" % min(seconds, _AGE)))
+        reply = _Reply(x, row, head, download=download)
+        if (found := inline(row.source)) is not None and row.state != "kept":
+            reply.whole(found.body, media_type(found.body, found.media_type, told=row.media_type))
+        elif not (row.state == "kept" and await self._kept(reply, row)):
+            await self._passed(reply, row)
+
+    async def _kept(self, reply: "_Reply", row: AssetRow) -> bool:
+        """Reply from our storage; False where it is not there, though it should be."""
+        tag = f'"{row.digest.hex()[:32]}"'
+        begun = reply.begin(tag, row.size)
+        if begun is None:
+            return True
+        start, stop = begun
+        found = await self._storages.open(row.store).get(row.path, start, stop)
+        if found is None or found.size != row.size:
+            return False
+        await reply.carry(found, row.media_type, tag, start, stop)
+        return True
+
+    async def _passed(self, reply: "_Reply", row: AssetRow) -> None:
+        """Reply with what the provider answers."""
+        x = reply.x
+        asked = tuple((name, value) for name in _ASKED if (value := x.header(name)) is not None)
+        if several((x.header(b"range") or b"").decode("latin-1")):
+            asked = tuple(one for one in asked if one[0] == b"if-none-match")
+        limits = Timeouts(connect=10, first_byte=60, idle=30, total=self.settings.copy_seconds)
+        try:
+            answer = await fetch(self._client, row.source, limits, private=row.private, headers=asked)
+        except UpstreamError as error:
+            raise _unfetched(error.detail) from None
+        try:
+            await reply.passed(answer, self.settings.file_bytes)
+        finally:
+            answer.abort()
+
+
+class _Reply:
+    """One reply with a file."""
+
+    def __init__(self, x: Exchange, row: AssetRow, head: tuple[Header, ...], *, download: bool) -> None:
+        self.x = x
+        self._row = row
+        self._head = head
+        self._download = download
+
+    def begin(self, tag: str, size: int) -> tuple[int, int] | None:
+        """What of a file is to be sent; None where the caller has it, which they were told."""
+        if known(_text(self.x, b"if-none-match"), tag):
+            self.x.reply(304, (*self._head, (b"etag", tag.encode())), b"")
+            return None
+        asked = read_range(_text(self.x, b"range"), size) if still(_text(self.x, b"if-range"), tag) else None
+        return asked or (0, size)
+
+    def whole(self, body: bytes, kind: str) -> None:
+        """A file that is at hand."""
+        tag = f'"{self._row.id}"'
+        begun = self.begin(tag, len(body))
+        if begun is not None:
+            status, head = self._ranged(tag, *begun, len(body))
+            self.x.reply(status, (*head, *self._typed(kind)), body[slice(*begun)])
+
+    async def carry(self, found: Found, kind: str, tag: str, start: int, stop: int) -> None:
+        """A file from our storage."""
+        x = self.x
+        status, head = self._ranged(tag, start, stop, found.size)
+        x.start(status, (*head, *self._typed(kind)), stop - start)
+        if x.method == b"HEAD":
+            x.end()
+            return
+        try:
+            async for piece in found.pieces:
+                if x.write(piece):
+                    await x.drain()
+        except StoreUnavailable:
+            x.cut()
+            raise
+        x.end()
+
+    async def passed(self, answer: Answer, most: int) -> None:
+        """A file as the provider gives it."""
+        x, status = self.x, answer.status
+        head = [*self._head, *((name, value) for name in _PASSED if (value := answer.header(name)) is not None)]
+        if status in (304, 416):
+            x.reply(status, head, b"")
+            return
+        coding = answer.header(b"content-encoding") or b"identity"
+        length = _length(answer)
+        if status not in (200, 206) or coding.lower() != b"identity":
+            raise _unfetched(f"status {status}, content-encoding {coding.decode('latin-1')[:40]}")
+        if (length or 0) > most:
+            raise _unfetched(f"larger than {most} bytes")
+        said = plain((answer.header(b"content-type") or b"").decode("latin-1"))
+        begin = await _first(answer) if status == 200 else b""
+        kind = media_type(begin, said, told=self._row.media_type, url=self._row.source)
+        x.start(status, (*head, (b"accept-ranges", b"bytes"), *self._typed(kind)), length)
+        if x.method != b"HEAD":
+            await self._pour(begin, answer, most)
+        x.end()
+
+    async def _pour(self, begin: bytes, answer: Answer, most: int) -> None:
+        x, left, piece = self.x, most, begin or await answer.piece()
+        try:
+            while piece is not None:
+                left -= len(piece)
+                if left < 0:
+                    raise TooLarge(detail=f"the file of {self._row.id} has no end")
+                if x.write(piece):
+                    await x.drain()
+                piece = await answer.piece()
+        except (UpstreamError, TooLarge):
+            x.cut()
+            raise
+
+    def _ranged(self, tag: str, start: int, stop: int, size: int) -> tuple[int, list[Header]]:
+        """Status and headers of a file of which all or a range is sent."""
+        head = [*self._head, (b"etag", tag.encode()), (b"accept-ranges", b"bytes")]
+        if (start, stop) == (0, size) and not self._asked_for(size, tag):
+            return 200, head
+        return 206, [*head, (b"content-range", b"bytes %d-%d/%d" % (start, stop - 1, size))]
+
+    def _asked_for(self, size: int, tag: str) -> bool:
+        """Whether a range was asked for that is all of the file."""
+        return still(_text(self.x, b"if-range"), tag) and read_range(_text(self.x, b"range"), size) is not None
+
+    def _typed(self, kind: str) -> list[Header]:
+        """Headers of a type."""
+        row = self._row
+        name = f"{row.task_id}-{row.place + 1}.{ending(kind, row.source)}"
+        name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+        manner = "attachment" if self._download else "inline"
+        shown = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind or UNKNOWN
+        found = [(b"content-type", shown.encode()), (b"content-disposition", f'{manner}; filename="{name}"'.encode())]
+        return found if kind.startswith(_HARMLESS) and kind != _SVG else [*found, _SANDBOX]
+
+
+def _there(row: AssetRow | None) -> AssetRow:
+    if row is None:
+        raise NotFound("There is no such file.")
+    if row.state == "deleted":
+        raise Gone("This file was deleted when its term was over.")
+    return row
+
+
+def _unfetched(detail: str) -> BadAnswer:
+    return BadAnswer("The file could not be fetched from its provider.", detail=detail)
+
+
+def _text(x: Exchange, name: bytes) -> str | None:
+    value = x.header(name)
+    return None if value is None else value.decode("latin-1")
+
+
+def _length(answer: Answer) -> int | None:
+    value = answer.header(b"content-length") or b""
+    return int(value) if value.isdigit() and len(value) < 19 else None
+
+
+async def _first(answer: Answer) -> bytes:
+    try:
+        return await answer.piece() or b""
+    except UpstreamError as error:
+        raise _unfetched(error.detail) from None
