@@ -60,6 +60,8 @@ class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     failing_days: Annotated[float, msgspec.Meta(ge=0, le=365)] = 3.0
     #: Days for which messages and tries are kept.
     kept_days: Annotated[float, msgspec.Meta(gt=0, le=3650)] = 30.0
+
+
 class AssetSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Files that tasks make: our links to them, and our copies."""
 
