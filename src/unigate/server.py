@@ -22,13 +22,14 @@ from unigate.access.secrets import Vault
 from unigate.base import log as logging
 from unigate.base.clock import boot_seconds, monotonic, monotonic_ns, now_ms
 from unigate.base.errors import GatewayError
-from unigate.base.settings import Telemetry
+from unigate.base.settings import Secret, Storage, Telemetry
 from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
 from unigate.dialects import operations
 from unigate.http import system, tuning
 from unigate.http.app import Gateway, render_wire
 from unigate.http.asgi import AsgiApp
+from unigate.http.assets import with_files
 from unigate.http.openapi import Documented
 from unigate.http.proxies import Network, behind
 from unigate.http.serving import Server
@@ -37,6 +38,7 @@ from unigate.manage import figures, kept, load, shipped
 from unigate.manage.desk import Desk
 from unigate.providers import catalogue
 from unigate.relay.bindings import Bindings
+from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
@@ -48,7 +50,10 @@ from unigate.routing.judging import Event
 from unigate.routing.snapshot import snapshot
 from unigate.spec.terms import Terms
 from unigate.store.database import Database
+from unigate.store.objects import Storages
 from unigate.store.open import connect
+from unigate.tasks.assets import Links
+from unigate.tasks.copying import Copier
 from unigate.upstream import Client, keep_freed_memory
 
 log: Any = structlog.get_logger("unigate.server")
@@ -71,6 +76,9 @@ class WorkerSettings:
     #: Secrets that may also have sealed something.
     others: tuple[str, ...] = field(default=(), repr=False)
     allow_private: bool = False
+    #: Where files of tasks are kept, and how S3-compatible storage is reached.
+    storage: Storage = field(default_factory=Storage)
+    aws: Mapping[str, Secret] = field(default_factory=dict)
     trusted_proxies: tuple[Network, ...] = ()
     workers: int = 1
     #: The limiter's socket, None where there is one worker only.
@@ -139,7 +147,12 @@ class Worker:
         self._stale = {"channels", "prices", "settings"}
         await self._load()
         gateway = Gateway(Table(operations()), self._svc, self._management(), system.is_management)
-        server = Server(behind(settings.trusted_proxies, gateway), render_wire)
+        storages, links = self._storage()
+        files = Files(self._db, client, storages, lambda: self._svc.settings.assets)
+        handler = with_files(files, links, gateway)
+        copier = Copier(self._db, client, storages, lambda: self._svc.settings.assets)
+        copying = asyncio.create_task(copier.run())  # noqa: TID251 - kept until the end of this function
+        server = Server(behind(settings.trusted_proxies, handler), render_wire)
         await server.start([sock])
         tuning.settle_heap()
         keeper = asyncio.create_task(self._keep_house())  # noqa: TID251 - kept until the end of this function
@@ -151,6 +164,9 @@ class Worker:
         keeper.cancel()
         with suppress(asyncio.CancelledError):
             await keeper
+        copying.cancel()
+        with suppress(asyncio.CancelledError):
+            await copying
         await bank.close()
         keeping.cancel()
         with suppress(asyncio.CancelledError):
@@ -163,6 +179,17 @@ class Worker:
         await client.close()
         await self._db.close()
         figures.withdraw(settings.data)
+
+    def _storage(self) -> tuple[Storages, Links]:
+        """Where files of tasks are kept, and what signs the links to them."""
+        settings = self._settings
+        aws = {name: value.reveal() for name, value in settings.aws.items()}
+        return Storages(settings.storage.url, data=settings.data, aws=aws), Links(
+            settings.secret,
+            keep=settings.storage.keep,
+            settings=lambda: self._svc.settings.assets,
+            others=settings.others,
+        )
 
     async def _limits(self) -> Limits | SharedLimits:
         settings = self._settings

@@ -71,8 +71,6 @@ class AssetSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Annotated[int, msgspec.Meta(ge=0, le=36500)] = 30
     #: Bytes of the largest file that is copied or passed on.
     file_bytes: _Count = 2 * 1024**3
-    #: Files that one process copies at once.
-    copies: Annotated[int, msgspec.Meta(ge=1, le=100)] = 4
     #: Tries before a file counts as lost; seconds before the second one, four times as many before each further one.
     tries: Annotated[int, msgspec.Meta(ge=1, le=100)] = 8
     retry_seconds: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 5.0

@@ -128,6 +128,8 @@ def _gateway(
         others=tuple(other.reveal() for other in settings.others),
         node=node,
         allow_private=allow_private or settings.server.allow_private_upstreams,
+        storage=settings.storage,
+        aws=settings.aws,
         trusted_proxies=tuple(settings.server.trusted_proxies),
         workers=len(sockets),
         limiter=limiter,

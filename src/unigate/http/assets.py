@@ -62,7 +62,7 @@ def _checked(links: Links, x: Exchange) -> tuple[str, bool, int]:
     name = x.path[len(_BELOW) :].decode("ascii", "replace").partition(".")[0]
     if not name or len(name) > _NAME_BYTES or not name.replace("_", "").replace("-", "").isalnum():
         raise NotFound("There is no such file.")
-    asked = parse_qs(x.query.decode("ascii", "replace"), max_num_fields=20)
+    asked = parse_qs(x.query.decode("ascii", "replace"))
     seconds = links.check(name, asked.get("until", [""])[0], asked.get("sig", [""])[0])
     return name, asked.get("download", [""])[0] not in ("", "0"), seconds
 

@@ -4,7 +4,7 @@ Nothing is held in memory beyond a piece, and nothing is read faster than the ca
 by whoever calls this. A type that may run scripts does so in nobody's name: it is served as a sandboxed document.
 """
 
-from typing import Protocol
+from collections.abc import Callable
 
 from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, TooLarge, UpstreamError
 from unigate.base.live_settings import AssetSettings
@@ -30,24 +30,20 @@ _SVG = "image/svg+xml"
 _AGE = 3600
 
 
-class Current(Protocol):
-    """Where settings are read that may change."""
-
-    @property
-    def assets(self) -> AssetSettings:
-        """Those of files."""
-        ...
-
-
 class Files:
     """Serves files of tasks."""
 
-    def __init__(self, db: Database, client: Client, storages: Storages) -> None:
+    def __init__(
+        self,
+        db: Database,
+        client: Client,
+        storages: Storages,
+        settings: Callable[[], AssetSettings] = AssetSettings,
+    ) -> None:
         self._db = db
         self._client = client
         self._storages = storages
-        #: Replaced when they change.
-        self.settings = AssetSettings()
+        self._settings = settings
 
     async def find(self, asset_id: str) -> AssetRow:
         """A file by its id; NotFound, Gone."""
@@ -99,13 +95,13 @@ class Files:
         asked = tuple((name, value) for name in _ASKED if (value := x.header(name)) is not None)
         if several((x.header(b"range") or b"").decode("latin-1")):
             asked = tuple(one for one in asked if one[0] == b"if-none-match")
-        limits = Timeouts(connect=10, first_byte=60, idle=30, total=self.settings.copy_seconds)
+        limits = Timeouts(connect=10, first_byte=60, idle=30, total=self._settings().copy_seconds)
         try:
             answer = await fetch(self._client, row.source, limits, private=row.private, headers=asked)
         except UpstreamError as error:
             raise _unfetched(error.detail) from None
         try:
-            await reply.passed(answer, self.settings.file_bytes)
+            await reply.passed(answer, self._settings().file_bytes)
         finally:
             answer.abort()
 

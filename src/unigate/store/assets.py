@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy import bindparam, delete, exists, select, update
 
 from unigate.spec.task import Asset
+from unigate.store.claims import Queue, one_of
 from unigate.store.database import Tx
 from unigate.store.metadata import insert
 from unigate.store.task_tables import assets, tasks
@@ -68,22 +69,8 @@ _OF_TASKS = (
     .where(assets.c.task_id.in_(bindparam("tasks", expanding=True)))
     .order_by(assets.c.task_id, assets.c.place)
 )
-_DUE = (assets.c.state == "waiting", assets.c.due_at <= bindparam("now"), assets.c.lease_until <= bindparam("now"))
-_ANY_DUE = select(assets.c.id).where(*_DUE).limit(1)
-_MOST_DUE = select(assets.c.id).where(*_DUE).order_by(assets.c.due_at).limit(bindparam("most"))
-_TAKE = (
-    update(assets)
-    .where(assets.c.id.in_(_MOST_DUE.with_for_update(skip_locked=True)))
-    .values(owner=bindparam("by"), lease_until=bindparam("until"))
-    .returning(*assets.c)
-)
-_OWN = (
-    assets.c.id.in_(bindparam("ids", expanding=True)),
-    assets.c.owner == bindparam("by"),
-    assets.c.state == "waiting",
-)
-_HOLD_ON = update(assets).where(*_OWN).values(lease_until=bindparam("until"))
-_GIVE_BACK = update(assets).where(*_OWN).values(owner="", lease_until=0)
+#: Files to be copied.
+QUEUE = Queue(assets, one_of(assets.c.state, "waiting"))
 _KEEP = (
     update(assets)
     .where(assets.c.id == bindparam("of"), assets.c.state == "waiting")
@@ -154,27 +141,6 @@ async def of_tasks(tx: Tx, task_ids: Sequence[str]) -> dict[str, list[Asset]]:
     for row in await tx.all(_OF_TASKS, {"tasks": list(task_ids)}) if task_ids else ():
         found.setdefault((asset := made(row).asset).task_id, []).append(asset)
     return found
-
-
-async def any_due(tx: Tx, now: int) -> bool:
-    """Whether a file waits to be copied by anybody."""
-    return await tx.one(_ANY_DUE, {"now": now}) is not None
-
-
-async def take(tx: Tx, owner: str, *, now: int, until: int, most: int) -> list[AssetRow]:
-    """Claim files to copy, which nobody else gets before `until`."""
-    values = {"by": owner, "now": now, "until": until, "most": most}
-    return [made(row) for row in await tx.all(_TAKE, values)]
-
-
-async def hold_on(tx: Tx, owner: str, ids: Sequence[str], *, until: int) -> None:
-    """Claim for longer what is claimed already."""
-    await tx.run(_HOLD_ON, {"by": owner, "ids": list(ids), "until": until})
-
-
-async def give_back(tx: Tx, owner: str, ids: Sequence[str]) -> None:
-    """Let others have what was claimed and is not done."""
-    await tx.run(_GIVE_BACK, {"by": owner, "ids": list(ids)})
 
 
 async def keep(tx: Tx, id: str, *, store: str, path: str, size: int, digest: bytes, media_type: str) -> bool:

@@ -18,9 +18,10 @@ from unigate.base.errors import GatewayError, StoreUnavailable, TooLarge
 from unigate.base.live_settings import AssetSettings
 from unigate.store import assets as rows
 from unigate.store.assets import AssetRow
-from unigate.store.database import Database
+from unigate.store.database import Database, Row
 from unigate.store.objects import Storages
 from unigate.tasks import retention
+from unigate.tasks.claims import Claims
 from unigate.tasks.fetching import Refused, shown
 from unigate.tasks.media import ending
 from unigate.tasks.sources import open_source
@@ -30,8 +31,8 @@ log: Any = structlog.get_logger("unigate.tasks")
 #: Seconds between two looks for what is due, for what has come to its end, and for what killed writers left; and how old
 #: that must be, since no copy takes so long.
 LOOK, HOUSE, TIDY, LEFT = 1.0, 600.0, 86_400.0, 172_800.0
-#: Seconds of a lease, which is extended three times as often.
-LEASE = 60.0
+#: Seconds of a lease, which is extended three times as often; files that one process copies at once.
+LEASE, PLACES = 60.0, 4
 _LONGEST_PAUSE = 3600.0
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -47,18 +48,19 @@ class Copier:
         settings: Callable[[], AssetSettings] = AssetSettings,
         *,
         lease: float = LEASE,
+        places: int = PLACES,
         look: float = LOOK,
     ) -> None:
+        """`places`: files copied at once."""
         self._db = db
-        self._client = client
         self._storages = storages
+        self._client = client
         self._settings = settings
         self._lease = lease
-        self._look = look
         #: Names this copier, and no other, ever.
         self.owner = ids.new("cop")
+        self._claims = Claims(db, rows.QUEUE, owner=self.owner, lease=lambda: lease, places=places, look=look)
         self._busy: set[str] = set()
-        self._poked = asyncio.Event()
         self._tidy_at = 0.0
 
     async def run(self) -> None:
@@ -67,42 +69,18 @@ class Copier:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._hold_on())
                 group.create_task(self._keep_house())
-                while True:
-                    self._poked.clear()
-                    await self._round(group)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(self._look):
-                            await self._poked.wait()
+                await self._claims.run(self._copy)
         finally:
-            await self._give_back()
+            await self._claims.stop(0)
 
     def poke(self) -> None:
         """Look now: something is due."""
-        self._poked.set()
+        self._claims.poke()
 
-    async def _round(self, group: asyncio.TaskGroup) -> None:
-        """Begin to copy what is due, as far as there is room."""
-        try:
-            for row in await self._take():
-                self._busy.add(row.id)
-                group.create_task(self._copy(row))
-        except GatewayError as error:
-            log.warning("could not look for files to copy", error=error.code, detail=error.detail)
-        except Exception:
-            log.exception("could not look for files to copy")
-
-    async def _take(self) -> list[AssetRow]:
-        room, now = self._settings().copies - len(self._busy), now_ms()
-        if room <= 0:
-            return []
-        async with self._db.reading() as tx:
-            if not await rows.any_due(tx, now):
-                return []
-        async with self._db.writing() as tx:
-            return await rows.take(tx, self.owner, now=now, until=now + round(self._lease * 1000), most=room)
-
-    async def _copy(self, row: AssetRow) -> None:
-        """One try; nothing is raised but a cancellation."""
+    async def _copy(self, claimed: Row) -> None:
+        """One try."""
+        row = rows.made(claimed)
+        self._busy.add(row.id)
         try:
             async with asyncio.timeout(self._settings().copy_seconds):
                 await self._store(row)
@@ -115,8 +93,8 @@ class Copier:
         except Exception:
             log.exception("a file could not be copied", asset=row.id)
             await self._failed(row, "the gateway failed to copy it", final=False)
-        self._busy.discard(row.id)  # unless it was cancelled: it is given back then
-        self.poke()
+        finally:
+            self._busy.discard(row.id)
 
     async def _store(self, row: AssetRow) -> None:
         storage = self._storages.open()
@@ -150,23 +128,19 @@ class Copier:
         pause = min(settings.retry_seconds * 4**row.tries, _LONGEST_PAUSE)
         said = "a file is lost" if lost else "a file could not be copied"
         log.warning(said, asset=row.id, task=row.task_id, source=shown(row.source), tries=tries, reason=why)
-        try:
-            async with self._db.writing() as tx:
-                due_at = now_ms() + round(pause * 1000)
-                await rows.put_off(tx, row.id, self.owner, tries=tries, due_at=due_at, lost=lost)
-        except StoreUnavailable as error:  # its lease ends by itself
-            log.warning("could not note a failed copy", asset=row.id, detail=error.detail)
+        async with self._db.writing() as tx:
+            due_at = now_ms() + round(pause * 1000)
+            await rows.put_off(tx, row.id, self.owner, tries=tries, due_at=due_at, lost=lost)
 
     async def _hold_on(self) -> None:
         """Extend the leases of what is being copied, for as long as it takes."""
         while True:
             await asyncio.sleep(self._lease / 3)
-            if not self._busy:
-                continue
-            with suppress(StoreUnavailable):
-                async with self._db.writing() as tx:
-                    until = now_ms() + round(self._lease * 1000)
-                    await rows.hold_on(tx, self.owner, sorted(self._busy), until=until)
+            if self._busy:
+                until = now_ms() + round(self._lease * 1000)
+                with suppress(StoreUnavailable):
+                    async with self._db.writing() as tx:
+                        await rows.QUEUE.prolong(tx, self.owner, sorted(self._busy), until=until)
 
     async def _keep_house(self) -> None:
         """Now and then delete what has come to its end, and what killed writers left."""
@@ -181,13 +155,6 @@ class Copier:
             except Exception:
                 log.exception("could not delete files")
             await asyncio.sleep(HOUSE)
-
-    async def _give_back(self) -> None:
-        if self._busy:
-            with suppress(StoreUnavailable):
-                async with self._db.writing() as tx:
-                    await rows.give_back(tx, self.owner, sorted(self._busy))
-            self._busy.clear()
 
 
 def place(row: AssetRow, media_type: str) -> str:
