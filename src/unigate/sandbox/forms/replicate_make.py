@@ -63,7 +63,7 @@ class Order:
         try:
             return decode(data)
         except ValueError:
-            raise Failed(f"cannot identify image file '/tmp/input_{field}'") from None  # noqa: S108 - only words
+            raise Failed(f"cannot identify image file '/tmp/input_{field}'") from None
 
 
 def make(order: Order) -> tuple[Made, ...]:

@@ -306,9 +306,7 @@ _ALL = (
         whole("steps", 1, 50, 25),
         decimal("interval", 1, 4, 2),
     ),
-    _official(
-        "black-forest-labs/flux-schnell", "FLUX.1 schnell", *_flux(steps=4, most_steps=4), *_FAST, output="list"
-    ),
+    _official("black-forest-labs/flux-schnell", "FLUX.1 schnell", *_flux(steps=4, most_steps=4), *_FAST, output="list"),
     _official(
         "minimax/video-01-live",
         "Films from a drawn picture",

@@ -158,7 +158,11 @@ def _life(headers: Headers) -> int:
     if not told:
         return 0
     found = _LIFE.fullmatch(told)
-    seconds = 0 if found is None else sum(int(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True))
+    seconds = (
+        0
+        if found is None
+        else sum(int(part or 0) * unit for part, unit in zip(found.groups(), (3600, 60, 1), strict=True))
+    )
     if seconds < _SHORTEST_LIFE:
         words = f"Must be a duration such as 30s, 5m or 1h30m, at least {_SHORTEST_LIFE} seconds"
         raise errors.invalid([("format", "Cancel-After", words)])

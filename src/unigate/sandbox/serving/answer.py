@@ -3,7 +3,7 @@
 Handlers never write to the connection. They return a Whole or a Stream, or raise a VendorError.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -83,13 +83,19 @@ class Event:
     tokens: int = 0
     #: The event's name (`event:`), or the comment's text.
     name: str = ""
+    #: Its id (`id:`), for vendors that give one.
+    id: str = ""
 
     def encoded(self) -> bytes:
         """The event with the empty line that ends it."""
         if self.data is None:
             return b": " + self.name.encode() + b"\n\n"
-        data = self.data.encode() if isinstance(self.data, str) else _ENCODER.encode(self.data)
+        data = (
+            _ENCODER.encode(self.data) if isinstance(self.data, dict) else self.data.replace("\n", "\ndata: ").encode()
+        )
         head = b"event: " + self.name.encode() + b"\n" if self.name else b""
+        if self.id:
+            head += b"id: " + self.id.encode() + b"\n"
         return head + b"data: " + data + b"\n\n"
 
 
@@ -97,7 +103,8 @@ class Event:
 class Stream:
     """An answer in server-sent events."""
 
-    events: Iterator[Event]
+    #: Asynchronous where they come about while they are sent.
+    events: Iterator[Event] | AsyncIterator[Event]
     headers: Headers = ()
     media_type: str = "text/event-stream; charset=utf-8"
     usage: Mapping[str, int] = field(default_factory=dict)

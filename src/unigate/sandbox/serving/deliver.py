@@ -106,14 +106,14 @@ async def _send_stream(answer: Stream, to: Delivery, headers: Headers) -> None:
     await line.body(b"", more=False)
 
 
-async def _paced(events: Iterator[Event], to: Delivery) -> AsyncIterator[Event]:
+async def _paced(events: AsyncIterator[Event], to: Delivery) -> AsyncIterator[Event]:
     """Events, each when its tokens are due; a late event is never made later by rounding."""
     now = asyncio.get_running_loop().time
     begun = now()
     line, pace = to.line, to.pace
     slow = to.fault.get("slow")
     tokens = 0
-    for event in events:
+    async for event in events:
         tokens += event.tokens
         if slow is not None:
             await line.wait(slow)
@@ -122,13 +122,16 @@ async def _paced(events: Iterator[Event], to: Delivery) -> AsyncIterator[Event]:
         yield event
 
 
-def _spoiled(answer: Stream, to: Delivery) -> Iterator[Event]:
+async def _spoiled(answer: Stream, to: Delivery) -> AsyncIterator[Event]:
     """Events without what the fault leaves out, and with the error that it puts in."""
     face, fault = to.face, to.fault
     error_after = fault.get("error-event")
     dropped = {part for part in ("usage", "finish", "end") if f"missing-{part}" in fault}
-    kept = (event for event in answer.events if event.part not in dropped)
-    for number, event in enumerate(kept):
+    number = -1
+    async for event in _each(answer.events):
+        if event.part in dropped:
+            continue
+        number += 1
         if number == error_after:
             error = face.failure(fault.status or 500, fault.code)
             yield face.stream_error(error) if answer.error is None else answer.error(error, number)
@@ -136,6 +139,15 @@ def _spoiled(answer: Stream, to: Delivery) -> Iterator[Event]:
         if "missing-usage" in fault and isinstance(event.data, dict):
             yield Event(drop_usage(event.data, face.usage_keys), event.part, event.tokens, event.name)
         else:
+            yield event
+
+
+async def _each(events: Iterator[Event] | AsyncIterator[Event]) -> AsyncIterator[Event]:
+    if isinstance(events, AsyncIterator):
+        async for event in events:
+            yield event
+    else:
+        for event in events:
             yield event
 
 
