@@ -71,11 +71,15 @@ class Field:
 
     def _out_of_range(self, value: float) -> Iterator[tuple[str, str]]:
         if self.low is not None and value < self.low:
-            yield "number_gte", f"Must be greater than or equal to {self.low:g}"
+            yield "number_gte", f"Must be greater than or equal to {_number(self.low)}"
         if self.high is not None and value > self.high:
-            yield "number_lte", f"Must be less than or equal to {self.high:g}"
+            yield "number_lte", f"Must be less than or equal to {_number(self.high)}"
         if self.step and value % self.step:
             yield "multiple_of", f"Must be a multiple of {self.step}"
+
+
+def _number(limit: float) -> str:
+    return str(int(limit)) if limit == int(limit) else str(limit)
 
 
 def _type(value: Any) -> str:

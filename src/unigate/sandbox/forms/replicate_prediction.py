@@ -50,7 +50,8 @@ class Prediction:
 def new(asked: Asked, *, id: str, origin: str, body: bytes, empty: bool) -> Prediction:
     """A prediction that nobody has begun; the same call gets the same output."""
     given = asked.input.get("seed")
-    seed = given if isinstance(given, int) and given > 0 else seeds.seed(body) % 2**31
+    chosen = given is not None and not (given == 0 and asked.model.makes == "clip")
+    seed = int(given) if chosen else seeds.seed(body) % 2**31
     dice = seeds.dice(seed, asked.model.name, "time")
     token = f"{id}-{seeds.hexadecimal(seeds.dice(id, clock.monotonic_ns()), 16)}"
     seconds = round(dice.uniform(1, 3), 6)
@@ -103,7 +104,8 @@ def log_of(job: Job, index: int) -> str:
         return ""
     if stage.progress == 1:
         return f"Using seed: {prediction.seed}\n"
-    total = prediction.asked.input.get("num_inference_steps") or prediction.asked.input.get("steps") or _USUAL_STEPS
+    given = prediction.asked.filled()
+    total = int(given.get("num_inference_steps") or given.get("steps") or _USUAL_STEPS)
     bar = "█" * (stage.progress // 10)
     return f"{stage.progress:3d}%|{bar:10s}| {total * stage.progress // 100}/{total} [00:00<00:00, 12.00it/s]\n"
 
