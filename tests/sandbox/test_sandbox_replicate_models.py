@@ -111,7 +111,7 @@ def test_only_what_the_mask_marks_is_repainted(vendor: Replicate, model: str, re
     mask = Image.new("L", before.size, 255 - repainted)
     hole = (128, 128, 384, 384)
     mask.paste(repainted, hole)
-    given = {"prompt": "a fox", "image": data_url(before), "mask": data_url(mask)}
+    given: dict[str, Any] = {"prompt": "a fox", "image": data_url(before), "mask": data_url(mask)}
     if model != "ideogram-ai/ideogram-v2-turbo":
         given |= {"width": 512, "height": 512}
     after = vendor.picture(model, given)

@@ -50,8 +50,9 @@ class Prediction:
 def new(asked: Asked, *, id: str, origin: str, body: bytes, empty: bool) -> Prediction:
     """A prediction that nobody has begun; the same call gets the same output."""
     given = asked.input.get("seed")
-    chosen = given is not None and not (given == 0 and asked.model.makes == "clip")
-    seed = int(given) if chosen else seeds.seed(body) % 2**31
+    if given is None or (given == 0 and asked.model.makes == "clip"):
+        given = seeds.seed(body) % 2**31
+    seed = int(given)
     dice = seeds.dice(seed, asked.model.name, "time")
     token = f"{id}-{seeds.hexadecimal(seeds.dice(id, clock.monotonic_ns()), 16)}"
     seconds = round(dice.uniform(1, 3), 6)

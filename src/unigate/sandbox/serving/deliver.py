@@ -85,7 +85,7 @@ def _body(answer: Whole, to: Delivery) -> bytes:
 async def _send_stream(answer: Stream, to: Delivery, headers: Headers) -> None:
     fault, line, entry = to.fault, to.line, to.entry
     media_type = "text/html" if "wrong-type" in fault else answer.media_type
-    await line.head(200, (("content-type", media_type), ("cache-control", "no-cache"), *headers))
+    await line.head(200, {"content-type": media_type, "cache-control": "no-cache", **dict(headers)}.items())
     await line.body(b"", more=True)  # the head goes out now, as a vendor's does, before the first token is there
     stop_after = fault.get("cut-after" if "cut-after" in fault else "hang-after")
     number = 0

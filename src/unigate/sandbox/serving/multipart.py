@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from email.message import Message
-from email.parser import BytesHeaderParser
+from email.parser import HeaderParser
 
 #: More parts than any form of a vendor has.
 _MOST_PARTS = 1_000
@@ -37,7 +37,7 @@ def read(body: bytes, content_type: str) -> tuple[Part, ...]:
 
 def _part(piece: bytes) -> Part:
     head, blank, data = piece.partition(b"\r\n\r\n")
-    told = BytesHeaderParser().parsebytes(head.lstrip(b" \t").removeprefix(b"\r\n"))
+    told = HeaderParser().parsestr(head.lstrip(b" \t").removeprefix(b"\r\n").decode("utf-8", "replace"))
     name = told.get_param("name", header="content-disposition")
     if not blank or not isinstance(name, str):
         raise ValueError("a field of the form has no name")
