@@ -21,6 +21,8 @@ _GROUPS = (
     ("channel", "channels", "app", "Channels: accounts with providers."),
     ("price", "prices", "price_app", "Prices in USD; a change is a new price from now on, or from a date."),
     ("code", "codes", "app", "Redemption codes: credit that whoever has the code can take, once."),
+    ("webhook", "webhooks", "app", "Webhooks: addresses that are told of the ends of their user's tasks."),
+    ("delivery", "webhooks", "delivery_app", "Messages to callers' addresses, and how each try went."),
     ("usage", "usage", "app", "What was used: sums by time and by user, key, model, channel, operation or end."),
     ("secret", "secret", "app", "The secret that seals credentials at rest."),
     ("settings", "prices", "settings_app", "Settings that can change while the gateway runs."),

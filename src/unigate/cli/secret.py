@@ -21,6 +21,9 @@ def rotate(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOp
     if json:
         print_json(done)
         return
-    say(f"sealed anew: {done.credentials} credentials, options of {done.options} channels")
+    say(
+        f"sealed anew: {done.credentials} credentials, options of {done.options} channels,"
+        f" secrets of {done.webhooks} webhooks"
+    )
     if done.keys_left:
         say(f"{done.keys_left} keys are still known by an older secret: they are taken over when they are used next")

@@ -10,6 +10,7 @@ from unigate.access.secrets import CannotOpen, Vault
 from unigate.base.clock import now_ms
 from unigate.base.errors import Conflict
 from unigate.manage.desk import SECRET_NAME, Desk, json_text
+from unigate.manage.webhooks import reseal as reseal_webhooks
 from unigate.store import channels as channel_rows
 from unigate.store import generations, settings_rows
 from unigate.store import keys as key_rows
@@ -24,6 +25,8 @@ class Resealed:
     #: Channels' credentials and options that another secret had sealed.
     credentials: int
     options: int
+    #: Secrets of webhooks likewise.
+    webhooks: int
     #: Keys in use that are still known by another secret: taken over when they are used next.
     keys_left: int
 
@@ -46,13 +49,14 @@ async def reseal(desk: Desk) -> Resealed:
                     sealed = vault.seal(vault.open(channel.options, context), context)
                     await channel_rows.set_channel(tx, replace(channel, options=sealed))
                     options += 1
+            webhooks = await reseal_webhooks(tx, desk)
         except CannotOpen as error:
             raise Conflict(f"{error}: name that secret among other_secrets, or give the credential anew.") from None
         mark = SettingRow(name=SECRET_NAME, value=json_text(vault.id), owned_by="", changed_at=now_ms())
         await settings_rows.put_setting(tx, mark)
         await generations.bump(tx, ["channels", "keys"])
         left = await key_rows.count_older(tx, vault.id)
-    return Resealed(credentials=credentials, options=options, keys_left=left)
+    return Resealed(credentials=credentials, options=options, webhooks=webhooks, keys_left=left)
 
 
 def _credential(row: CredentialRow, vault: Vault) -> CredentialRow:

@@ -13,6 +13,7 @@ from unigate.http.api import (
     audit,
     channels,
     codes,
+    deliveries,
     errors,
     groups,
     keys,
@@ -26,6 +27,7 @@ from unigate.http.api import (
     settings,
     usage,
     users,
+    webhooks,
 )
 from unigate.http.api.office import Live, Office
 from unigate.http.api.who import COOKIE
@@ -45,6 +47,8 @@ ROUTERS = (
     prices.router,
     settings.router,
     codes.router,
+    webhooks.router,
+    deliveries.router,
     usage.router,
     requests.router,
     ledger.router,
