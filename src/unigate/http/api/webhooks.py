@@ -18,7 +18,7 @@ router = api_router("webhooks")
 
 Event = Literal["task.succeeded", "task.failed", "task.canceled"]
 Address = Annotated[str, Field(min_length=1, max_length=LONGEST)]
-Secret = Annotated[str, Field(max_length=128)]
+Secret = Annotated[str, Field(max_length=128, description="`whsec_` and 24 to 64 bytes in base 64; empty: the user's.")]
 
 
 class Webhook(View):
@@ -47,10 +47,7 @@ class ChangedWebhook(Form):
 
     url: Address = STAYS
     events: Annotated[list[Event], Field(max_length=len(webhooks.EVENTS))] = STAYS
-    secret: Secret = Field(
-        default_factory=lambda: None,
-        description="`whsec_` and 24 to 64 bytes in base 64; empty: the user's.",
-    )
+    secret: Secret = STAYS
     enabled: bool = STAYS
 
     def form(self) -> WebhookForm:
