@@ -124,6 +124,16 @@ def test_inputs_may_be_uploads_data_and_addresses(sandbox: Sandbox, vendor: Repl
     assert opened(sandbox.http.get(cut_out(vendor, made)["output"]).content).size == (64, 64)
 
 
+def test_long_data_is_told_by_an_address(sandbox: Sandbox, vendor: Replicate) -> None:
+    noise = Image.effect_noise((700, 700), 80)
+    address = data_url(noise)
+    assert len(address) > 256 * 1024
+    told = cut_out(vendor, address)
+    assert told["status"] == "succeeded"
+    assert sandbox.http.get(told["input"]["image"]).content == base64.b64decode(address.partition(",")[2])
+    assert told["input"]["sandbox"] == "[[speed:200]]"
+
+
 def test_pictures_of_documents_are_drawn_on_the_spot(sandbox: Sandbox, vendor: Replicate) -> None:
     for address in ("https://example.com/a-cat.png", "https://replicate.delivery/pbxt/abc/dog.jpg"):
         told = cut_out(vendor, address)

@@ -27,7 +27,7 @@ _TITLES = {
     504: ("Gateway timeout", "The upstream did not answer in time."),
 }
 _OTHER = ("Error", "The request could not be served.")
-#: Error codes of running models, which a fault may name (`fail-at` aside): code -> words.
+#: What models say that found their output unsafe: the vendors' own, and those whose checker can be turned off.
 SENSITIVE = "The input or output was flagged as sensitive. Please try again with different inputs. (E005)"
 NSFW = "NSFW content detected. Try running it again, or try a different prompt."
 

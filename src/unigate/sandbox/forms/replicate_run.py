@@ -1,6 +1,8 @@
 """Lets a prediction of Replicate happen: keeps its job, makes its output beside it, and has its webhooks sent."""
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
 
 from unigate.base import clock
 from unigate.sandbox.brain import seeds
@@ -17,6 +19,8 @@ from unigate.sandbox.serving.world import World
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 _ID_LENGTH = 26
+#: Characters of an address that a prediction keeps; the vendor wants longer data to be uploaded.
+_LONGEST_KEPT = 256 * 1024
 
 
 async def begin(call: Call, asked: Asked) -> Job:
@@ -79,6 +83,7 @@ async def _produce(job: Job, world: World) -> None:
     try:
         files = await replicate_inputs.files(asked, world, job.credential)
         order = Order(model=asked.model, input=asked.filled(), files=files, seed=prediction.seed)
+        prediction.asked = replace(asked, input={**asked.input, **_moved(asked, prediction.origin, files, world)})
         made = await asyncio.to_thread(make, order)
         prediction.failure = ""
     except Failed as failed:
@@ -88,3 +93,9 @@ async def _produce(job: Job, world: World) -> None:
         prediction.outputs = tuple(url(prediction.origin, file.name) for file in kept)
         prediction.made_ms = clock.now_ms()
         prediction.made.set()
+
+
+def _moved(asked: Asked, origin: str, files: Mapping[str, bytes], world: World) -> dict[str, str]:
+    """Addresses of long data URLs, which are kept among the files of the sandbox from now on, since those are bounded."""
+    long = [name for name in files if len(asked.input[name]) > _LONGEST_KEPT]
+    return {name: url(origin, world.files.put(files[name], "bin").name) for name in long}
