@@ -60,8 +60,8 @@ class _Running:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox without delays that all tests of a process share."""
-    with _Running(Options(tokens_per_second=0)) as running:
+    """A sandbox without delays that all tests of a process share; its tasks are done in no time."""
+    with _Running(Options(tokens_per_second=0, task_speed=50)) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ import contextlib
 import math
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -211,7 +211,12 @@ class Jobs:
 
     def watch(self, job: Job, told: Told) -> None:
         """Tell of each stage that the job enters, the present one first, until it has ended; errors are ignored."""
-        task = asyncio.get_running_loop().create_task(_watch(job, told))
+        if "vanish" not in job.fault:
+            self.keep(_watch(job, told))
+
+    def keep(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work beside the calls, until all jobs are forgotten."""
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
