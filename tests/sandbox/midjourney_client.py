@@ -22,17 +22,16 @@ class Midjourney:
         self.base = sandbox.url + base
         self.key = key or f"mj-caller-{next(_NUMBERS)}"
 
-    def post(self, path: str, mode: str = "/mj", **body: Any) -> dict[str, Any]:
+    def post(self, path: str, at: str = "/mj", **body: Any) -> Any:
         """A call that is answered with status 200."""
         headers = {"mj-api-secret": self.key}
-        answer = self.sandbox.http.post(f"{self.base}{mode}{path}", json=body, headers=headers)
+        answer = self.sandbox.http.post(f"{self.base}{at}{path}", json=body, headers=headers)
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        return answer.json()
 
-    def get(self, path: str, mode: str = "/mj") -> Any:
+    def get(self, path: str, at: str = "/mj") -> Any:
         """A query."""
-        answer = self.sandbox.http.get(f"{self.base}{mode}{path}", headers={"mj-api-secret": self.key})
+        answer = self.sandbox.http.get(f"{self.base}{at}{path}", headers={"mj-api-secret": self.key})
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -62,7 +61,7 @@ class Midjourney:
         assert task["status"] == "SUCCESS", task
         return task
 
-    def press(self, task: Task, label: str, **more: Any) -> dict[str, Any]:
+    def press(self, task: Task, label: str, **more: Any) -> Any:
         """The answer to a button, named by its label or emoji."""
         return self.post("/submit/action", taskId=task["id"], customId=button(task, label), **more)
 

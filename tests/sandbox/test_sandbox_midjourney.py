@@ -58,7 +58,7 @@ def test_how_a_task_comes_along(mj: Midjourney) -> None:
         seen.setdefault(task["progress"], task)
         if task["status"] not in statuses:
             statuses.append(task["status"])
-        return task["status"] == "SUCCESS"
+        return "SUCCESS" in statuses
 
     task = mj.until(answer["result"], look)
     assert statuses == [one for one in ORDER if one in statuses], "in this order"
@@ -215,8 +215,8 @@ def test_both_credentials_and_all_prefixes(sandbox: Sandbox) -> None:
         assert refused.json()["description"]
     mj = Midjourney(sandbox)
     for mode in ("relax", "fast", "turbo"):
-        task = mj.ended(mj.post("/submit/imagine", mode=f"/mj-{mode}/mj", prompt="a fox"))
+        task = mj.ended(mj.post("/submit/imagine", at=f"/mj-{mode}/mj", prompt="a fox"))
         assert task["mode"] == mode.upper()
-        assert mj.get(f"/task/{task['id']}/fetch", mode="/mj-fast/mj")["id"] == task["id"]
+        assert mj.get(f"/task/{task['id']}/fetch", at="/mj-fast/mj")["id"] == task["id"]
     assert sandbox.http.get(f"{sandbox.url}/midjourney/mj/nothing", headers=UNMASK).status_code == 404
     assert sandbox.http.get(url, headers=UNMASK).status_code == 405

@@ -193,7 +193,7 @@ def test_pressed_prompts(mj: Midjourney) -> None:
 
 def test_remix(mj: Midjourney, grid: Task) -> None:
     assert mj.press(grid, "V1", enableRemix=True)["code"] == 21
-    turbo = mj.ended(mj.post("/submit/imagine", mode="/mj-turbo/mj", prompt="a fox"))
+    turbo = mj.ended(mj.post("/submit/imagine", at="/mj-turbo/mj", prompt="a fox"))
     asked = mj.press(turbo, "V1")
     assert (asked["code"], asked["properties"]["remix"]) == (21, True)
     task = mj.ended(mj.post("/submit/modal", taskId=asked["result"], prompt="an owl"))

@@ -69,7 +69,7 @@ class Asked:
 
 def asked(prompt: str) -> Asked:
     """Read a prompt."""
-    prompt = unmarked(prompt)
+    prompt = unmarked(prompt).strip()
     parameters = {found[1].lower(): found[2].strip() for found in _PARAMETER.finditer(prompt)}
     return Asked(prompt=prompt, words=_PARAMETER.sub("", prompt).strip(), parameters=parameters)
 
@@ -104,7 +104,7 @@ def task_id(body: Object) -> str:
 def prompt_of(body: Object) -> Asked:
     """The prompt, which must be there and must not have banned words."""
     prompt = text(body, "prompt", "prompt不能为空")
-    if not unmarked(prompt):
+    if not unmarked(prompt).strip():
         raise Refused(INVALID, "prompt不能为空")
     minded(prompt)
     return asked(prompt)

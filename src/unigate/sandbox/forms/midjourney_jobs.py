@@ -157,21 +157,26 @@ def enter(call: Call, job: Job) -> int:
 
 
 def started(call: Call, job: Job) -> None:
-    """What begins with a job: films, which take long, and callbacks."""
+    """What begins with a job: films, which take long, and callbacks; of a window's task those began with it."""
     work, jobs, world = work_of(job), call.world.jobs, call.world
     if work.recipe is not None and work.recipe.films and not job.timeline[-1][1].error:
         jobs.keep(finished(world, job))
-    if work.hook:
-        origin = origin_of(call)
+    if work.hook and not job.plans:
+        watched(call, job)
 
-        async def tell(told: Job, stage: Stage) -> None:
-            """Send the task as it is at a stage."""
-            index = next(n for n, (_, one) in enumerate(told.timeline) if one is stage)
-            await painted(world, told, index)
-            body = encode(shown(told, index, origin))
-            await outgoing.post(work.hook, body, (("content-type", "application/json"),))
 
-        jobs.watch(job, tell)
+def watched(call: Call, job: Job) -> None:
+    """Tell the task's callback of each change, with addresses below the one that this call reached."""
+    work, world, origin = work_of(job), call.world, origin_of(call)
+
+    async def tell(told: Job, stage: Stage) -> None:
+        """Send the task as it is at a stage."""
+        index = next(n for n, (_, one) in enumerate(told.timeline) if one is stage)
+        await painted(world, told, index)
+        body = encode(shown(told, index, origin))
+        await outgoing.post(work.hook, body, (("content-type", "application/json"),))
+
+    world.jobs.watch(job, tell)
 
 
 def _made(call: Call, body: Object, draft: Draft) -> Job:

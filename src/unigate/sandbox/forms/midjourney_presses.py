@@ -7,7 +7,7 @@ from unigate.sandbox.forms import midjourney_buttons as buttons
 from unigate.sandbox.forms import midjourney_inputs as inputs
 from unigate.sandbox.forms import midjourney_words as words
 from unigate.sandbox.forms.midjourney_buttons import Press
-from unigate.sandbox.forms.midjourney_jobs import SECONDS, Draft, accept, accepted, enter, finished, started
+from unigate.sandbox.forms.midjourney_jobs import SECONDS, Draft, accept, accepted, enter, finished, started, watched
 from unigate.sandbox.forms.midjourney_paint import Recipe, cell
 from unigate.sandbox.forms.midjourney_recipes import drafted
 from unigate.sandbox.forms.midjourney_submits import described
@@ -186,6 +186,10 @@ async def modal(call: Call, body: Object) -> Whole:
         raise Refused(INVALID, "maskBase64不能为空")
     asked = inputs.asked(prompt)
     draft = drafted(work.parent, press, asked, work.custom_id, await inputs.small(mask) if mask else b"")
+    work.state = inputs.text(body, "state") or work.state
+    if (hook := inputs.text(body, "notifyHook")) and not work.hook:
+        work.hook = hook
+        watched(call, job)
     return await _confirmed(call, job, draft)
 
 

@@ -86,6 +86,7 @@ async def described(data: bytes, *, chinese: bool, seed: int, parent: Job | None
         command="/describe",
         final=said,
         parent=parent,
+        seed=seed,
         buttons=lambda _hash: buttons.described(),
         timeline=_READING,
     )

@@ -26,16 +26,16 @@ class Queue:
     def settle(self) -> None:
         """Begin what may begin, at the moment when its place became free."""
         now = clock.monotonic()
+        # One that was cancelled has begun too: it waits no more.
+        self._waiting = [job for job in self._waiting if job.begun is None]
         while self._waiting:
-            job = self._waiting[0]
-            if job.begun is None:
-                number = min(range(len(self._slots)), key=lambda n: _freed(self._slots[n]))
-                freed = _freed(self._slots[number])
-                if freed > now:
-                    return
-                self._slots[number] = job
-                job.begin(max(freed, job.made))
-            self._waiting.pop(0)
+            number = min(range(len(self._slots)), key=lambda n: _freed(self._slots[n]))
+            freed = _freed(self._slots[number])
+            if freed > now:
+                return
+            job = self._waiting.pop(0)
+            self._slots[number] = job
+            job.begin(max(freed, job.made))
 
     def running(self) -> int:
         """How many run."""
