@@ -21,6 +21,6 @@ def test_every_vendor_is_documented(face: object) -> None:
     assert f"`/{getattr(face, 'name')}{getattr(face, 'base')}`" in PAGE  # noqa: B009
 
 
-@pytest.mark.parametrize("marker", ["fault", "pace", "tokens", "reply", "refuse", "filter"])
+@pytest.mark.parametrize("marker", ["fault", "pace", "speed", "tokens", "reply", "refuse", "filter"])
 def test_every_marker_is_documented(marker: str) -> None:
     assert f"`[[{marker}" in PAGE

@@ -91,6 +91,8 @@ class Job:
     polls: int = 0
     #: How often it was planned anew.
     plans: int = 0
+    #: How long it takes at speed 1, without faults.
+    _nominal: Seconds = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._plan(self.timeline)
@@ -98,8 +100,6 @@ class Job:
     def _plan(self, timeline: Timeline) -> None:
         self._nominal = timeline[-1][0]
         self.timeline = planned(timeline, self.fault, self.failed)
-
-    _nominal: Seconds = field(default=0.0, init=False)
 
     def begin(self, at: Seconds | None = None) -> None:
         """Start the clock, now or at a moment that has passed."""
