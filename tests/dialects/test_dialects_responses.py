@@ -41,7 +41,9 @@ def test_what_is_read() -> None:
     [
         ({"model": ""}, "model"),
         ({"model": 5}, "model"),
-        ({"background": True}, "background"),
+        ({"background": "yes"}, "background"),
+        ({"background": True, "stream": True}, "stream"),
+        ({"background": True, "store": False}, "store"),
         ({"conversation": "conv_1"}, "conversation"),
         ({"conversation": {"id": "conv_1"}}, "conversation"),
         ({"max_output_tokens": -1}, "max_output_tokens"),
@@ -206,4 +208,5 @@ def test_the_operations() -> None:
     assert dialect("openai_responses")
     assert {row.binds for row in rows.values()} == {"response"}
     free = {name for name, row in rows.items() if row.free}
-    assert free == set(rows) - {"openai.responses"} == {name for name, row in rows.items() if row.use == "bound"}
+    paid = {"openai.responses", "openai.responses.background"}
+    assert free == set(rows) - paid == {name for name, row in rows.items() if row.use == "bound"}

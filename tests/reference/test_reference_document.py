@@ -20,7 +20,7 @@ from unigate.reference.document import build, pages
 from unigate.reference.page import Entry
 from unigate.spec.operation import Operation
 
-ROWS = operations()
+ROWS = [row for row in operations() if not row.within]
 PLACES: dict[str, Any] = {"key_headers": [name.decode() for name in HEADERS], "key_queries": QUERIES}
 DOCUMENT = build(ROWS, {}, **PLACES)
 CONTRACT = Contract(DOCUMENT)

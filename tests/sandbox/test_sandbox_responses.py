@@ -1,6 +1,7 @@
 """The sandbox's responses: what is answered, the vendor's order of events, what is kept and how it is come back to."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -192,7 +193,8 @@ def test_a_streamed_response_is_kept_once_it_ended(sandbox: Sandbox) -> None:
         ({"include": ["everything"]}, ("include[0]", "invalid_value")),
         ({"tools": [{"type": "function"}]}, ("tools[0].name", "missing_required_parameter")),
         ({"tools": [WEATHER], "tool_choice": {"type": "function", "name": "x"}}, ("tool_choice", None)),
-        ({"background": True}, ("background", "unsupported_parameter")),
+        ({"background": True, "store": False}, ("store", "invalid_value")),
+        ({"background": True, "stream": True}, ("stream", "invalid_value")),
         ({"conversation": "conv_1"}, ("conversation", "unsupported_parameter")),
         ({"text": {"format": {"type": "json_object"}}}, ("input", None)),
     ],
@@ -202,3 +204,44 @@ def test_what_the_vendor_refuses_is_refused(
     sandbox: Sandbox, body: dict[str, Any], told: tuple[str, str | None]
 ) -> None:
     assert refused(sandbox, **body) == (400, *told)
+
+
+def ended(sandbox: Sandbox, made: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A response in the background once it has ended, and the states in which it was seen."""
+    seen = [made["status"]]
+    deadline = time.monotonic() + 20
+    while made["status"] in ("queued", "in_progress"):
+        assert time.monotonic() < deadline
+        made = ask(sandbox, "GET", f"/{made['id']}").json()
+        if made["status"] != seen[-1]:
+            seen.append(made["status"])
+        time.sleep(0.005)
+    return made, seen
+
+
+def test_a_response_in_the_background_takes_its_time(sandbox: Sandbox) -> None:
+    made = ask(sandbox, input="What is 12 + 30? [[speed:5]]", background=True).json()
+    assert (made["status"], made["output"], made["usage"], made["background"]) == ("queued", [], None, True)
+    assert refused(sandbox, previous_response_id=made["id"])[1] == "previous_response_id"
+    done, seen = ended(sandbox, made)
+    assert seen == ["queued", "in_progress", "completed"]
+    assert "42" in done["output"][0]["content"][0]["text"] and done["usage"]["output_tokens"] > 0
+    assert ask(sandbox, previous_response_id=made["id"]).status_code == 200
+    assert ask(sandbox, "POST", f"/{made['id']}/cancel").json() == done
+    assert ask(sandbox, "DELETE", f"/{made['id']}").json()["deleted"]
+    assert ask(sandbox, "GET", f"/{made['id']}").status_code == 404
+
+
+def test_a_response_in_the_background_is_cancelled(sandbox: Sandbox) -> None:
+    made = ask(sandbox, input="Hm [[speed:0.1]]", background=True).json()
+    assert ask(sandbox, "POST", f"/{made['id']}/cancel", key="sk-other").status_code == 404
+    for _ in range(2):
+        cancelled = ask(sandbox, "POST", f"/{made['id']}/cancel").json()
+        assert (cancelled["status"], cancelled["output"], cancelled["usage"]) == ("cancelled", [], None)
+
+
+def test_faults_of_responses_in_the_background(sandbox: Sandbox) -> None:
+    failed, _ = ended(sandbox, ask(sandbox, input="[[speed:9]] [[fault:fail-at:50]]", background=True).json())
+    assert (failed["status"], failed["error"]["code"], failed["output"]) == ("failed", "server_error", [])
+    lost = ask(sandbox, input="[[speed:9]] [[fault:vanish]]", background=True).json()
+    assert ask(sandbox, "GET", f"/{lost['id']}").status_code == 404

@@ -10,7 +10,7 @@ from unigate.reference.document import pages
 from unigate.reference.page import Entry, Example
 from unigate.spec.operation import Operation
 
-ROWS: dict[str, Operation] = {row.name: row for row in operations()}
+ROWS: dict[str, Operation] = {row.name: row for row in operations() if not row.within}
 ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values() for entry in page.entries}
 
 

@@ -7,6 +7,7 @@ https://platform.openai.com/docs/api-reference/responses
 
 import re
 from dataclasses import dataclass
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -15,33 +16,58 @@ from unigate.dialects import json_edit, json_read
 from unigate.dialects.openai_answer import DEFAULT_TIER, put_cost
 from unigate.dialects.openai_chat import input_bound
 from unigate.dialects.openai_errors import VendorError, error_object, pass_error, read_error, write_error
+from unigate.dialects.openai_responses_tasks import (
+    SIGNS,
+    continue_task,
+    draft,
+    events,
+    missing,
+    own_id,
+    write_accepted,
+    write_notice,
+    write_task,
+    write_tasks,
+)
 from unigate.dialects.openai_responses_usage import input_tokens, item_tokens, read_usage, speaks
 from unigate.dialects.openai_responses_watch import Watch, retryable
 from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
+from unigate.spec.task import Draft, Submission
 from unigate.spec.usage import MAX_COUNT, Usage
 
 __all__ = [
     "OPERATIONS",
+    "SIGNS",
     "Edits",
     "Seen",
     "VendorError",
     "Watch",
     "add_cost",
+    "check_get",
+    "continue_task",
     "edit",
     "estimate",
+    "events",
+    "go_on_from",
     "input_bound",
+    "missing",
+    "own_id",
     "pass_error",
     "read",
     "read_answer",
     "read_error",
+    "read_task",
+    "write_accepted",
     "write_error",
+    "write_notice",
     "write_stream_error",
+    "write_task",
+    "write_tasks",
 ]
 
 
-def _bound(name: str, method: str, behind: str = "") -> Operation:
+def _bound(name: str, method: str, behind: str = "", *, task_use: str = "") -> Operation:
     return Operation(
         name=f"openai.responses.{name}",
         method=method,
@@ -52,6 +78,7 @@ def _bound(name: str, method: str, behind: str = "") -> Operation:
         free=True,
         upstream_path="/responses/{id}" + behind,
         binds="response",
+        task_use=task_use,
     )
 
 
@@ -66,9 +93,20 @@ OPERATIONS = (
         upstream_path="/responses",
         binds="response",
     ),
-    _bound("get", "GET"),
+    Operation(
+        name="openai.responses.background",
+        method="POST",
+        path="/v1/responses",
+        dialect="openai_responses",
+        family="responses",
+        use="task",
+        body="json",
+        binds="response",
+        within="openai.responses",
+    ),
+    _bound("get", "GET", task_use="task_get"),
     _bound("delete", "DELETE"),
-    _bound("cancel", "POST", "/cancel"),
+    _bound("cancel", "POST", "/cancel", task_use="task_cancel"),
     _bound("input_items", "GET", "/input_items"),
 )
 #: The vendor refuses a smaller `max_output_tokens`.
@@ -163,7 +201,7 @@ def read(body: bytes) -> Facts:
     if not call.model:
         raise BadRequest("You must provide a model parameter.", param="model")
     if call.background:
-        raise BadRequest("Responses in the background are not offered here yet.", param="background")
+        _check_background(call)
     if call.conversation is not None:
         told = "Conversations are not offered here: go on from a response with 'previous_response_id' instead."
         raise BadRequest(told, param="conversation")
@@ -178,10 +216,28 @@ def read(body: bytes) -> Facts:
         facts.include_cost = call.usage.include is True
     if call.service_tier is not None and call.service_tier not in ("auto", "default"):
         facts.conditions["service_tier"] = call.service_tier
+    facts.background = call.background is True
     facts.previous = call.previous_response_id or ""
     hosted = any(tool.type not in _OWN_TOOLS for tool in call.tools or ())
     facts.open_input = bool(facts.previous or hosted or call.prompt is not None or _names_input(body))
     return facts
+
+
+def read_task(asked: Submission) -> Draft:
+    """A response that is made in the background; its units are the relay's to find."""
+    facts = read(asked.body)
+    return draft("openai.responses", facts, asked)
+
+
+def check_get(asked: Submission) -> None:
+    """BadRequest where a response of ours is asked for as a stream."""
+    if parse_qs(asked.query).get("stream", [""])[-1] == "true":
+        raise BadRequest("Responses in the background are not streamed here: ask for them again.", param="stream")
+
+
+def go_on_from(body: bytes, previous: str) -> bytes:
+    """The body with another id of the response that it goes on from."""
+    return json_edit.edited(body, {"previous_response_id": msgspec.json.encode(previous)})
 
 
 def edit(body: bytes, facts: Facts, edits: Edits) -> bytes:
@@ -252,6 +308,13 @@ def write_stream_error(error: GatewayError, request_id: str, watch: Watch) -> by
         "sequence_number": watch.sequence,
     }
     return b"event: error\ndata: " + msgspec.json.encode(event) + b"\n\n"
+
+
+def _check_background(call: _Call) -> None:
+    if call.stream:
+        raise BadRequest("Responses in the background are not streamed here: leave 'stream' out.", param="stream")
+    if call.store is False:
+        raise BadRequest("A response in the background must be stored: leave 'store' out.", param="store")
 
 
 def _names_input(body: bytes) -> bool:

@@ -19,6 +19,8 @@ class Table:
         self._literal: dict[bytes, dict[bytes, Match]] = {}
         self._templates: list[tuple[re.Pattern[bytes], bytes, Operation]] = []
         for operation in self.operations:
+            if operation.within:
+                continue
             for path in (operation.path, *operation.aliases):
                 self._add(operation, path)
 

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference
 """
 
+from unigate.dialects import openai_background
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.spec.provider import Provider
 
@@ -11,6 +12,7 @@ PROVIDER = Provider(
     title="OpenAI",
     base_url="https://api.openai.com/v1",
     speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses"),
+    tasks={openai_background.OPERATION: openai_background.API},
     # A 403 is our credential's trouble, but not these: any caller could have it parked by naming a model.
     adjust_error=meanings(
         Meaning(status=403, means=404, codes={"model_not_found"}),

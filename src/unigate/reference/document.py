@@ -70,7 +70,7 @@ def build(
     tags: list[str] = []
     for operation in operations:
         state = states.get(operation.name) or states.get(operation.family) or "live"
-        if state == "off":
+        if state == "off" or operation.within:
             continue
         page = pages()[operation.dialect]
         entry = next((each for each in page.entries if each.operation == operation.name), None)

@@ -49,8 +49,17 @@ class Bindings:
 
     async def find(self, call: Call, public_id: str) -> Binding | None:
         """What the caller's user has under an id; None for nothing."""
+        return await self.of(call.operation.binds, public_id, call.key.user_id)
+
+    async def of(self, kind: str, public_id: str, user_id: str) -> Binding | None:
+        """A user's thing of a kind; None for nothing."""
         async with self._db.reading() as tx:
-            return await rows.find(tx, call.operation.binds, public_id, call.key.user_id)
+            return await rows.find(tx, kind, public_id, user_id)
+
+    async def put(self, binding: Binding) -> None:
+        """Remember where a thing is known; what is bound already stays."""
+        async with self._db.writing() as tx:
+            await rows.add(tx, binding)
 
     async def previous(self, call: Call) -> Binding:
         """What the call goes on from; BadRequest where the caller's user has no such thing."""

@@ -3,16 +3,19 @@
 No hold, no price; the provider's answer passes through. A thing of another user is as unknown as one that never was.
 """
 
+from functools import partial
 from urllib.parse import unquote
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NoChannel, NotFound, UpstreamError, UpstreamRefused
 from unigate.dialects import private_usage
+from unigate.relay import background
 from unigate.relay.attempts import ERROR_LIMIT
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
+from unigate.spec.binding import Binding
 from unigate.spec.reply import Reply
 from unigate.spec.shown_key import query_without_key
 from unigate.upstream import Answer
@@ -21,11 +24,21 @@ _GONE = 404
 
 
 async def bound(call: Call, svc: Services) -> Reply:
-    """What the provider answers. Raises NotFound, NoChannel, UpstreamRefused, and what `final` makes of a failure."""
+    """What the provider answers. Raises NotFound, NoChannel, UpstreamRefused, and what `final` makes of a failure.
+
+    What was made in the background is a task of ours, and mostly answered by us.
+    """
     public_id = unquote(call.params["id"])
+    if (task := await background.made_here(call, svc, public_id)) is not None:
+        return await background.about(call, svc, task, partial(_asked, call, svc))
     binding = await svc.bindings.find(call, public_id)
     if binding is None:
         raise NotFound(f"{call.operation.binds.capitalize()} with id '{public_id}' not found.")
+    return await _asked(call, svc, binding)
+
+
+async def _asked(call: Call, svc: Services, binding: Binding) -> Reply:
+    """What the provider that knows a thing says; what it deletes, or says is gone, is forgotten."""
     candidate = svc.router.bound(binding)
     if not candidate.take():
         raise NoChannel(retry_after=1.0)

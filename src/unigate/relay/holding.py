@@ -36,6 +36,20 @@ def plan(
     output can be limited, what is left is held. Awaiting raises NoFunds, StoreUnavailable.
     """
     facts = call.facts
+    input_tokens, per_answer = most_tokens(call, model, held_output)
+    if per_answer > held_output and not bank.careful(call.key):
+        per_answer = held_output
+    output_tokens = per_answer * facts.count
+    amount = quote.bound(input_tokens, output_tokens, facts.conditions)
+    hold = bank.hold(call.key, amount)
+    if hold is None:
+        return _wait(call, bank, quote, input_tokens, output_tokens)
+    return Plan(hold, quote, input_tokens, output_tokens)
+
+
+def most_tokens(call: Call, model: Model | None, held_output: int) -> tuple[int, int]:
+    """The most input tokens that a call can count, and the most output tokens of one of its answers."""
+    facts = call.facts
     input_tokens = call.input_tokens
     limit = model.input_limit if model is not None else None
     if limit is not None:
@@ -47,14 +61,7 @@ def plan(
     per_answer = facts.output_limit
     if per_answer is None:
         per_answer = (model.output_limit if model is not None else None) or held_output
-    if per_answer > held_output and not bank.careful(call.key):
-        per_answer = held_output
-    output_tokens = per_answer * facts.count
-    amount = quote.bound(input_tokens, output_tokens, facts.conditions)
-    hold = bank.hold(call.key, amount)
-    if hold is None:
-        return _wait(call, bank, quote, input_tokens, output_tokens)
-    return Plan(hold, quote, input_tokens, output_tokens)
+    return input_tokens, per_answer
 
 
 async def _wait(call: Call, bank: Bank, quote: Quote, input_tokens: int, output_tokens: int) -> Plan:

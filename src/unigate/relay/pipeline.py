@@ -6,6 +6,7 @@ from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect
+from unigate.relay import background
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
@@ -23,6 +24,9 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
     """
     call.dialect = dialect
     facts = call.facts = dialect.read(call.body)
+    if facts.background:
+        await background.begin(call, svc)
+        return
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
     key, operation = call.key, call.operation
     svc.keys.check(key, facts.model, call.x.client, call.at, operation)
@@ -32,7 +36,7 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
         if admission is not UNLIMITED:
             call.marks += admission.headers()
         if facts.previous:
-            candidates = svc.router.pinned(await svc.bindings.previous(call), facts.model, key.group.name, operation)
+            candidates = svc.router.pinned(await background.previous(call, svc), facts.model, key.group.name, operation)
         else:
             candidates = svc.router.routes(facts.model, key.group.name, operation)
         quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)

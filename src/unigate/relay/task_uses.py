@@ -194,6 +194,14 @@ TASK_USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces]]] =
 }
 
 
+def spoken_by(call: Call) -> TaskDialect | None:
+    """The dialect of a call; None where it makes no tasks."""
+    try:
+        return task_dialect(call.operation.dialect)
+    except LookupError:
+        return None
+
+
 def submission(call: Call, svc: Services) -> Submission:
     """The request as its dialect reads it, without its key."""
     x = call.x

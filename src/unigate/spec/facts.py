@@ -29,6 +29,8 @@ class Facts:
     stored: bool = False
     #: The dialect may have to change the answer, since providers may not give it as it was asked for (`finish_answer`).
     finish: bool = False
+    #: The caller does not wait for the answer: the call is a task (`Operation.within`).
+    background: bool = False
     #: Id of a kept answer that this call goes on from; "" where there is none.
     previous: str = ""
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.

@@ -41,3 +41,7 @@ class Operation:
     #: Kind of the things that its answers name and that later calls come back to; with the use `bound`, of the thing
     #: that `{id}` in its path names.
     binds: str = ""
+    #: With the use `bound`: the use by which it is served where `{id}` names a task of ours; "": its provider is asked.
+    task_use: str = ""
+    #: Name of the operation some of whose calls it serves, told apart by their body: it has no place of its own.
+    within: str = ""

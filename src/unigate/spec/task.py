@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from unigate.spec.binding import Binding
 from unigate.spec.operation import Operation
 
 #: `waiting`: nothing was sent yet, it waits for a place at a channel. `submitting`: a provider may have read it.
@@ -70,6 +71,8 @@ class Draft:
     units: Mapping[str, int] = field(default_factory=lambda: {"call": 1})
     #: The task that it goes on from: it goes to the same channel and credential. "": none.
     parent_id: str = ""
+    #: What it names is kept at one channel and credential, such as an uploaded file: it goes there and nowhere else.
+    pinned: Binding | None = None
     notify: Notify | None = None
     #: Seconds for which the reply waits for the end.
     wait: float = 0.0

@@ -4,12 +4,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unigate.base import clock
-from unigate.sandbox.forms import checks, openai_request, outcome, responses_items, responses_request
+from unigate.sandbox.forms import (
+    checks,
+    openai_request,
+    outcome,
+    responses_background,
+    responses_items,
+    responses_request,
+)
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.forms.responses_write import Writer, named, stream_error
 from unigate.sandbox.serving.answer import Answer, Object, Stream, VendorError, Whole
 from unigate.sandbox.serving.face import Call, Route
+from unigate.sandbox.serving.jobs import Job
 
 _MOST_ITEMS = 100
 _USUAL_ITEMS = 20
@@ -21,6 +29,13 @@ class _Kept:
 
     response: Object
     items: list[Object]
+    #: Of one that is made in the background.
+    job: Job | None = None
+
+    @property
+    def shown(self) -> Object:
+        """The response as it is now."""
+        return self.response if self.job is None else responses_background.shown(self.response, self.job)
 
 
 def routes(manner: Manner, base: str = "/v1") -> tuple[Route, ...]:
@@ -28,7 +43,7 @@ def routes(manner: Manner, base: str = "/v1") -> tuple[Route, ...]:
 
     async def create(call: Call) -> Answer:
         """POST /responses."""
-        return _create(manner, call)
+        return await _create(manner, call)
 
     one = f"{base}/responses/{{id}}"
     return (
@@ -40,7 +55,7 @@ def routes(manner: Manner, base: str = "/v1") -> tuple[Route, ...]:
     )
 
 
-def _create(manner: Manner, call: Call) -> Answer:
+async def _create(manner: Manner, call: Call) -> Answer:
     body = openai_request.decode(call.body)
     model = _model(manner, body)
     before = _before(call, body)
@@ -65,8 +80,19 @@ def _create(manner: Manner, call: Call) -> Answer:
     if asked.stream:
         return Stream(events=writer.stream(keep), error=stream_error, **common)  # type: ignore[arg-type]
     whole = writer.whole()
-    keep(whole)
+    if body.get("background"):
+        job = responses_background.begun(call, writer.id)
+        whole = _keep(call, _Kept(whole, items, job))
+        await call.world.jobs.accepted(job)
+    else:
+        keep(whole)
     return Whole(payload=whole, indent=manner.indent, tokens=result.output, **common)  # type: ignore[arg-type]
+
+
+def _keep(call: Call, kept: _Kept) -> Object:
+    """Keep a response; as it is shown now."""
+    call.world.shelf.put(kept.response["id"], call.credential, kept)
+    return kept.shown
 
 
 def _model(manner: Manner, body: Object) -> Model:
@@ -84,7 +110,7 @@ def _before(call: Call, body: Object) -> _Kept | None:
     if not identity:
         return None
     kept = call.world.shelf.get(identity, call.credential)
-    if not isinstance(kept, _Kept):
+    if not isinstance(kept, _Kept) or kept.shown["status"] not in ("completed", "incomplete"):
         told = f"Previous response with id '{identity}' not found."
         raise checks.refuse(told, "previous_response_id", "previous_response_not_found")
     return kept
@@ -93,7 +119,8 @@ def _before(call: Call, body: Object) -> _Kept | None:
 def _kept(call: Call) -> _Kept:
     identity = call.params["id"]
     kept = call.world.shelf.get(identity, call.credential)
-    if not isinstance(kept, _Kept):
+    lost = isinstance(kept, _Kept) and kept.job and not call.world.jobs.poll(identity, call.credential, call.fault)
+    if not isinstance(kept, _Kept) or lost:
         raise VendorError(404, f"Response with id '{identity}' not found.")
     return kept
 
@@ -102,8 +129,8 @@ async def _get(call: Call) -> Answer:
     """GET /responses/{id}."""
     kept = _kept(call)
     if call.query.get("stream") == "true":
-        raise checks.refuse("Only responses that were created in the background can be streamed again.", "stream")
-    return Whole(payload=kept.response, indent=2)
+        raise checks.refuse("The sandbox streams no response again.", "stream")
+    return Whole(payload=kept.shown, indent=2)
 
 
 async def _delete(call: Call) -> Answer:
@@ -115,8 +142,11 @@ async def _delete(call: Call) -> Answer:
 
 async def _cancel(call: Call) -> Answer:
     """POST /responses/{id}/cancel."""
-    _kept(call)
-    raise VendorError(400, "Cannot cancel a synchronous response.")
+    kept = _kept(call)
+    if kept.job is None:
+        raise VendorError(400, "Cannot cancel a synchronous response.")
+    responses_background.cancel(kept.job)
+    return Whole(payload=kept.shown, indent=2)
 
 
 async def _input_items(call: Call) -> Answer:

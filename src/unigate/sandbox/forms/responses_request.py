@@ -64,9 +64,10 @@ _deterministic = msgspec.json.Encoder(order="deterministic")
 
 def read(body: Object, model: Model, turns: tuple[Turn, ...]) -> Asked:
     """What is asked in a conversation of these turns; VendorError as the vendor would refuse it."""
-    for name in ("background", "conversation"):
-        if body.get(name):
-            raise checks.refuse(f"The sandbox has no '{name}' for responses.", name, "unsupported_parameter")
+    if body.get("conversation"):
+        raise checks.refuse("The sandbox has no 'conversation' for responses.", "conversation", "unsupported_parameter")
+    if checks.flag(body, "background"):
+        _check_background(body)
     _check(body)
     reasoning = _reasoning(body, model)
     instructions = checks.text(body, "instructions", "instructions")
@@ -91,6 +92,13 @@ def read(body: Object, model: Model, turns: tuple[Turn, ...]) -> Asked:
         effort=checks.one_of(checks.given(reasoning, "effort", "medium"), "reasoning.effort", _EFFORTS),
         tier=_TIERS[checks.one_of(checks.given(body, "service_tier", "auto"), "service_tier", _TIERS)],
     )
+
+
+def _check_background(body: Object) -> None:
+    if body.get("store") is False:
+        raise checks.refuse("Background mode requires 'store' to be true.", "store", "invalid_value")
+    if body.get("stream"):
+        raise checks.refuse("The sandbox streams nothing that is made in the background.", "stream", "invalid_value")
 
 
 def _check(body: Object) -> None:
