@@ -73,7 +73,7 @@ def test_a_record_of_another_version_is_told_apart_from_damage() -> None:
     body = bytes(data[HEAD:])
     from unigate.billing import format as form  # noqa: PLC0415 - its head is nobody else's business
 
-    data[:HEAD] = form._HEAD.pack(form.MARK, VERSION + 1, 0, len(body), form._crc(VERSION + 1, body))
+    data[:HEAD] = form._HEAD.pack(form.MARK, VERSION + 2, 0, len(body), form._crc(VERSION + 2, body))
     entries, _ = read(bytes(data), 0, 500)
     with pytest.raises(ValueError, match=r"version 2"):
         decode(entries[0])

@@ -14,6 +14,7 @@ GatewayError                 status  code                     next route?  bille
   - TooLarge                 413     request_too_large
   - UnsupportedMediaType     415     unsupported_media_type
   - TooMany                  429     rate_limit_exceeded (retry_after)
+    - QueueFull              429     queue_full
   - CallerTooSlow            408     request_timeout
   - ExpectationFailed        417     expectation_failed
   - HeadTooLarge             431     request_head_too_large
@@ -159,6 +160,17 @@ class TooMany(CallerError):
     default_code = "rate_limit_exceeded"
 
 
+class QueueFull(TooMany):
+    """The queue is full, please try again later."""
+
+    default_code = "queue_full"
+
+    def __init__(self, *, task_id: str = "", retry_after: float | None = None) -> None:
+        super().__init__(retry_after=retry_after)
+        #: The task that ended by this, where its caller may ask after it; "": there is none.
+        self.task_id = task_id
+
+
 class CallerTooSlow(CallerError):
     """The request did not arrive in time."""
 
@@ -209,6 +221,8 @@ class UpstreamError(GatewayError):
     status = 502
     default_code = "upstream_error"
     try_next = True
+    #: Whether any byte of the request may have reached the provider.
+    sent: bool = True
 
 
 class Unreachable(UpstreamError):

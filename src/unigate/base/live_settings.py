@@ -9,6 +9,7 @@ import msgspec
 
 _State = Literal["live", "deprecated", "off"]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=86_400)]
 _Pause = Annotated[float, msgspec.Meta(ge=0, le=604_800)]
 
 
@@ -78,6 +79,26 @@ class AssetSettings(msgspec.Struct, frozen=True, kw_only=True):
     copy_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 1800.0
 
 
+class TaskSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How tasks are submitted, followed and kept."""
+
+    #: For how long a process that looks after a task is trusted to live.
+    lease_seconds: _Seconds = 30.0
+    #: Longest time for one submission to a provider; a task that was being sent when its process died is given up, or
+    #: asked after, once the lease and this are over.
+    send_seconds: _Seconds = 90.0
+    #: Factor for the intervals at which providers are asked after tasks.
+    poll_scale: Annotated[float, msgspec.Meta(ge=0.001, le=100)] = 1.0
+    #: Tasks that may wait at the gateway where all channels are full; a channel's option `queue` goes before it.
+    wait_queue: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 100
+    #: For how long an `Idempotency-Key` is remembered.
+    idempotency_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] = 24
+    #: A task that its provider does not know for so long has failed.
+    vanish_seconds: _Seconds = 60.0
+    #: Days for which tasks that ended are kept.
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+
+
 class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All of them with their defaults; a field is a row of the table `settings`."""
 
@@ -96,6 +117,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str = ""
     notify: NotifySettings = NotifySettings()
     assets: AssetSettings = AssetSettings()
+    tasks: TaskSettings = TaskSettings()
 
 
 def live_settings(values: dict[str, Any]) -> LiveSettings:

@@ -6,6 +6,7 @@ refused while the bank cannot be sure: no beat confirmed for S, no journal, too 
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from unigate.base import ids
 from unigate.base.clock import LONG_AGO, Seconds, boot_seconds, boot_seconds_after, now_ms
 from unigate.base.errors import NoFunds, StoreUnavailable
 from unigate.billing import recall
+from unigate.billing.entering import Enter
 from unigate.billing.journal import Alarm, Failpoint, Journal, Then, no_failpoint
-from unigate.billing.lease import Account, Hold, Lease, LeaseHold, SingleHold, Waiter, Wallet
+from unigate.billing.lease import Account, Entry, Hold, Lease, LeaseHold, SingleHold, Taken, Waiter, Wallet
 from unigate.billing.periods import day_ends_in, day_of, held_windows
 from unigate.billing.statements import EndCall, Give, Refill, serve
 from unigate.billing.teller import Teller
@@ -27,7 +29,7 @@ from unigate.store.balances import key_balance, user_balance
 from unigate.store.database import Database
 from unigate.store.holds import Funds, Purpose
 
-__all__ = ["Bank", "Hold"]
+__all__ = ["Bank", "Entry", "Hold", "Taken"]
 
 #: Told which of `keys`, `channels`, `prices`, `settings` have changed.
 OnChange = Callable[[set[str]], None]
@@ -55,6 +57,8 @@ class Bank:
         self.on_change = on_change
         self.failpoint = failpoint
         self.alone = False
+        #: Processes that count as alive, of all nodes, itself included.
+        self.alive = 1
         self.wallets: dict[str, Wallet] = {}
         self.accounts: dict[str, Account] = {}
         #: Leases in use, by key.
@@ -126,6 +130,20 @@ class Bank:
         account.waiters.append(waiter)
         self.refill_soon(account)
         return await self._wait(waiter)
+
+    async def enter(self, key: Key, amount: int, entry: Entry, hold_id: str) -> int:
+        """Write a task's entry and hold `amount` for it under `hold_id`, in one transaction; the day that it counts in.
+
+        Nothing is held where `amount` is 0. Raises Taken, NoFunds (once that is proven) and StoreUnavailable.
+        """
+        self._admit()
+        account = self._account(key)
+        purpose, day = self._purpose(account, "task")
+        purpose = replace(purpose, id=hold_id, process_id="")
+        waiter = self._waiter(account, amount, amount, purpose, day=day, entry=entry)
+        self.teller.put(Enter(self, waiter))
+        await self._wait(waiter)
+        return day
 
     async def extend(self, hold: Hold, amount: int) -> None:
         """See Owner."""
@@ -298,10 +316,18 @@ class Bank:
         return made, day
 
     def _waiter(
-        self, account: Account, amount: int, least: int, purpose: Purpose, *, day: int, hold: Hold | None = None
+        self,
+        account: Account,
+        amount: int,
+        least: int,
+        purpose: Purpose,
+        *,
+        day: int,
+        hold: Hold | None = None,
+        entry: Entry | None = None,
     ) -> Waiter:
         future: asyncio.Future[Hold] = asyncio.get_running_loop().create_future()
-        return Waiter(account, amount, least, purpose, day=day, hold=hold, future=future)
+        return Waiter(account, amount, least, purpose, day=day, hold=hold, future=future, entry=entry)
 
     async def _wait(self, waiter: Waiter) -> Hold:
         """What the waiter gets, in time or not; nothing is left held for a caller who leaves meanwhile."""

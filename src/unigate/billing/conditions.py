@@ -22,10 +22,11 @@ AUTO = "auto"
 class Condition:
     """One name and what its value must be."""
 
-    __slots__ = ("_numbers", "_values", "name")
+    __slots__ = ("_numbers", "_values", "name", "text")
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
+        self.text = text
         values, numbers = set(), []
         for part in text.split("|"):
             span = _span(name, part.strip())

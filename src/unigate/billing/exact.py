@@ -24,6 +24,8 @@ class Exact:
         self._waiters: list[Waiter] = []
         self._granted: dict[int, int] = {}
         self._refused: list[tuple[Waiter, bool]] = []
+        #: Whose entry is another's.
+        self._taken: list[Waiter] = []
         self._steps: dict[str, int] = {}
 
     def prepare(self) -> None:
@@ -42,7 +44,7 @@ class Exact:
 
     async def apply(self, tx: Tx) -> None:
         """In the order in which they came, as far as the money goes."""
-        self._granted, self._refused, self.recall = {}, [], 0
+        self._granted, self._refused, self._taken, self.recall = {}, [], [], 0
         left = 0
         budgets: dict[str, int] = {}
         for waiter in self._waiters:
@@ -53,14 +55,20 @@ class Exact:
                 budgets[key] = funds.budgets
         for waiter in self._waiters:
             if waiter.waiting and waiter.amount <= min(left, budgets[waiter.account.key.id]):
+                if waiter.entry is not None and not await waiter.entry.enter(tx):
+                    self._taken.append(waiter)
+                    continue
                 left -= self._grant(waiter, waiter.amount, budgets)
-        short = [waiter for waiter in self._waiters if waiter.waiting and id(waiter) not in self._granted]
+        told = self._granted.keys() | {id(waiter) for waiter in self._taken}
+        short = [waiter for waiter in self._waiters if waiter.waiting and id(waiter) not in told]
         if short and await recalls.silent(tx, self.wallet_id, self._asked, asker=self._desk.process_id):
             self.recall = await recalls.raise_recall(tx, self.wallet_id)
         elif short:
             for waiter in short:
                 most = min(left, budgets[waiter.account.key.id])
-                if waiter.least <= most:
+                if waiter.entry is not None and await waiter.entry.taken(tx):
+                    self._taken.append(waiter)
+                elif waiter.entry is None and waiter.least <= most:
                     left -= self._grant(waiter, min(most, waiter.amount), budgets)
                 else:
                     self._refused.append((waiter, left < waiter.least))
@@ -68,7 +76,7 @@ class Exact:
 
     async def recover(self, tx: Tx) -> None:
         """Read what was held; who got nothing asks again."""
-        self._granted, self._refused = {}, []
+        self._granted, self._refused, self._taken = {}, [], []
         rows = {row.id: row for row in await holds.read_several(tx, [w.purpose.id for w in self._waiters])}
         more = {}
         for id_ in self._steps:
@@ -100,7 +108,10 @@ class Exact:
                 known.refused = waiter.least
             known.refused_until = now + terms.refusal
             waiter.refuse()
-        told = self._granted.keys() | {id(waiter) for waiter, _ in self._refused}
+        for waiter in self._taken:
+            waiter.step_back()
+        gone = (*self._taken, *(waiter for waiter, _ in self._refused))
+        told = self._granted.keys() | {id(waiter) for waiter in gone}
         self._wallet.exact = [w for w in self._waiters if id(w) not in told and w.waiting] + self._wallet.exact
 
     def failed(self, error: BaseException) -> None:

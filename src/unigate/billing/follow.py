@@ -14,9 +14,9 @@ from unigate.base.errors import StoreUnavailable
 from unigate.billing import segments
 from unigate.billing.format import LONGEST, Entry, any_record, blank, decode, read
 from unigate.billing.journal import Alarm, Failpoint
-from unigate.spec.record import Record
+from unigate.spec.record import Note, Record
 from unigate.spec.terms import Terms
-from unigate.store import holds, processes
+from unigate.store import holds, processes, task_changes
 from unigate.store.captures import Captured, capture
 from unigate.store.database import Database, Tx
 
@@ -144,11 +144,11 @@ class Carrier:
     async def _store(
         self, database: Database, journal: Followed, number: int, entries: Sequence[Entry], position: int
     ) -> None:
-        records, bad = self._decoded(journal, number, entries)
+        records, notes, bad = self._decoded(journal, number, entries)
         try:
             self._failpoint("mover.before_transaction")
             async with database.writing() as tx:
-                done = await capture(tx, records, at=now_ms())
+                done = await _carry(tx, records, notes)
                 await processes.put_aside(tx, bad, at=now_ms())
                 await processes.set_position(tx, journal.process_id, number, position)
                 self._failpoint("mover.before_commit")
@@ -165,10 +165,10 @@ class Carrier:
 
     async def _store_singly(self, database: Database, journal: Followed, number: int, entries: Sequence[Entry]) -> None:
         for entry in entries:
-            records, bad = self._decoded(journal, number, [entry])
+            records, notes, bad = self._decoded(journal, number, [entry])
             try:
                 async with database.writing() as tx:
-                    done = await capture(tx, records, at=now_ms())
+                    done = await _carry(tx, records, notes)
                 self._look_at(done)
             except StoreUnavailable:
                 raise
@@ -182,14 +182,21 @@ class Carrier:
 
     def _decoded(
         self, journal: Followed, number: int, entries: Sequence[Entry]
-    ) -> tuple[list[Record], list[tuple[str, bytes, str]]]:
-        records, bad = [], []
+    ) -> tuple[list[Record], list[Note], list[tuple[str, bytes, str]]]:
+        records: list[Record] = []
+        notes: list[Note] = []
+        bad: list[tuple[str, bytes, str]] = []
         for entry in entries:
             try:
-                records.append(decode(entry))
+                found = decode(entry)
             except ValueError as error:
                 bad.append((self._name(journal, number, entry), entry.payload, str(error)))
-        return records, bad
+                continue
+            if isinstance(found, Note):
+                notes.append(found)
+            else:
+                records.append(found)
+        return records, notes, bad
 
     def _name(self, journal: Followed, number: int, entry: Entry) -> str:
         return f"{journal.process_id}.{number:08d}.{(journal.position or 0) + entry.end}"
@@ -235,6 +242,15 @@ class Carrier:
         for wallet, (lost, today) in done.losses.items():
             if today > self._terms.daily_loss >= today - lost:
                 self._alarm("loss", f"more than {self._terms.daily_loss} nano-USD were lost on wallet {wallet} today")
+
+
+async def _carry(tx: Tx, records: Sequence[Record], notes: Sequence[Note]) -> Captured:
+    """Notes first, by task: their rows are locked before any wallet, as where tasks end."""
+    if notes:
+        told = sorted({note.id: note for note in notes}.values(), key=lambda note: note.id)
+        rows = [(note.id, note.channel, note.credential, note.handle) for note in told]
+        await task_changes.note_handles(tx, rows, now=now_ms())
+    return await capture(tx, records, at=now_ms())
 
 
 async def close_holds(tx: Tx, process_id: str) -> None:

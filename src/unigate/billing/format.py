@@ -1,7 +1,7 @@
 """The form of a journal: records one after the other in a segment that was made of zeros.
 
 A record is 12 bytes of head (the mark 0xA7 0x55, version, a zero, length, CRC-32 of version, length and payload; little
-endian) and its payload, a Record in MessagePack. What cannot be read is told apart: nothing written yet, a record that is
+endian) and its payload in MessagePack: a Record in version 1, a Note in version 2. What cannot be read is told apart: nothing written yet, a record that is
 not there in full, and damage before good records. Must not touch a file.
 """
 
@@ -13,9 +13,11 @@ from zlib import crc32
 import msgspec
 
 from unigate.base.money import MAX_AMOUNT
-from unigate.spec.record import Record
+from unigate.spec.record import Note, Record
 
 VERSION = 1
+#: What a Note is written as; whoever does not know it yet sets it aside.
+NOTE_VERSION = 2
 #: The longest payload; a record has some 300 bytes, and a trail of attempts is bounded.
 LONGEST = 1 << 20
 MARK = b"\xa7\x55"
@@ -25,6 +27,7 @@ HEAD = _HEAD.size
 _ZEROS = bytes(HEAD)
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record)
+_note_decoder = msgspec.msgpack.Decoder(Note)
 _LEAST, _MOST = -(1 << 63), (1 << 63) - 1
 
 
@@ -37,15 +40,16 @@ class Entry:
     end: int
 
 
-def frame(record: Record) -> bytes:
-    """A record as it goes into the journal. ValueError where it is too long."""
+def frame(record: Record | Note) -> bytes:
+    """A record or a note as it goes into the journal. ValueError where it is too long."""
+    version = VERSION if isinstance(record, Record) else NOTE_VERSION
     try:
         payload = _encoder.encode(record)
     except UnicodeEncodeError:
         payload = _encoder.encode(_sound(record))
     if len(payload) > LONGEST:
         raise ValueError(f"a record of {len(payload)} bytes")
-    return _HEAD.pack(MARK, VERSION, 0, len(payload), _crc(VERSION, payload)) + payload
+    return _HEAD.pack(MARK, version, 0, len(payload), _crc(version, payload)) + payload
 
 
 def read(data: bytes, start: int, most: int) -> tuple[list[Entry], int]:
@@ -82,8 +86,10 @@ def next_record(data: bytes, start: int) -> int | None:
     return None
 
 
-def decode(entry: Entry) -> Record:
-    """The record of an entry. ValueError for one of another version, or that no process of ours could have meant."""
+def decode(entry: Entry) -> Record | Note:
+    """What an entry says. ValueError for one of another version, or that no process of ours could have meant."""
+    if entry.version == NOTE_VERSION:
+        return _decode_note(entry)
     if entry.version != VERSION:
         raise ValueError(f"a record of version {entry.version}")
     try:
@@ -94,6 +100,16 @@ def decode(entry: Entry) -> Record:
     if flaw:
         raise ValueError(flaw)
     return record
+
+
+def _decode_note(entry: Entry) -> Note:
+    try:
+        note = _note_decoder.decode(entry.payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
+    if not note.id or not note.handle or "\0" in note.id + note.channel + note.credential + note.handle:
+        raise ValueError("a note of nothing")
+    return note
 
 
 def flaw_of(record: Record) -> str:
@@ -137,14 +153,16 @@ def _crc(version: int, payload: bytes) -> int:
     return crc32(payload, crc32(_SEED.pack(version, len(payload))))
 
 
-def _sound(record: Record) -> Record:
-    """The same record with text that is no Unicode replaced: a lone surrogate must not cost a record."""
-    changed: dict[str, Any] = {"attempts": []}
+def _sound(record: Record | Note) -> Record | Note:
+    """The same with text that is no Unicode replaced: a lone surrogate must not cost a record."""
+    changed: dict[str, Any] = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)
         if isinstance(value, str):
             changed[name] = _text(value)
-    changed["units"] = {_text(unit): count for unit, count in record.units.items()}
+    if isinstance(record, Record):
+        changed["attempts"] = []
+        changed["units"] = {_text(unit): count for unit, count in record.units.items()}
     return msgspec.structs.replace(record, **changed)
 
 

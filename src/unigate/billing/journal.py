@@ -14,7 +14,7 @@ from typing import Any
 from unigate.billing import segments
 from unigate.billing.format import frame
 from unigate.billing.segments import Segment
-from unigate.spec.record import Record
+from unigate.spec.record import Note, Record
 from unigate.spec.terms import Terms
 
 #: Told whether the record is kept.
@@ -27,7 +27,7 @@ Failpoint = Callable[[str], None]
 
 Undo = Callable[[], None]
 #: One record's bytes, the record, whom to tell, and what to undo once it is certain that it was not kept.
-Item = tuple[bytes, Record, Then, Undo | None]
+Item = tuple[bytes, Record | Note, Then, Undo | None]
 
 
 def no_failpoint(_name: str) -> None:
@@ -88,8 +88,8 @@ class Journal:
         self._publish(self._segment)
         self._judge()
 
-    def append(self, record: Record, then: Then, undo: Undo | None = None) -> None:
-        """Keep a record; `then` is called once it is on file (True), or could not be kept (False).
+    def append(self, record: Record | Note, then: Then, undo: Undo | None = None) -> None:
+        """Keep a record or a note; `then` is called once it is on file (True), or could not be kept (False).
 
         `undo` is called when it is certain that the record will never be charged.
         """
@@ -286,15 +286,17 @@ class Journal:
         self._run(self._into_database(items))
 
     async def _into_database(self, items: Sequence[Item]) -> None:
+        """Records only: whoever has a note writes it into the database in any case."""
+        records = [(record, undo) for _, record, _, undo in items if isinstance(record, Record)]
         try:
-            await self._fallback([record for _, record, _, _ in items])
+            await self._fallback([record for record, _ in records])
             kept = True
         except Exception as error:  # noqa: BLE001 - whatever it was, the calls must end
-            self._alarm("journal", f"{len(items)} records could not be kept: {error!r}")
-            self.uncertain += [(record, undo) for _, record, _, undo in items]
+            self._alarm("journal", f"{len(records)} records could not be kept: {error!r}")
+            self.uncertain += records
             kept = False
         for item in items:
-            self._tell(item, kept)
+            self._tell(item, kept and isinstance(item[1], Record))
 
     def _sync_soon(self) -> None:
         if self._syncing is None and self._loop is not None:

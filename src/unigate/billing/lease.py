@@ -15,6 +15,7 @@ from unigate.base.errors import NoFunds, StoreUnavailable
 from unigate.billing.journal import Journal, Then
 from unigate.spec.caller import Key
 from unigate.spec.record import Record
+from unigate.store.database import Tx
 from unigate.store.holds import Purpose
 
 
@@ -291,10 +292,51 @@ class SingleHold(Hold):
         self._owner.end_call(self, 0)
 
 
+class Entry(Protocol):
+    """What is written in the transaction that takes a hold for a task: its row, and the token of its request."""
+
+    async def enter(self, tx: Tx) -> bool:
+        """Write it; False, with nothing written, where the token is another task's or the task's id is taken."""
+        ...
+
+    async def entered(self, tx: Tx) -> bool:
+        """Whether it stands written."""
+        ...
+
+    async def taken(self, tx: Tx) -> bool:
+        """Whether `enter` would say False."""
+        ...
+
+    def orphaned(self) -> None:
+        """It was written after whoever wanted it had gone: see that it ends."""
+        ...
+
+
+class Taken(Exception):
+    """The entry's token or id is another task's; nothing was written or held."""
+
+
+class TaskHold(Hold):
+    """A hold that belongs to a task and to no process: it ends with the task's row."""
+
+    __slots__ = ("_entry", "purpose")
+
+    def __init__(self, owner: Owner, entry: Entry, purpose: Purpose, amount: int, day: int) -> None:
+        super().__init__(owner, amount, day)
+        self._entry = entry
+        self.purpose = purpose
+
+    def release(self) -> None:
+        """Nobody waits for it any more."""
+        if self.open:
+            self.open = False
+            self._entry.orphaned()
+
+
 class Waiter:
     """A caller that waits for money: for a hold of its own, or for more of one that it has."""
 
-    __slots__ = ("account", "amount", "day", "future", "hold", "least", "purpose")
+    __slots__ = ("account", "amount", "day", "entry", "future", "hold", "least", "purpose")
 
     def __init__(
         self,
@@ -306,8 +348,11 @@ class Waiter:
         day: int,
         hold: Hold | None,
         future: "asyncio.Future[Hold]",
+        entry: Entry | None = None,
     ) -> None:
         self.account = account
+        #: What is written together with the hold, where that is a task's.
+        self.entry = entry
         self.amount = amount
         #: Less than `amount` will do where the money falls short, down to this.
         self.least = least
@@ -327,6 +372,11 @@ class Waiter:
         """There is not enough money, on proof."""
         if self.waiting:
             self.future.set_exception(NoFunds())
+
+    def step_back(self) -> None:
+        """Its entry is another's."""
+        if self.waiting:
+            self.future.set_exception(Taken())
 
     def give_up(self, detail: str) -> None:
         """It is not known whether there is enough money."""

@@ -8,6 +8,7 @@ name, a pattern, an operation, `*`), then the number of conditions, then the lat
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from math import lcm
+from typing import Any
 
 from unigate.base.errors import Forbidden
 from unigate.base.money import MAX_AMOUNT, MILLION
@@ -27,11 +28,29 @@ class Row:
 
     __slots__ = ("_by_value", "_flat", "_most", "call", "conditions", "denominator", "id")
 
-    def __init__(self, price: Price, conditions: tuple[Condition, ...], multiplier: int) -> None:
-        self.id = price.id
+    def __init__(
+        self,
+        id: str,
+        conditions: tuple[Condition, ...],
+        denominator: int,
+        flat: dict[str, int],
+        by_value: dict[str, dict[str, int]],
+    ) -> None:
+        """Factors by unit, and by unit and the value of a condition; times the denominator."""
+        self.id = id
         self.conditions = conditions
+        self.denominator = denominator
+        self._flat = flat
+        self._by_value = by_value
+        #: What the call as such costs, None where that depends on conditions.
+        self.call: int | None = None if "call" in by_value else flat.get("call", 0)
+        #: The dearest unit of input and of output, None where that depends on conditions.
+        self._most = None if by_value else self._dearest({})
+
+    @classmethod
+    def of(cls, price: Price, conditions: tuple[Condition, ...], multiplier: int) -> "Row":
+        """A price row with a multiplier."""
         per = lcm(*(rate.per for rate in price.rates.values())) if price.rates else 1
-        self.denominator = per * MILLION
         flat: dict[str, int] = {}
         by_value: dict[str, dict[str, int]] = {}
         for name, rate in price.rates.items():
@@ -49,12 +68,23 @@ class Row:
                 by_value.setdefault(unit, by_value[source])
             if source is not None and source in flat:
                 flat.setdefault(unit, flat[source])
-        self._flat = flat
-        self._by_value = by_value
-        #: What the call as such costs, None where that depends on conditions.
-        self.call: int | None = None if "call" in by_value else flat.get("call", 0)
-        #: The dearest unit of input and of output, None where that depends on conditions.
-        self._most = None if by_value else self._dearest({})
+        return cls(price.id, conditions, per * MILLION, flat, by_value)
+
+    @classmethod
+    def thawed(cls, told: Mapping[str, Any]) -> "Row":
+        """The row that `frozen` was told of."""
+        conditions = tuple(Condition(name, text) for name, text in told["when"])
+        return cls(told["id"], conditions, told["denominator"], told["flat"], told["by_value"])
+
+    def frozen(self) -> dict[str, Any]:
+        """Everything that it prices by, as plain structures, so that a call that lasts for long keeps its price."""
+        return {
+            "id": self.id,
+            "when": [[condition.name, condition.text] for condition in self.conditions],
+            "denominator": self.denominator,
+            "flat": self._flat,
+            "by_value": self._by_value,
+        }
 
     def factor(self, unit: str, given: Mapping[str, Value], *, highest: bool = False) -> int:
         """The price of one of a unit, times the denominator; 0 for what the row does not charge.
@@ -104,6 +134,15 @@ class Quote:
         self.rows = rows
         self.multiplier = multiplier
         self.price_ids = tuple(row.id for row in rows)
+
+    @classmethod
+    def thawed(cls, told: Mapping[str, Any]) -> "Quote":
+        """The quote that `frozen` was told of."""
+        return cls(tuple(Row.thawed(row) for row in told["rows"]), told["multiplier"])
+
+    def frozen(self) -> dict[str, Any]:
+        """The quote as plain structures."""
+        return {"rows": [row.frozen() for row in self.rows], "multiplier": self.multiplier}
 
     def cost(self, usage: Usage, conditions: Mapping[str, Value]) -> tuple[int, str]:
         """What a usage costs, rounded up once, and the row that says so; 0 and "" where calls without price are free.
@@ -214,7 +253,7 @@ class Prices:
             if any(c.name == HOUR and not c.fits(hour) for c in conditions):
                 continue
             left = tuple(c for c in conditions if c.name != HOUR)
-            made.append(Row(price, left, multiplier))
+            made.append(Row.of(price, left, multiplier))
             if not left:
                 break  # nothing behind it can ever apply
         if not made and not self._allow_unpriced:

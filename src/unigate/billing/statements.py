@@ -9,7 +9,7 @@ from typing import Protocol
 
 from unigate.base.clock import LONG_AGO, boot_seconds, now_ms
 from unigate.base.money import MAX_AMOUNT
-from unigate.billing.lease import Account, Done, Hold, Lease, LeaseHold, Owner, SingleHold, Waiter, Wallet
+from unigate.billing.lease import Account, Done, Hold, Lease, LeaseHold, Owner, SingleHold, TaskHold, Waiter, Wallet
 from unigate.spec.terms import Terms
 from unigate.store import holds
 from unigate.store.database import Tx
@@ -265,8 +265,12 @@ def take_more(hold: LeaseHold, amount: int) -> bool:
 
 
 def give_single(desk: Desk, waiter: Waiter, amount: int) -> None:
-    """A single hold is there; where nobody waits for it any more, it ends."""
-    hold: Hold = SingleHold(desk, waiter.account, waiter.purpose, amount, waiter.day)
+    """A single hold, or a task's, is there; where nobody waits for it any more, it ends."""
+    hold: Hold
+    if waiter.entry is not None:
+        hold = TaskHold(desk, waiter.entry, waiter.purpose, amount, waiter.day)
+    else:
+        hold = SingleHold(desk, waiter.account, waiter.purpose, amount, waiter.day)
     if waiter.waiting:
         waiter.future.set_result(hold)
     else:

@@ -37,6 +37,7 @@ class House(recall.Lender, Protocol):
     process_id: str
     until: Seconds
     alone: bool
+    alive: int
     closing: bool
     alarm: Alarm
     failpoint: Failpoint
@@ -173,6 +174,7 @@ class Upkeep:
             await self._begin_again()
             return
         bank.journal.mend()
+        bank.alive = max(pulse.alive, 1)
         bank.alone = pulse.alive <= 1
         if not bank.closing:
             bank.until = sent + bank.terms.silence

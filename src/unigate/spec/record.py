@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-End = Literal["completed", "failed", "empty", "upstream_broken", "caller_left", "out_of_funds"]
+End = Literal["completed", "failed", "canceled", "empty", "upstream_broken", "caller_left", "out_of_funds"]
 
 
 class Attempt(msgspec.Struct, array_like=True, gc=False):
@@ -56,3 +56,14 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     day: int = 0
     error: str = ""
     request_id_upstream: str = ""
+
+
+class Note(msgspec.Struct, array_like=True, gc=False):
+    """A task's handle, journaled the moment it is read: it costs nothing, and must not be lost."""
+
+    #: The task.
+    id: str
+    channel: str
+    credential: str
+    #: JSON.
+    handle: str

@@ -57,6 +57,7 @@ tasks = Table(
     _text("attempts"),  # JSON list, as in usage
     _number("polls"),
     _number("errors"),  # polls in a row that failed
+    _number("missing_since"),  # since when its provider says that it knows no such task; 0: it does
     _number("version"),
     _number("created_at"),
     _number("submitted_at"),

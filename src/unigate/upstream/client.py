@@ -5,7 +5,7 @@ Nothing here creates a task or a timer for a request: deadlines are numbers that
 
 import asyncio
 
-from unigate.base.errors import TookTooLong, Unreachable
+from unigate.base.errors import TookTooLong, Unreachable, UpstreamError
 from unigate.spec.channel import Timeouts
 from unigate.spec.provider import Request
 from unigate.upstream.answer import Answer
@@ -58,19 +58,29 @@ class Client:
         self._emptied: asyncio.Future[None] | None = None
 
     async def send(
-        self, endpoint: Endpoint, request: Request, body: bytes, timeouts: Timeouts, *, may_repeat: bool = True
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        body: bytes,
+        timeouts: Timeouts,
+        *,
+        may_repeat: bool = True,
+        fresh: bool = False,
+        once: bool = False,
     ) -> Answer:
         """Send a request and wait for the head of its answer.
 
         Raises Unreachable (no connection, or it ended before a byte of an answer came), TookTooLong, BadAnswer. Where
         a connection from the pool turns out to be dead, the request is sent once more on a fresh one, unless
-        `may_repeat` is false: the vendor may have read it. Cancelling closes the connection.
+        `may_repeat` is false: the vendor may have read it. Cancelling closes the connection. `fresh`: on no connection
+        from the pool, so that an error's `sent` is never true only because such a one had just ended. `once`: the
+        request will not come again, so that nothing of it is kept.
         """
         started = sent = self._now()
         target = self._targets.get(id(request))
         if target is None or target.request is not request or target.endpoint is not endpoint:
-            target = self._target(endpoint, request)
-        connection = target.pool.take(started)
+            target = self._target(endpoint, request, keep=not once)
+        connection = None if fresh else target.pool.take(started)
         reused = connection is not None
         while True:
             if connection is None:
@@ -88,7 +98,7 @@ class Client:
             if answer.status:
                 if answer.status == _PROXY_AUTHENTICATION and target.head.absolute:
                     answer.abort()
-                    raise Unreachable(detail="the proxy wants other credentials")
+                    raise _unsent(Unreachable(detail="the proxy wants other credentials"))
                 return answer
             if not (answer.end == "unanswered" and reused and may_repeat):
                 assert answer.error is not None
@@ -119,8 +129,8 @@ class Client:
         """Connections that wait for a request."""
         return sum(not c.closed for pool in self._pools.values() for c in pool.idle)
 
-    def _target(self, endpoint: Endpoint, request: Request) -> _Target:
-        """Make and keep what a pair needs."""
+    def _target(self, endpoint: Endpoint, request: Request, *, keep: bool) -> _Target:
+        """Make what a pair needs, and mostly keep it."""
         head = Head(endpoint, request)
         pool = self._pools.get(endpoint)
         if pool is None:
@@ -128,13 +138,21 @@ class Client:
                 self._pools = {where: kept for where, kept in self._pools.items() if kept.idle}
                 self._targets.clear()
             pool = self._pools[endpoint] = Pool(self._limits.idle_connections)
-        if len(self._targets) >= self._limits.kept_heads:
-            self._targets.clear()
-        target = self._targets[id(request)] = _Target(endpoint, request, head, pool)
+        target = _Target(endpoint, request, head, pool)
+        if keep:
+            if len(self._targets) >= self._limits.kept_heads:
+                self._targets.clear()
+            self._targets[id(request)] = target
         return target
 
     async def _connect(self, endpoint: Endpoint, pool: Pool, timeouts: Timeouts, started: float) -> Connection:
-        """A fresh connection within the time allowed for it."""
+        """A fresh connection within the time allowed for it; the errors say that nothing was sent."""
+        try:
+            return await self._connected(endpoint, pool, timeouts, started)
+        except UpstreamError as error:
+            raise _unsent(error) from None
+
+    async def _connected(self, endpoint: Endpoint, pool: Pool, timeouts: Timeouts, started: float) -> Connection:
         if self._closed:
             raise Unreachable(detail="the client is closed")
         if len(self._connections) + self._connecting >= self._limits.connections:
@@ -177,3 +195,9 @@ class Client:
             pool.sweep()
         if self._connections:
             self._sweeper = self._loop.call_later(self._limits.sweep_seconds, self._sweep)
+
+
+def _unsent(error: UpstreamError) -> UpstreamError:
+    """The error of a request of which no byte was sent."""
+    error.sent = False
+    return error

@@ -66,6 +66,7 @@ def _done() -> "list[sa.Column[Any]]":
         _text("attempts"),
         _number("polls"),
         _number("errors"),
+        _number("missing_since"),
         _number("version"),
         _number("created_at"),
         _number("submitted_at"),
