@@ -1,0 +1,96 @@
+"""Replicate: https://replicate.com/docs/reference/http. Predictions by version, by name and by deployment.
+
+The vendor refuses community models by name, so these are sent with the version that we know. It has no key against a
+second submission, and its list does not tell which of two equal predictions was ours: an order whose answer got lost
+is not looked for.
+"""
+
+from dataclasses import replace
+
+import msgspec
+
+from unigate.base.errors import BadAnswer
+from unigate.dialects import replicate_answer, replicate_images
+from unigate.dialects.replicate_models import MODELS
+from unigate.dialects.replicate_read import DEPLOYMENTS
+from unigate.spec.provider import Provider
+from unigate.spec.task import Accepted, Answered, Json, Message, Order, Pace, Progress, TaskApi
+
+#: Of which the vendor tells: what changes the task.
+_EVENTS = ["start", "output", "completed"]
+
+
+def _submit(order: Order, options: Json) -> Message:  # noqa: ARG001 - as every provider's
+    """A prediction, of whichever of the three ways its model is called by."""
+    chosen = order.body.get("version")
+    body: dict[str, object] = {name: value for name, value in order.body.items() if name != "version"}
+    if order.callback:
+        body |= {"webhook": order.callback, "webhook_events_filter": _EVENTS}
+    name = order.model
+    known = MODELS.get(name)
+    if name.startswith(DEPLOYMENTS):
+        return Message(method="POST", path=f"/{name}/predictions", body=msgspec.json.encode(body))
+    version = known.version if known is not None else ""
+    if chosen:
+        version = f"{name.partition(':')[0]}:{chosen}"
+    elif known is None and ("/" not in name or ":" in name):
+        version = name
+    if not version:
+        return Message(method="POST", path=f"/models/{name}/predictions", body=msgspec.json.encode(body))
+    return Message(method="POST", path="/predictions", body=msgspec.json.encode({"version": version, **body}))
+
+
+def _submit_images(order: Order, options: Json) -> Message:
+    """OpenAI's call for pictures as a prediction."""
+    given = replicate_images.input_of(order.model, order.body)
+    return _submit(replace(order, body={"input": given}), options)
+
+
+def _accepted(order: Order, answered: Answered) -> Accepted:
+    told = replicate_answer.read(answered)
+    if not isinstance(told.get("id"), str) or not told["id"]:
+        raise BadAnswer(detail="a prediction without an id")
+    known = MODELS.get(order.model)
+    handle = {"id": told["id"], "timed": known is None or known.unit == "milliseconds"}
+    return Accepted(handle=handle, progress=replicate_answer.progress(handle, told, known))
+
+
+def _poll(handle: Json, options: Json) -> Message:  # noqa: ARG001 - as every provider's
+    return Message(method="GET", path=f"/predictions/{handle['id']}")
+
+
+def _cancel(handle: Json, options: Json) -> Message:  # noqa: ARG001 - as every provider's
+    return Message(method="POST", path=f"/predictions/{handle['id']}/cancel")
+
+
+def _progress(handle: Json, answered: Answered) -> Progress:
+    told = replicate_answer.read(answered)
+    return replicate_answer.progress(handle, told, MODELS.get(str(told.get("model", ""))))
+
+
+_PREDICTIONS = TaskApi(
+    submit=_submit,
+    accepted=_accepted,
+    poll=_poll,
+    progress=_progress,
+    calls_back=True,
+    cancel=_cancel,
+    canceled=_progress,
+    pace=Pace(first=0.5, growth=1.2, longest=10.0, rate=40.0),
+    deadline=7200.0,
+)
+_IMAGES = replace(_PREDICTIONS, submit=_submit_images)
+PROVIDER = Provider(
+    name="replicate",
+    title="Replicate",
+    base_url="https://api.replicate.com/v1",
+    speaks=("replicate",),
+    tasks={
+        "replicate.predictions.create": _PREDICTIONS,
+        "replicate.models.predictions.create": _PREDICTIONS,
+        "replicate.deployments.predictions.create": _PREDICTIONS,
+        "openai.images.generations": _IMAGES,
+    },
+    # The vendor's list has all public models of the world.
+    models_path="",
+)
