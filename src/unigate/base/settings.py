@@ -171,6 +171,7 @@ class PriceEntry(Section, frozen=True, kw_only=True):
     per_minute: PerUnit = None
     per_second: PerUnit = None
     per_image: PerUnit = None
+    per_video: PerUnit = None
     per_call: PerUnit = None
 
 

@@ -15,6 +15,13 @@ from unigate.spec.price import Model, Price, Rate
 
 #: Members of a price row that are no rates.
 _ABOUT = frozenset({"model", "when", "source", "as_of", "note"})
+#: Names of rates that are not per million of a unit of the same name: unit, and how many of it.
+_FORMS = {
+    "call": ("call", 1),
+    "per_image": ("images", 1),
+    "per_second": ("milliseconds", 1000),
+    "per_video": ("videos", 1),
+}
 
 
 class _Models(msgspec.Struct):
@@ -35,7 +42,7 @@ def models() -> list[Model]:
 
 
 def prices() -> list[Price]:
-    """Prices per million tokens and per call, in nano-USD; they hold from the beginning, so that every later row is newer."""
+    """All prices, in nano-USD; they hold from the beginning, so that every later row is newer."""
     return [_price(row) for row in msgspec.json.decode(_read("prices.json"), type=_Prices).prices]
 
 
@@ -47,12 +54,13 @@ def _price(row: Mapping[str, object]) -> Price:
         id=f"shipped:{model}{conditions}@{row['as_of']}",
         model=model,
         when=dict(when),
-        rates={
-            unit: Rate(parse_usd(cast(str, usd)), 1 if unit == "call" else MILLION)
-            for unit, usd in row.items()
-            if unit not in _ABOUT
-        },
+        rates=dict(_rate(name, cast(str, usd)) for name, usd in row.items() if name not in _ABOUT),
     )
+
+
+def _rate(name: str, usd: str) -> tuple[str, Rate]:
+    unit, per = _FORMS.get(name, (name, MILLION))
+    return unit, Rate(parse_usd(usd), per)
 
 
 def _read(name: str) -> bytes:

@@ -15,6 +15,10 @@ FALLBACK: dict[str, str | None] = {
     "audio_output": "output",
     "image_output": "output",
     "call": None,
+    "characters": None,
+    "images": None,
+    "milliseconds": None,
+    "videos": None,
 }
 INPUT_UNITS = frozenset({"input", "cached_input", "cache_write", "audio_input", "cached_audio_input", "image_input"})
 OUTPUT_UNITS = frozenset({"output", "reasoning", "audio_output", "image_output"})

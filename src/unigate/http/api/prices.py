@@ -107,6 +107,10 @@ class QuoteQuery(BaseModel):
     reasoning: int = Field(0, ge=0)
     audio_output: int = Field(0, ge=0)
     image_output: int = Field(0, ge=0)
+    characters: int = Field(0, ge=0)
+    images: int = Field(0, ge=0)
+    milliseconds: int = Field(0, ge=0)
+    videos: int = Field(0, ge=0)
     call: int = Field(1, ge=0)
 
 
