@@ -24,7 +24,7 @@ from unigate.dialects.replicate_write import (
     write_tasks,
 )
 from unigate.spec.operation import Operation
-from unigate.spec.task import Draft, Submission, Task
+from unigate.spec.task import Draft, Task
 from unigate.spec.task_page import PageAsked
 
 __all__ = [
@@ -111,9 +111,9 @@ def continue_task(draft: Draft, parent: Task) -> Draft:  # noqa: ARG001 - as eve
     raise BadRequest("A prediction does not go on from another one.")
 
 
-def read_page(asked: Submission) -> PageAsked:
-    """A page of the user's predictions; Invalid for a time that is none."""
-    query = parse_qs(asked.query)
+def read_page(text: str) -> PageAsked:
+    """A page of the user's predictions, of a query; Invalid for a time that is none."""
+    query = parse_qs(text)
     return PageAsked(
         limit=PAGE,
         cursor=query.get("cursor", [""])[-1],

@@ -137,9 +137,9 @@ def write_notice(task: Task, event: str, view: View) -> tuple[Headers, bytes]:  
     return (_JSON_TYPE,), write_task(task, view)
 
 
-def write_secret(secret: str) -> Reply:
+def write_secret(secret: str) -> bytes:
     """The secret that signs callbacks."""
-    return Reply(_encode({"key": secret}))
+    return _encode({"key": secret})
 
 
 def write_events(before: Task | None, after: Task, view: View, last: str = "") -> bytes:

@@ -13,6 +13,7 @@ from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.store import bindings as rows
 from unigate.store.database import Database
+from unigate.store.pages import Page, Slice
 
 #: Bindings in one transaction.
 BATCH = 100
@@ -27,11 +28,14 @@ class Bindings:
         self._waiting: list[tuple[Binding, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def keep(self, call: Call, candidate: Candidate, upstream_id: str) -> None:
-        """Bind what the answer names; BadAnswer where that id is bound to something else: it would not be the caller's."""
+    async def keep(self, call: Call, candidate: Candidate, upstream_id: str, *, public_id: str = "") -> None:
+        """Bind what the answer names; BadAnswer where that id is bound to something else: it would not be the caller's.
+
+        `public_id`: by which callers know it, where that is another.
+        """
         binding = Binding(
             kind=call.operation.binds,
-            public_id=upstream_id,
+            public_id=public_id or upstream_id,
             upstream_id=upstream_id,
             channel_id=candidate.route.channel.id,
             credential_id=candidate.credential.id,
@@ -60,6 +64,11 @@ class Bindings:
         """Remember where a thing is known; what is bound already stays."""
         async with self._db.writing() as tx:
             await rows.add(tx, binding)
+
+    async def page(self, kind: str, user_id: str, page: Page) -> Slice[Binding]:
+        """Some of what a user has of a kind, newest first. BadRequest for a place that is not in this list."""
+        async with self._db.reading() as tx:
+            return await rows.page(tx, page, kind, user_id)
 
     async def previous(self, call: Call) -> Binding:
         """What the call goes on from; BadRequest where the caller's user has no such thing."""

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote
 
 from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, operations, platform
+from unigate.relay import replicate_files, replicate_uses
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
 from unigate.relay.services import Services
@@ -76,6 +77,15 @@ async def credit_grants(call: Call, svc: Services) -> Reply:
 #: `Operation.use` -> the use case.
 USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]] = {
     **TASK_USES,
+    "replicate_account": replicate_uses.account,
+    "replicate_file": replicate_files.one,
+    "replicate_files": replicate_files.listed,
+    "replicate_list": replicate_uses.predictions,
+    "replicate_model": replicate_uses.model,
+    "replicate_stream": replicate_uses.stream,
+    "replicate_upload": replicate_files.upload,
+    "replicate_version": replicate_uses.version,
+    "replicate_versions": replicate_uses.versions,
     "models": models,
     "model": model,
     "bound": bound,

@@ -18,6 +18,7 @@ from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
 from unigate.relay.task_events import events, own_events
+from unigate.relay.task_pins import pinned
 from unigate.spec.exchange import Exchange
 from unigate.spec.reply import Pieces, Reply
 from unigate.spec.shown_key import SECRET_HEADERS, query_without_key
@@ -77,7 +78,7 @@ async def make(call: Call, svc: Services) -> Reply:
     svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
     if draft.parent_id:
         draft = spoken.continue_task(draft, await _found(call, svc, spoken, draft.parent_id))
-    return await submit(call, svc, spoken, draft)
+    return await submit(call, svc, spoken, await pinned(call, svc, spoken, draft))
 
 
 async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Reply:

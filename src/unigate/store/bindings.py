@@ -8,6 +8,7 @@ from unigate.spec.binding import Binding
 from unigate.store.database import Tx
 from unigate.store.gateway_tables import bindings
 from unigate.store.metadata import insert
+from unigate.store.pages import Listing, Page, Slice
 
 _NAMES = tuple(column.name for column in bindings.c)
 _THE_ONE = (bindings.c.kind == bindparam("of"), bindings.c.public_id == bindparam("id"))
@@ -16,6 +17,11 @@ _ADD = insert(bindings).on_conflict_do_nothing(index_elements=["kind", "public_i
 _FIND = select(bindings).where(*_THE_ONE)
 _FIND_OWNED = select(bindings).where(*_OWNED)
 _REMOVE = delete(bindings).where(*_OWNED)
+_LISTING = Listing(
+    select(bindings),
+    (bindings.c.created_at, bindings.c.public_id),
+    {"kind": bindings.c.kind == bindparam("kind"), "user_id": bindings.c.user_id == bindparam("user_id")},
+)
 
 
 async def add(tx: Tx, binding: Binding) -> bool:
@@ -30,6 +36,11 @@ async def find(tx: Tx, kind: str, public_id: str, user_id: str) -> Binding | Non
     """A user's binding; None where there is none or it is another user's."""
     row = await tx.one(_FIND_OWNED, {"of": kind, "id": public_id, "user": user_id})
     return _made(row) if row is not None else None
+
+
+async def page(tx: Tx, page: Page, kind: str, user_id: str) -> Slice[Binding]:
+    """A user's bindings of a kind, newest first. BadRequest for a place that is not in this list."""
+    return (await _LISTING.read(tx, page, kind=kind, user_id=user_id)).map(_made)
 
 
 async def remove(tx: Tx, kind: str, public_id: str, user_id: str) -> None:

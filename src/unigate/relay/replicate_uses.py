@@ -1,0 +1,98 @@
+"""What Replicate's clients ask beside tasks: lists of predictions, their streams, models, the account.
+
+All is answered from what we know; no provider is asked.
+"""
+
+from collections.abc import AsyncGenerator
+
+from unigate.base.cursor import decode, encode
+from unigate.base.errors import NotFound
+from unigate.dialects import replicate, task_writer
+from unigate.dialects.replicate_errors import missing
+from unigate.dialects.replicate_known import Known
+from unigate.dialects.replicate_models import MODELS
+from unigate.dialects.replicate_shown import HIDDEN, write_account, write_model, write_version, write_versions
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.relay.task_uses import named, submission, view
+from unigate.spec.reply import Pieces, Reply
+from unigate.spec.task import Task, View
+from unigate.store.pages import Page
+
+#: Seconds after which a comment shows that a stream lives.
+KEEP_ALIVE = 15.0
+_COMMENT = b": keep-alive\n\n"
+_HEAD = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+)
+
+
+async def predictions(call: Call, svc: Services) -> Reply:
+    """`GET /predictions`: the user's, newest first; of a key that may see its own numbers only, the key's."""
+    asked = replicate.read_page(submission(call).query)
+    found = await svc.tasks.page(
+        Page(limit=asked.limit, after=decode(asked.cursor) if asked.cursor else None),
+        call.key.user_id,
+        key_id=None if call.key.user_view else call.key.id,
+        dialect=asked.dialect,
+        since=asked.since,
+        until=asked.until,
+    )
+    cursor = encode(found.next)
+    following = replicate.next_query(asked, cursor) if cursor else ""
+    return Reply(replicate.write_tasks(found.rows, view(call, svc), following))
+
+
+async def stream(call: Call, svc: Services) -> Pieces:
+    """`GET /predictions/{id}/stream`: outputs and logs as they come, until the end."""
+    task = await named(call, svc, task_writer(call.operation.dialect))
+    last = (call.x.header(b"last-event-id") or b"").decode("latin-1")
+    return Pieces(_pieces(svc, task, view(call, svc), last), _HEAD)
+
+
+async def _pieces(svc: Services, task: Task, shown: View, last: str) -> AsyncGenerator[bytes, None]:
+    """Begins with something in any case, so that the reply begins."""
+    yield replicate.write_events(None, task, shown, last) or _COMMENT
+    while not task.ended:
+        now = await svc.tasks.wait(task.id, task.user_id, beyond=task.version, seconds=KEEP_ALIVE)
+        if now is None:
+            return
+        yield replicate.write_events(task, now, shown) or _COMMENT
+        task = now
+
+
+async def model(call: Call, svc: Services) -> Reply:
+    """`GET /models/{owner}/{name}`."""
+    name, known = _model(call, svc)
+    return Reply(write_model(name, known))
+
+
+async def versions(call: Call, svc: Services) -> Reply:
+    """`GET /models/{owner}/{name}/versions`."""
+    return Reply(write_versions(_model(call, svc)[1]))
+
+
+async def version(call: Call, svc: Services) -> Reply:
+    """`GET /models/{owner}/{name}/versions/{version}`; NotFound for a version that we do not know."""
+    asked = submission(call).params["version"]
+    known = _model(call, svc)[1]
+    if known is None or asked != (known.version or HIDDEN):
+        raise missing(asked)
+    return Reply(write_version(known))
+
+
+async def account(call: Call, svc: Services) -> Reply:  # noqa: ARG001 - as every use case
+    """`GET /account`: whose key it is."""
+    return Reply(write_account(call.key.user_name, call.key.user_name))
+
+
+def _model(call: Call, svc: Services) -> tuple[str, Known | None]:
+    """A model that the key may use; NotFound."""
+    given = submission(call).params
+    name = f"{given['owner']}/{given['name']}"
+    served = svc.router.models(call.key.group.name, (*MODELS, name))
+    if name not in served or not svc.keys.allows_model(call.key, name):
+        raise NotFound("The requested resource could not be found.")
+    return name, MODELS.get(name)

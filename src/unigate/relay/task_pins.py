@@ -1,0 +1,38 @@
+"""What a draft names and a provider keeps, such as an uploaded file: looked up, so that the task goes to whoever knows it.
+
+A dialect with such things has two functions: `kept_things(draft)`, kind and id of each, and `with_kept(draft, found)`,
+the draft with what was found under these ids, pinned; it refuses what is not there.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+from unigate.dialects import TaskDialect
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.spec.binding import Binding
+from unigate.spec.task import Draft
+
+
+class Pinner(Protocol):
+    """A dialect whose drafts may name what a provider keeps."""
+
+    def kept_things(self, draft: Draft) -> Sequence[tuple[str, str]]:
+        """Kind and id of each thing."""
+        ...
+
+    def with_kept(self, draft: Draft, found: Mapping[str, Binding]) -> Draft:
+        """The draft, pinned to where the things are; a CallerError where one is not there."""
+        ...
+
+
+async def pinned(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Draft:
+    """The draft with what it names resolved; as it is where it names nothing."""
+    if not hasattr(spoken, "kept_things"):
+        return draft
+    pinner = cast(Pinner, spoken)
+    things = pinner.kept_things(draft)
+    if not things:
+        return draft
+    found = {id: await svc.bindings.of(kind, id, call.key.user_id) for kind, id in things}
+    return pinner.with_kept(draft, {id: binding for id, binding in found.items() if binding is not None})
