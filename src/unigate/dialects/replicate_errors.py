@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
-from unigate.base.errors import CallerError, GatewayError, NotFound
+from unigate.base.errors import CallerError, GatewayError, NotFound, UpstreamRefused
 
 ERROR_TYPE = b"application/problem+json"
 _TITLES = {
@@ -61,7 +61,9 @@ def missing(task_id: str) -> GatewayError:
 
 
 def error_status(error: GatewayError) -> int:
-    """A version that nothing serves or prices is no valid input; everything else has the status of its class."""
+    """A version that nothing serves or prices is no valid input; a vendor's refusal keeps its status."""
+    if isinstance(error, UpstreamRefused):
+        return error.upstream_status
     return NoVersion.status if _of_version(error) else error.status
 
 
