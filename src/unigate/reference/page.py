@@ -38,6 +38,15 @@ class Entry:
     #: Places of the path and query parameters by name.
     places: Mapping[str, Schema] = field(default_factory=dict)
     query: Mapping[str, Schema] = field(default_factory=dict)
+    #: Headers of the request that have a meaning here.
+    headers: Mapping[str, Schema] = field(default_factory=dict)
+    #: Status of a good answer; with 204 it has no body.
+    status: int = 200
+    #: Media types of request and answer.
+    request_type: str = "application/json"
+    answer_type: str = "application/json"
+    #: Data of events is plain text where it is not JSON.
+    event_text: bool = False
     #: Statuses of errors beside those that follow from the row.
     fails: Sequence[int] = ()
 
@@ -54,3 +63,5 @@ class Page:
     error: str = "Error"
     #: Their media type.
     error_type: str = "application/json"
+    #: Name of the schema that refusals of providers have, which pass through.
+    refusal: str = "ProviderError"
