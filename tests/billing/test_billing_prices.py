@@ -13,7 +13,7 @@ from unigate.base.money import MAX_AMOUNT
 from unigate.billing.prices import Prices, Quote
 from unigate.spec.caller import Group
 from unigate.spec.price import Price, Rate
-from unigate.spec.usage import FALLBACK, INPUT_UNITS, MAX_COUNT, OUTPUT_UNITS, Usage
+from unigate.spec.usage import FALLBACK, INPUT_UNITS, MADE_UNITS, MAX_COUNT, OUTPUT_UNITS, Usage
 
 MILLION = 1_000_000
 CHAT = Price(
@@ -47,6 +47,7 @@ def test_the_cost_is_rounded_up_once() -> None:
 
 rates = st.builds(Rate, st.integers(0, 10**12), st.integers(1, 10**7))
 units = st.sampled_from(sorted(FALLBACK))
+of_text = st.sampled_from(sorted(set(FALLBACK) - MADE_UNITS))
 counts = st.integers(0, 10**7)
 
 
@@ -72,7 +73,7 @@ def test_the_cost_is_the_fraction(prices: dict[str, Rate], used: dict[str, int],
     assert made.cost(usage, {})[0] == exact(price, usage, multiplier)
 
 
-@given(st.dictionaries(units, rates, min_size=1), st.dictionaries(units, counts), st.integers(0, 3 * MILLION))
+@given(st.dictionaries(of_text, rates, min_size=1), st.dictionaries(of_text, counts), st.integers(0, 3 * MILLION))
 def test_the_bound_is_never_passed(prices: dict[str, Rate], used: dict[str, int], multiplier: int) -> None:
     used.pop("call", None)
     group = Group(id="g", name="g", multiplier=multiplier)
@@ -274,7 +275,7 @@ def test_the_bound_takes_the_dearest_row_that_may_apply() -> None:
 
 
 def test_units_that_fall_back_are_all_there() -> None:
-    assert INPUT_UNITS | OUTPUT_UNITS | {"call"} == set(FALLBACK)
+    assert INPUT_UNITS | OUTPUT_UNITS | MADE_UNITS | {"call"} == set(FALLBACK)
 
 
 def test_names_by_pattern_do_not_pile_up() -> None:
