@@ -59,7 +59,7 @@ async def one(call: Call, svc: Services) -> Reply:
     gone = call.operation.method == "DELETE"
     try:
         candidate = svc.router.bound(binding)
-        query = submission(call).query if "/download" in call.operation.path else ""
+        query = submission(call, svc).query if "/download" in call.operation.path else ""
         status, kind, body = await _ask(svc, candidate, call.operation, id=id, query=query)
     except UpstreamRefused as refusal:
         if refusal.upstream_status == 404:
@@ -75,7 +75,7 @@ async def one(call: Call, svc: Services) -> Reply:
 
 async def listed(call: Call, svc: Services) -> Reply:
     """`GET /files`: the user's, newest first; those that the vendor has forgotten are left out."""
-    cursor = _cursor(submission(call).query)
+    cursor = _cursor(submission(call, svc).query)
     page = Page(limit=PAGE, after=decode(cursor) if cursor else None)
     found = await svc.bindings.page(FILE, call.key.user_id, page)
     row = next(each for each in operations() if each.name == "replicate.files.get")

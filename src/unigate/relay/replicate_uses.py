@@ -31,7 +31,7 @@ _HEAD = (
 
 async def predictions(call: Call, svc: Services) -> Reply:
     """`GET /predictions`: the user's, newest first; of a key that may see its own numbers only, the key's."""
-    asked = replicate.read_page(submission(call).query)
+    asked = replicate.read_page(submission(call, svc).query)
     found = await svc.tasks.page(
         Page(limit=asked.limit, after=decode(asked.cursor) if asked.cursor else None),
         call.key.user_id,
@@ -76,7 +76,7 @@ async def versions(call: Call, svc: Services) -> Reply:
 
 async def version(call: Call, svc: Services) -> Reply:
     """`GET /models/{owner}/{name}/versions/{version}`; NotFound for a version that we do not know."""
-    asked = submission(call).params["version"]
+    asked = submission(call, svc).params["version"]
     known = _model(call, svc)[1]
     if known is None or asked != (known.version or HIDDEN):
         raise missing(asked)
@@ -90,7 +90,7 @@ async def account(call: Call, svc: Services) -> Reply:  # noqa: ARG001 - as ever
 
 def _model(call: Call, svc: Services) -> tuple[str, Known | None]:
     """A model that the key may use; NotFound."""
-    given = submission(call).params
+    given = submission(call, svc).params
     name = f"{given['owner']}/{given['name']}"
     served = svc.router.models(call.key.group.name, (*MODELS, name))
     if name not in served or not svc.keys.allows_model(call.key, name):
