@@ -24,6 +24,7 @@ FULL: dict[str, Any] = {
     "budgets": {"day": "1.5", "total": "100"},
     "limits": {"rpm": 60, "tpm": 0, "concurrency": 4},
     "user_view": False,
+    "options": {"midjourney_mode": "relax", "midjourney_numeric_ids": None},
 }
 
 
@@ -39,8 +40,8 @@ async def test_a_key_is_made_and_its_secret_shown_this_once(api: Api) -> None:
     assert key["addresses"] == ["10.0.0.0/8", "::1/128"]
     assert key["budgets"] == {"day": "1.5", "month": None, "total": "100"}
     assert key["used"] == {"day": "0", "month": "0", "total": "0"}
-    assert {name: key[name] for name in ("scopes", "models", "limits", "user_view")} == {
-        name: FULL[name] for name in ("scopes", "models", "limits", "user_view")
+    assert {name: key[name] for name in ("scopes", "models", "limits", "user_view", "options")} == {
+        name: FULL[name] for name in ("scopes", "models", "limits", "user_view", "options")
     }
     for name in (key["id"], "app", "bob/app"):
         shown = await bob.get(f"/api/keys/{name.replace('/', '%2F')}")
@@ -180,6 +181,7 @@ async def test_what_settled_calls_cost_stands_beside_the_budget(api: Api) -> Non
         ({"limits": {"rpm": "5"}}, {"limits.rpm"}),
         ({"limits": {"rpm": None, "tpm": 1.5}}, {"limits.rpm", "limits.tpm"}),
         ({"enabled": "no"}, {"enabled"}),
+        ({"options": {"midjourney_mode": "slow", "speed": 1}}, {"options.midjourney_mode", "options.speed"}),
         ({"secret": "sk-mine-0123456789"}, {"secret"}),
     ],
 )

@@ -111,6 +111,13 @@ def test_keys(shell: Shell) -> None:
     assert (made["expires"], made["user_view"], made["scopes"]) == ("2030-01-01T00:00:00+00:00", False, ["relay"])
     changed = shell.json("key", "set", "app", "--budget-day", "none", "--expires", "never", "--tpm", "9")
     assert (changed["budgets"], changed["expires"], changed["tpm"], changed["rpm"]) == ({"total": "50"}, None, 9, 60)
+    asked = shell.json(
+        "key", "set", "app", "--option", "midjourney_mode=relax", "--option", "midjourney_numeric_ids=true"
+    )
+    assert asked["options"] == {"midjourney_mode": "relax", "midjourney_numeric_ids": True}
+    assert shell.json("key", "set", "app", "--option", "midjourney_mode=")["options"] == {
+        "midjourney_numeric_ids": True
+    }
     rotated = shell.json("key", "rotate", "alice/app")
     assert rotated["secret"] != made["secret"] and rotated["id"] == made["id"]
     assert shell.json("key", "disable", made["id"])["enabled"] is False
@@ -219,6 +226,7 @@ def test_the_file_s_secret_is_used(shell: Shell, tmp_path: Path) -> None:
         (("user", "create", "x", "--role", "god"), 2, "A role is one of user, operator, owner, not 'god'."),
         (("user", "create", "x", "--credit", "lots"), 2, "--credit: expected an amount of USD, not 'lots'"),
         (("user", "topup", "x", "1.0000000001"), 2, "--usd: expected an amount of USD"),
+        (("key", "set", "k", "--option", "midjourney_mode"), 2, "--option: expected NAME=VALUE, not 'midjourney_mode'"),
         (("key", "create", "k", "--user", "x", "--expires", "soon"), 2, "--expires: expected a date such as"),
         (("channel", "create", "c", "--provider", "nope"), 2, "There is no provider 'nope'; known are"),
         (

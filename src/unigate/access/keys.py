@@ -203,6 +203,7 @@ def caller(key: rows.KeyRow, owner: rows.KeyOwner) -> Key:
         concurrency=key.concurrency,
         user_view=bool(key.user_view),
         keep_days=key.keep_days,
+        options=msgspec.json.decode(key.options, type=dict[str, object]),
     )
 
 

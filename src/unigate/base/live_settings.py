@@ -11,6 +11,14 @@ _State = Literal["live", "deprecated", "off"]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=86_400)]
 _Pause = Annotated[float, msgspec.Meta(ge=0, le=604_800)]
+_Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+#: What is refused until an operator says otherwise.
+BANNED_WORDS = (
+    "bestiality", "child porn", "childporn", "cp porn", "erotic", "explicit nudity", "fellatio", "gore", "hentai",
+    "incest", "lolicon", "masturbation", "molest", "naked", "nsfw", "nude", "nudes", "nudity", "orgasm", "orgy",
+    "pedophile", "pedophilia", "penis", "porn", "porno", "pornographic", "pornography", "rape", "sexual intercourse",
+    "shotacon", "snuff film", "topless", "vagina", "xxx",
+)  # fmt: skip
 
 
 class HoldSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +107,17 @@ class TaskSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
 
 
+class MidjourneySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How calls of Midjourney are read and answered."""
+
+    #: Ids of tasks as numbers in replies to submissions; a key may say otherwise.
+    numeric_ids: bool = False
+    #: The speed of calls that ask for none.
+    mode: Literal["relax", "fast", "turbo"] = "fast"
+    #: Words that a prompt may not have, as whole words, whatever their case.
+    banned_words: list[_Word] = msgspec.field(default_factory=lambda: list(BANNED_WORDS))
+
+
 class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     """All of them with their defaults; a field is a row of the table `settings`."""
 
@@ -118,6 +137,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     notify: NotifySettings = NotifySettings()
     assets: AssetSettings = AssetSettings()
     tasks: TaskSettings = TaskSettings()
+    midjourney: MidjourneySettings = MidjourneySettings()
 
 
 def live_settings(values: dict[str, Any]) -> LiveSettings:

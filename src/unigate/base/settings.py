@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from unigate.base.config_reader import ConfigError, PartOf, Place, Reader, Secret, Section, Text
+from unigate.base.key_options import KeyOptions
 from unigate.base.live_settings import LiveSettings
 from unigate.base.money import parse_multiplier, parse_usd
 from unigate.base.storage_place import aws_access, check_storage
@@ -225,6 +226,7 @@ class KeyEntry(Section, frozen=True, kw_only=True):
     limits: KeyLimits = KeyLimits()
     #: Days for which prompts and answers of its calls are kept; 0: they are not.
     keep_days: Annotated[int, msgspec.Meta(ge=0, le=3650)] = 0
+    options: KeyOptions = KeyOptions()
     enabled: bool = True
 
 

@@ -16,6 +16,7 @@ from unigate.cli.common import (
     DataOption,
     JsonOption,
     fail,
+    named_option,
     parsed,
     secret_text,
     with_desk,
@@ -87,7 +88,7 @@ def _asked(
     if group:
         changes["groups"] = [parsed("group", text, Name) for text in group]
     if option:
-        changes["options"] = dict(_option(text) for text in option)
+        changes["options"] = dict(named_option(text) for text in option)
     return _Asked(
         changes=changes,
         credentials=_credentials(credential),
@@ -100,16 +101,6 @@ def _asked(
 def _model(text: str) -> tuple[str, str]:
     public, equals, upstream = text.partition("=")
     return public, upstream if equals else public
-
-
-def _option(text: str) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        fail(f"--option: expected NAME=VALUE, not {text!r}", USAGE)
-    try:
-        return name, msgspec.json.decode(value) if value else None
-    except msgspec.DecodeError:
-        return name, value
 
 
 def _timeouts(entry: ChannelTimeouts, texts: list[str]) -> ChannelTimeouts:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
+import msgspec
 import typer
 
 from unigate.base.config_reader import ConfigError, Reader
@@ -95,6 +96,17 @@ def parsed(name: str, text: str, kind: Any) -> Any:
 def given(name: str, text: str | None, kind: Any) -> Any:
     """`parsed`, or None where the option was not given."""
     return None if text is None else parsed(name, text, kind)
+
+
+def named_option(text: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as JSON or else as the text that it is; None for an empty one."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        fail(f"--option: expected NAME=VALUE, not {text!r}", USAGE)
+    try:
+        return name, msgspec.json.decode(value) if value else None
+    except msgspec.DecodeError:
+        return name, value
 
 
 def secret_text(name: str, text: str | None) -> str | None:

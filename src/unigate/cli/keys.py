@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from unigate.base.settings import Moment, Usd
-from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, secret_text, with_desk
+from unigate.cli.common import DATA, ConfigOption, DataOption, JsonOption, given, named_option, secret_text, with_desk
 from unigate.cli.options import made_by
 from unigate.cli.output import plain, print_json, print_view, say, show_all
 from unigate.manage import keys
@@ -40,6 +40,9 @@ def _form(
     keep_days: Annotated[
         int | None, typer.Option(help="Days for which prompts and answers of its calls are kept; 0 = they are not.")
     ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, such as midjourney_mode=relax; NAME= takes it away; repeat.")
+    ] = None,
 ) -> KeyForm:
     """What a key allows, as its options say."""
     budgets = {
@@ -59,6 +62,7 @@ def _form(
         concurrency=concurrency,
         user_view=user_view,
         keep_days=keep_days,
+        options=dict(named_option(text) for text in option) if option else None,
     )
 
 

@@ -10,6 +10,7 @@ from unigate.access.passwords import hash_password, verify_password
 from unigate.base.clock import now_ms
 from unigate.base.config_reader import ConfigError
 from unigate.base.errors import Conflict, StoreUnavailable
+from unigate.base.key_options import told
 from unigate.base.settings import Config, GroupEntry, KeyEntry, UserEntry
 from unigate.manage.applied import Applied, at, check_twice
 from unigate.manage.apply_offer import apply_channels, apply_prices, apply_settings
@@ -197,7 +198,7 @@ async def _apply_key(tx: Tx, desk: Desk, entry: KeyEntry, done: Applied) -> None
         await add_key(tx, FILE, fresh, user.name)
         done.created.append(f"key {entry.user}/{entry.name}")
     else:
-        blank = replace(found[0], budgets="{}", expires_at=None, owned_by=done.owner)
+        blank = replace(found[0], budgets="{}", expires_at=None, options="{}", owned_by=done.owner)
         new = with_secret(desk, with_form(blank, form), secret)
         if new == found[0]:
             return
@@ -217,5 +218,6 @@ def _key_form(entry: KeyEntry) -> KeyForm:
         tpm=entry.limits.tpm,
         concurrency=entry.limits.concurrency,
         keep_days=entry.keep_days,
+        options=told(entry.options),
         enabled=entry.enabled,
     )

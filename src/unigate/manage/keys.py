@@ -10,7 +10,7 @@ import msgspec
 
 from unigate.access.keys import Digest, caller, new_secret
 from unigate.access.secrets import last4
-from unigate.base import ids
+from unigate.base import ids, key_options
 from unigate.base.clock import now_ms, utc
 from unigate.base.errors import BadRequest, Conflict, Forbidden, NotFound
 from unigate.base.money import MAX_AMOUNT, format_usd
@@ -50,6 +50,7 @@ _TOLD = (
     "concurrency",
     "user_view",
     "keep_days",
+    "options",
     "enabled",
     "owned_by",
 )
@@ -72,6 +73,8 @@ class KeyForm:
     user_view: bool | None = None
     #: Days for which prompts and answers of its calls are kept; 0: they are not.
     keep_days: int | None = None
+    #: Options by name (`base/key_options.py`); None as a value takes one away.
+    options: dict[str, object] | None = None
     enabled: bool | None = None
 
 
@@ -97,6 +100,7 @@ class KeyView:
     concurrency: int
     user_view: bool
     keep_days: int
+    options: dict[str, object]
     enabled: bool
     owned_by: str
     created_at: int
@@ -272,7 +276,7 @@ def with_secret(desk: Desk, row: KeyRow, secret: str) -> KeyRow:
 
 def with_form(row: KeyRow, form: KeyForm) -> KeyRow:
     """The row with what the form says; BadRequest."""
-    changes: dict[str, Any] = {}
+    changes: dict[str, Any] = _limits(form)
     if form.models is not None:
         changes["models"] = json_text([checked_pattern(model) for model in form.models])
     if form.addresses is not None:
@@ -283,20 +287,24 @@ def with_form(row: KeyRow, form: KeyForm) -> KeyRow:
         changes["expires_at"] = form.expires_at or None
     if form.budgets is not None:
         changes["budgets"] = json_text(_budgets(msgspec.json.decode(row.budgets), form.budgets))
-    for name in ("rpm", "tpm", "concurrency"):
-        value = getattr(form, name)
-        if value is not None:
-            if not 0 <= value <= MAX_LIMIT:
-                raise BadRequest(f"{name} lies between 0 (none) and 1000000000, not {value}.", param=f"limits.{name}")
-            changes[name] = value
     if form.keep_days is not None:
         if not 0 <= form.keep_days <= MAX_KEEP_DAYS:
             raise BadRequest(f"keep_days lies between 0 (nothing is kept) and {MAX_KEEP_DAYS}.")
         changes["keep_days"] = form.keep_days
+    if form.options is not None:
+        changes["options"] = json_text(_options(msgspec.json.decode(row.options), form.options))
     for name in ("user_view", "enabled"):
         if getattr(form, name) is not None:
             changes[name] = int(getattr(form, name))
     return replace(row, **changes)
+
+
+def _limits(form: KeyForm) -> dict[str, int]:
+    asked = {name: value for name in ("rpm", "tpm", "concurrency") if (value := getattr(form, name)) is not None}
+    for name, value in asked.items():
+        if not 0 <= value <= MAX_LIMIT:
+            raise BadRequest(f"{name} lies between 0 (none) and 1000000000, not {value}.", param=f"limits.{name}")
+    return asked
 
 
 def checked_secret(secret: str) -> str:
@@ -332,6 +340,7 @@ def key_view(row: KeyRow, user: str) -> KeyView:
         concurrency=row.concurrency,
         user_view=bool(row.user_view),
         keep_days=row.keep_days,
+        options=msgspec.json.decode(row.options, type=dict[str, object]),
         enabled=bool(row.enabled),
         owned_by=row.owned_by,
         created_at=row.created_at,
@@ -361,6 +370,13 @@ def _scope(scope: str) -> str:
     if scope not in SCOPES:
         raise BadRequest(f"A scope is one of {', '.join(SCOPES)}, not {scope!r}.", param="scopes")
     return scope
+
+
+def _options(old: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
+    try:
+        return key_options.checked({**old, **changes})
+    except ValueError as error:
+        raise BadRequest(str(error), param="options") from None
 
 
 def _budgets(old: dict[str, int], changes: dict[str, int | None]) -> dict[str, int]:

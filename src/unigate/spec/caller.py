@@ -45,7 +45,7 @@ class Key:
     user_view: bool = True
     #: Days for which prompts and answers of its calls are kept, 0: they are not.
     keep_days: int = 0
-    #: What dialects may ask for, such as {"midjourney_mode": "relax"}.
+    #: What it says of its calls, by name; see base/key_options.py.
     options: Mapping[str, object] = field(default_factory=dict)
 
     @property

@@ -48,7 +48,7 @@ class Submission:
     #: The calling key, and its own options, such as {"midjourney_mode": "relax"}.
     key_id: str = ""
     key_options: Json = field(default_factory=dict)
-    #: The settings of the dialect's section.
+    #: The settings of the dialect's section, as in a View.
     settings: Json = field(default_factory=dict)
 
 

@@ -35,6 +35,7 @@ class KeyRow:
     created_at: int
     keep_days: int = 0
     secret_id: str = ""
+    options: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ _CHANGES = (
     "owned_by",
     "keep_days",
     "secret_id",
+    "options",
 )
 _SET = update(keys).where(keys.c.id == bindparam("of")).values({name: bindparam(f"to_{name}") for name in _CHANGES})
 

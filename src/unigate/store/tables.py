@@ -80,6 +80,7 @@ keys = Table(
     _number("created_at"),
     _number("keep_days"),  # 0: its calls' prompts and answers are not kept
     _text("secret_id"),  # which secret `digest` was made with; "": not known
+    _text("options"),  # JSON mapping, see base/key_options.py
     UniqueConstraint("digest"),
     UniqueConstraint("user_id", "name"),
     CheckConstraint("keep_days BETWEEN 0 AND 3650", name="kept"),

@@ -18,6 +18,7 @@ from unigate.manage.keys import MAX_KEEP_DAYS, KeyFilter, KeyForm, KeyView
 
 router = api_router("keys")
 Scope = Literal["relay", "manage"]
+Speed = Literal["relax", "fast", "turbo"]
 Limit = Annotated[int, Field(ge=0, le=keys.MAX_LIMIT)]
 
 
@@ -45,6 +46,13 @@ class Limits(View):
     concurrency: int = Field(description="Calls at once.")
 
 
+class KeyOptions(View):
+    """What a key says of its calls; null: nothing."""
+
+    midjourney_mode: Speed | None = Field(None, description="Speed of its Midjourney calls, whatever they ask for.")
+    midjourney_numeric_ids: bool | None = Field(None, description="Ids of Midjourney tasks as numbers in replies.")
+
+
 class Key(View):
     """A key."""
 
@@ -62,6 +70,7 @@ class Key(View):
     limits: Limits
     user_view: bool = Field(description="Whether it may see its user's balance and not only its own.")
     keep_days: int = Field(description="Days for which prompts and answers of its calls are kept; 0: they are not.")
+    options: KeyOptions
     enabled: bool
     owned_by: str = Field(description="`file`: changed in the config file only.")
     created_at: Time
@@ -97,6 +106,13 @@ class LimitsForm(Form):
     concurrency: Limit = STAYS
 
 
+class OptionsForm(Form):
+    """Options that change; null: the key says nothing any more."""
+
+    midjourney_mode: Speed | None = None
+    midjourney_numeric_ids: bool | None = None
+
+
 class ChangedKey(Form):
     """What is to change; what is left out stays."""
 
@@ -108,6 +124,7 @@ class ChangedKey(Form):
     limits: LimitsForm = STAYS
     user_view: bool = STAYS
     keep_days: Annotated[int, Field(ge=0, le=MAX_KEEP_DAYS)] = STAYS
+    options: OptionsForm = STAYS
     enabled: bool = STAYS
 
     def form(self) -> KeyForm:
@@ -121,6 +138,7 @@ class ChangedKey(Form):
             **{name: getattr(self.limits, name) for name in _named(self.limits)},
             user_view=self.user_view,
             keep_days=self.keep_days,
+            options={name: getattr(self.options, name) for name in _named(self.options)} or None,
             enabled=self.enabled,
         )
 
@@ -182,6 +200,7 @@ async def _shown(desk: Desk, live: Live, *views: KeyView) -> list[dict[str, Any]
         {
             **{name: getattr(view, name) for name in Key.model_fields.keys() & set(KeyView.__slots__)},
             "budgets": view.budgets,
+            "options": view.options,
             "limits": {name: getattr(view, name) for name in LimitsForm.model_fields},
             "used": used[view.id],
         }
