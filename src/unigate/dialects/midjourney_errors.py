@@ -1,0 +1,193 @@
+"""Errors as clients of Midjourney servers read them: a number in the body, texts in Chinese or English.
+
+What was understood and is refused answers HTTP 200, and its `code` says why: 3 not found, 4 not valid, 23 full, 24 a banned
+word. What never came so far (key, money, limits, channels) has a status of its own and a body that holds both the
+convention's members and an `error` object, since clients look for either.
+"""
+
+import copy
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from unigate.base.errors import BadRequest, Conflict, GatewayError, InvalidJson, NoFunds, NotFound, UpstreamRefused
+
+OK, NOT_FOUND, INVALID, UNKNOWN, FAILED, EXISTS, QUEUED, FULL, BANNED, NO_ROOM = 1, 3, 4, 5, 9, 21, 22, 23, 24, 30
+#: Refusals that answer HTTP 200.
+BY_RULES = frozenset({OK, NOT_FOUND, INVALID, FAILED, EXISTS, QUEUED, FULL, BANNED})
+
+#: Texts of ours in English.
+ENGLISH: Mapping[str, str] = {
+    "提交成功": "Submitted successfully.",
+    "prompt不能为空": "prompt must not be empty.",
+    "base64格式错误": "base64 is not a picture: PNG, JPEG, WebP or GIF, as a data URL, as base64, or its address.",
+    "base64不能为空": "base64 must not be empty.",
+    "base64List参数错误": "base64Array takes 2 to 5 pictures.",
+    "图片大小超出限制": "A picture is too large.",
+    "maskBase64不能为空": "maskBase64 must not be empty.",
+    "人脸图片不能为空": "The picture of the face must not be empty.",
+    "目标图片不能为空": "The picture that gets the face must not be empty.",
+    "人脸图片和目标图片不能相同": "The two pictures must differ.",
+    "dimensions参数错误": "dimensions is one of PORTRAIT, SQUARE, LANDSCAPE.",
+    "taskId不能为空": "taskId must not be empty.",
+    "jobId参数错误": "jobId is a UUID, or an address that holds one.",
+    "action参数错误": "action is one of UPSCALE, VARIATION, REROLL.",
+    "index参数错误": "index lies between 1 and 4.",
+    "content参数错误": "content is a task's id, a space, and U1 to U4, V1 to V4, or R.",
+    "参数错误": "The parameters are not valid.",
+    "关联任务状态错误": "The task's status does not allow that.",
+    "关联任务不允许执行变化": "The task does not allow that change.",
+    "关联任务不存在或已失效": "The task does not exist, or has expired.",
+    "任务不存在": "The task does not exist.",
+    "回调地址错误": "notifyHook is not an address that can be notified.",
+    "回调地址长度不能超过2000": "notifyHook is longer than 2000 characters.",
+    "state长度不能超过255": "state is longer than 255 characters.",
+    "未知的 Action 类型": "Unknown action.",
+    "可能包含敏感词": "The prompt may hold a banned word.",
+    "队列已满,请稍后尝试": "The queue is full, please try again later.",
+    "请求体不是有效的JSON": "The request body is not a valid JSON object.",
+    "无可用的账号实例": "No account is available.",
+    "当前分组负载已饱和,请稍后再试": "The gateway is saturated at present, please try again later.",
+    "提交失败": "The submission failed.",
+}
+#: Our own codes -> number and Chinese text, None: as the error says.
+_OWN: Mapping[str, tuple[int, str | None]] = {
+    "insufficient_quota": (INVALID, "quota_not_enough"),
+    "no_channel_available": (NOT_FOUND, "无可用的账号实例"),
+    "model_not_found": (NOT_FOUND, "无可用的账号实例"),
+    "queue_full": (FULL, "队列已满,请稍后尝试"),
+    "rate_limit_exceeded": (NO_ROOM, "当前分组负载已饱和,请稍后再试"),
+    "invalid_json": (INVALID, "请求体不是有效的JSON"),
+    "upstream_error": (UNKNOWN, "提交失败"),
+    "upstream_timeout": (UNKNOWN, "提交失败"),
+    "internal_error": (UNKNOWN, "提交失败"),
+    "store_unavailable": (FAILED, "提交失败"),
+    "server_draining": (FAILED, "提交失败"),
+}
+_PREFERENCE = re.compile(r"\s*([a-zA-Z*]{1,8})[a-zA-Z0-9-]*\s*(?:;\s*q\s*=\s*([0-9.]{1,5})\s*)?")
+
+
+class Refused(BadRequest):
+    """Understood, and refused by the convention's rules."""
+
+    def __init__(
+        self,
+        message: str = "参数错误",
+        number: int = INVALID,
+        *,
+        properties: Mapping[str, object] | None = None,
+        result: str = "",
+    ) -> None:
+        super().__init__(message)
+        self.number = number
+        self.properties = properties or {}
+        self.result = result
+
+
+class Unknown(NotFound):
+    """There is no such task."""
+
+    def __init__(self) -> None:
+        super().__init__("任务不存在")
+
+
+def lost() -> Refused:
+    """The task that is to be gone on from is not there."""
+    return Refused("关联任务不存在或已失效", NOT_FOUND)
+
+
+def unfinished() -> Refused:
+    """The task's status does not allow what is asked."""
+    return Refused("关联任务状态错误")
+
+
+def error_status(error: GatewayError) -> int:
+    """The HTTP status of an error."""
+    if isinstance(error, UpstreamRefused):
+        return 200 if _told(error.body)[0] in BY_RULES else error.upstream_status
+    if isinstance(error, NoFunds):
+        return 403
+    if error.code == "model_not_found":
+        return 503
+    if error.code == "queue_full" or (isinstance(error, BadRequest | Conflict) and not isinstance(error, InvalidJson)):
+        return 200
+    return error.status
+
+
+def translate(error: GatewayError, language: str) -> GatewayError:
+    """The error in the language that a caller asks for (`accept-language`): English where it is preferred to Chinese."""
+    text = error.message if error.message in ENGLISH else _OWN.get(error.code, (0, None))[1]
+    if text is None or isinstance(error, UpstreamRefused):
+        return error
+    if _wants_english(language):
+        text = ENGLISH.get(text, text)
+    shown = copy.copy(error)
+    shown.message = text
+    return shown
+
+
+def write_error(error: GatewayError, request_id: str) -> bytes:
+    """The body of an error reply."""
+    if isinstance(error, Refused):
+        return _written(error.number, error.message, error.properties, error.result)
+    if isinstance(error, BadRequest | Conflict) and not isinstance(error, InvalidJson):
+        return _written(INVALID, error.message, {}, "")
+    number = NOT_FOUND if isinstance(error, Unknown) else _OWN.get(error.code, (INVALID, None))[0]
+    if number == FULL:
+        return _written(FULL, error.message, {"discordInstanceId": ""}, getattr(error, "task_id", ""))
+    kind = "upstream_error" if error.kind == "server_error" or isinstance(error, NoFunds) else error.kind
+    return msgspec.json.encode(
+        {
+            "code": number,
+            "description": error.message,
+            "type": kind,
+            "properties": {},
+            "result": "",
+            "error": {"message": error.message, "type": kind, "code": error.code, "request_id": request_id},
+        }
+    )
+
+
+def pass_error(status: int, body: bytes) -> bytes:  # noqa: ARG001 - as every such function
+    """A server's refusal, without what tells of its accounts."""
+    number, description, properties = _told(body)
+    shown = {name: properties[name] for name in ("promptEn", "bannedWord") if isinstance(properties.get(name), str)}
+    return _written(number or INVALID, description or "提交失败", shown, "")
+
+
+def _written(number: int, description: str, properties: Mapping[str, object], result: str) -> bytes:
+    told: dict[str, object] = {"code": number, "description": description, "properties": properties}
+    return msgspec.json.encode(told if number == BANNED else {**told, "result": result})
+
+
+def _told(body: bytes) -> tuple[int, str, Mapping[str, object]]:
+    """Number, description and properties of a server's answer; 0, "" and {} for what it does not tell."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return 0, "", {}
+    if not isinstance(told, dict):
+        return 0, "", {}
+    number, description, properties = told.get("code"), told.get("description"), told.get("properties")
+    return (
+        number if type(number) is int else 0,
+        description if isinstance(description, str) else "",
+        properties if isinstance(properties, dict) else {},
+    )
+
+
+def _wants_english(language: str) -> bool:
+    """Whether English is named before, or preferred to, Chinese; RFC 9110 12.5.4."""
+    best, english = 0.0, False
+    for part in language.split(","):
+        found = _PREFERENCE.fullmatch(part)
+        if found is None or found[1].lower() not in ("en", "zh"):
+            continue
+        try:
+            quality = float(found[2]) if found[2] else 1.0
+        except ValueError:
+            continue
+        if quality > best:
+            best, english = quality, found[1].lower() == "en"
+    return english

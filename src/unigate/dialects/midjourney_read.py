@@ -1,0 +1,191 @@
+"""Submissions as drafts: what is asked for, whether it can be done at all, what it is priced as, and what goes upstream.
+
+What is remembered of a task (`Draft.input`): `action` (as its clients know it), `prompt`, `state`, `botType`, `customId`.
+Fields that are not known here travel too; the speed, the caller's address for notices and `state` do not, since a server
+upstream is told its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from unigate.dialects import midjourney_bodies as bodies
+from unigate.dialects import midjourney_buttons as buttons
+from unigate.dialects import midjourney_mode as modes
+from unigate.dialects import midjourney_pictures as pictures
+from unigate.dialects import midjourney_words as words
+from unigate.dialects.midjourney_errors import OK, Refused, lost, unfinished
+from unigate.dialects.midjourney_ids import is_id, new_id
+from unigate.spec.task import Draft, Json, Notify, Submission, Task
+
+#: The public name of the model, by which calls are routed.
+MODEL = "midjourney"
+#: What a task is priced as -> how its clients know it.
+ACTIONS: Mapping[str, str] = {
+    "imagine": "IMAGINE",
+    "blend": "BLEND",
+    "describe": "DESCRIBE",
+    "shorten": "SHORTEN",
+    "upscale": "UPSCALE",
+    "upscale_hd": "UPSCALE_HD",
+    "variation": "VARIATION",
+    "reroll": "REROLL",
+    "zoom": "ZOOM",
+    "pan": "PAN",
+    "inpaint": "VARIATION",
+    "video": "VIDEO",
+    "swap_face": "SWAP_FACE",
+    "upload": "UPLOAD",
+    "show": "SHOW",
+}
+_BOTS = {"MID_JOURNEY": "MID_JOURNEY", "NIJI_JOURNEY": "NIJI_JOURNEY", "mj": "MID_JOURNEY", "niji": "NIJI_JOURNEY"}
+_CHANGEABLE = ("IMAGINE", "VARIATION", "REROLL", "BLEND")
+_LONGEST_STATE = 255
+#: Fields that do not travel as they came.
+_OURS = frozenset({"state", "notifyHook", "mode", "taskId", "accountFilter", "botType"})
+
+
+def read(asked: Submission) -> Draft:
+    """The draft of a submission; Refused (or InvalidJson) where there can be no task."""
+    given = bodies.fields(asked.body)
+    found = bodies.read(asked.operation.name, given)
+    _check_common(given)
+    words.check(found.prompt, asked.settings.get("banned_words"))
+    mode = modes.chosen(
+        asked.key_options.get("midjourney_mode"), asked.params.get("mode", ""), given, found.prompt, asked.settings
+    )
+    body = {name: value for name, value in {**given, **found.body}.items() if name not in _OURS and value is not None}
+    if found.prompt:
+        body["prompt"] = modes.without_flags(found.prompt, mode)
+    if (bot := _bot(given)) is not None:
+        body["botType"] = bot
+    if account := _account(given):
+        body["accountFilter"] = account
+    hook = given.get("notifyHook")
+    about: dict[str, Any] = {
+        "action": ACTIONS.get(found.action, ""),
+        "prompt": found.prompt,
+        "state": given.get("state") or "",
+        "botType": bot or "",
+        "customId": body.get("customId", ""),
+    }
+    return Draft(
+        operation=f"{MODEL}.{found.action}",
+        model=MODEL,
+        body=body,
+        input=about | ({"change": found.change} if found.change else {}),
+        conditions={"mode": mode},
+        parent_id=found.parent_id,
+        notify=Notify(url=hook) if hook else None,
+        task_id=new_id(),
+    )
+
+
+def go_on(draft: Draft, parent: Task) -> Draft:
+    """The draft with what follows from the task that it goes on from; Refused where it can't."""
+    if parent.dialect != MODEL:
+        raise lost()
+    if parent.state != "succeeded":
+        raise unfinished()
+    custom_id, change = draft.body.get("customId"), draft.input.get("change")
+    offered = parent.detail.get("buttons")
+    if isinstance(change, tuple):
+        action = parent.input.get("action")
+        custom_id = buttons.of_change(*change, offered) if action in _CHANGEABLE else None
+        if custom_id is None:
+            raise Refused("关联任务不允许执行变化")
+    elif custom_id not in buttons.ids(offered):
+        raise Refused("未知的 Action 类型")
+    if buttons.family(str(custom_id)) == "bookmark":
+        raise Refused("提交成功", OK, result=parent.id)  # nothing is made: the answer is the task itself
+    about = {
+        **{name: value for name, value in draft.input.items() if name != "change"},
+        "prompt": shown_prompt(parent),
+        "botType": draft.input.get("botType") or parent.input.get("botType", ""),
+        "customId": custom_id,
+    }
+    return replace(draft, body={**draft.body, "customId": custom_id}, input=about, model=parent.model)
+
+
+def resumed_id(asked: Submission) -> str:
+    """The task that a modal is about; Refused."""
+    return bodies.task_id(bodies.fields(asked.body).get("taskId"))
+
+
+def read_modal(asked: Submission, task: Task) -> Json:
+    """With what a paused task goes on; Refused where it is not paused, or something is missing."""
+    given = bodies.fields(asked.body)
+    if task.dialect != MODEL:
+        raise lost()
+    if task.state != "paused":
+        raise unfinished()
+    prompt = bodies.text(given, "prompt") or shown_prompt(task)
+    if not prompt.strip():
+        raise Refused("prompt不能为空")
+    words.check(prompt, asked.settings.get("banned_words"))
+    mode = modes.known(task.conditions.get("mode")) or modes.DEFAULT
+    body: dict[str, Any] = {"prompt": modes.without_flags(prompt, mode)}
+    mask = given.get("maskBase64")
+    if not mask and task.operation == f"{MODEL}.inpaint":
+        raise Refused("maskBase64不能为空")
+    if mask:
+        body["maskBase64"] = pictures.check(mask, address=False)
+    return body
+
+
+def read_ids(body: bytes) -> list[str]:
+    """The ids of a list, numbers or texts; Refused."""
+    told = bodies.fields(body).get("ids")
+    if told is None:
+        return []
+    if not isinstance(told, list) or not all(isinstance(one, str | int) and not isinstance(one, bool) for one in told):
+        raise Refused("参数错误")
+    return [text for one in told if is_id(text := str(one))]
+
+
+def shown_prompt(task: Task) -> str:
+    """The prompt of a task: its own, or as it became on the way."""
+    if not task.input.get("customId") and (own := task.input.get("prompt")):
+        return str(own)
+    properties = task.detail.get("properties")
+    final = properties.get("finalPrompt") if isinstance(properties, Mapping) and task.state == "paused" else None
+    return str(final or task.detail.get("prompt") or task.input.get("prompt") or "")
+
+
+def _check_common(given: bodies.Fields) -> None:
+    state, hook = given.get("state"), given.get("notifyHook")
+    if state is not None and (not isinstance(state, str) or len(state) > _LONGEST_STATE):
+        raise Refused("state长度不能超过255")
+    if not hook:
+        return
+    if not isinstance(hook, str):
+        raise Refused("回调地址错误")
+    if len(hook) > bodies.LONGEST:
+        raise Refused("回调地址长度不能超过2000")
+    try:
+        parts = urlsplit(hook)
+        good = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise Refused("回调地址错误")
+
+
+def _bot(given: bodies.Fields) -> str | None:
+    told = given.get("botType")
+    if not told:
+        return None
+    if not isinstance(told, str) or told not in _BOTS:
+        raise Refused("参数错误")
+    return _BOTS[told]
+
+
+def _account(given: bodies.Fields) -> dict[str, Any]:
+    """Which account is wanted, without the speed, which is told apart."""
+    told = given.get("accountFilter")
+    if told is None:
+        return {}
+    if not isinstance(told, dict):
+        raise Refused("参数错误")
+    return {name: value for name, value in told.items() if name != "modes" and value is not None}
