@@ -12,6 +12,7 @@ from unigate.spec.provider import Credential, Provider
 
 MODULES = sorted(info.name for info in pkgutil.iter_modules(providers.__path__))
 RECORDINGS = Path(__file__).parent / "recordings"
+TASK_CASES = Path(__file__).parent / "cases" / "tasks"
 CREDENTIAL = Credential("crd_1", "sk-upstream")
 #: Dialects that vendors speak.
 SPOKEN = ("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses")
@@ -24,9 +25,9 @@ def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
     assert found == [module.PROVIDER]
     assert module.PROVIDER.name == name
     assert module.PROVIDER.title
-    assert any((RECORDINGS / name).glob("*/case.json"))
+    assert any((RECORDINGS / name).glob("*/case.json")) or any((TASK_CASES / name).glob("*.json"))
     assert set(module.PROVIDER.speaks) <= set(SPOKEN)
-    assert "openai_chat" in module.PROVIDER.speaks
+    assert "openai_chat" in module.PROVIDER.speaks or module.PROVIDER.tasks
     named = {row.name for dialect in module.PROVIDER.speaks for row in dialects.dialect(dialect).OPERATIONS}
     assert set(module.PROVIDER.paths) <= named
     assert all(url.startswith("https://") and not url.endswith("/") for url in module.PROVIDER.also_at)
@@ -34,7 +35,7 @@ def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
 
 def test_the_catalogue_has_all_of_them() -> None:
     assert list(providers.catalogue()) == MODULES
-    assert len(MODULES) == 19
+    assert len(MODULES) == 20
 
 
 def test_two_of_one_name_are_refused() -> None:

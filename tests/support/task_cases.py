@@ -5,7 +5,7 @@ A case is a file, `cases/tasks/<provider>/<name>.json`; what its members mean st
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -86,8 +86,6 @@ class Case:
     def submission(self) -> Submission:
         """The caller's request."""
         call = self.told["call"]
-        known = {"key_options": self.view.key_options, "settings": self.view.settings}
-        names = {one.name for one in fields(Submission)}
         return Submission(
             operation=self.operation,
             path=call["path"],
@@ -95,7 +93,8 @@ class Case:
             params=self.params,
             headers=call.get("headers", {}),
             body=body_of(call.get("body")),
-            **{name: value for name, value in known.items() if name in names},
+            key_options=self.view.key_options,
+            settings=self.view.settings,
         )
 
     def draft(self) -> Draft:

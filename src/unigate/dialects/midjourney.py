@@ -22,13 +22,13 @@ from unigate.dialects.midjourney_errors import (
     unfinished,
     write_error,
 )
-from unigate.dialects.midjourney_read import go_on, read, read_ids, read_modal, resumed_id
+from unigate.dialects.midjourney_read import go_on, read, read_ids, read_modal
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Answered, Draft, Headers, Json, Submission, Task, View
 from unigate.spec.task_page import PageAsked
 
-__all__ = ["OPERATIONS", "Refused", "error_status", "pass_error", "read_ids", "resumed_id", "translate", "write_error"]
+__all__ = ["OPERATIONS", "Refused", "error_status", "pass_error", "read_ids", "translate", "write_error"]
 
 #: Pictures travel within JSON: five of them, each a third larger than its file.
 _BODY = 40 * 1024 * 1024
@@ -104,11 +104,10 @@ def read_resume(asked: Submission, task: Task) -> Json:
     return read_modal(asked, task)
 
 
-def read_page(query: str, operation: str) -> PageAsked:  # noqa: ARG001 - as every dialect's
-    """The newest tasks of the calling key, or those of them that have not begun."""
-    if operation == "midjourney.queue":
-        return PageAsked(limit=_LISTED, dialect="midjourney", states=("waiting",), key_id="this")
-    return PageAsked(limit=_LISTED, dialect="midjourney", key_id="this")
+def read_page(asked: Submission) -> PageAsked:
+    """The newest tasks of the calling key, or those of them that wait for a place at a channel."""
+    waiting = asked.operation.name == "midjourney.queue"
+    return PageAsked(limit=_LISTED, key_id=asked.key_id, states=("waiting",) if waiting else ())
 
 
 def check_ask(task: Task) -> None:

@@ -129,9 +129,11 @@ def _change(given: Fields) -> Asked:
     parent, action, index = task_id(given.get("taskId")), given.get("action"), given.get("index")
     if action not in ("UPSCALE", "VARIATION", "REROLL"):
         raise Refused("action参数错误")
-    if action != "REROLL" and (type(index) is not int or not 1 <= index <= 4):
+    if action == "REROLL":
+        return _changed(parent, action, 0)
+    if type(index) is not int or not 1 <= index <= 4:
         raise Refused("index参数错误")
-    return _changed(parent, action, index if action != "REROLL" else 0)
+    return _changed(parent, action, index)
 
 
 def _simple_change(given: Fields) -> Asked:

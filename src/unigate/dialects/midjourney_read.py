@@ -67,7 +67,7 @@ def read(asked: Submission) -> Draft:
         "action": ACTIONS.get(found.action, ""),
         "prompt": found.prompt,
         "state": given.get("state") or "",
-        "botType": bot or "",
+        "botType": "INSIGHT_FACE" if found.action == "swap_face" else bot or "",
         "customId": body.get("customId", ""),
     }
     return Draft(
@@ -92,7 +92,7 @@ def go_on(draft: Draft, parent: Task) -> Draft:
     offered = parent.detail.get("buttons")
     if isinstance(change, tuple):
         action = parent.input.get("action")
-        custom_id = buttons.of_change(*change, offered) if action in _CHANGEABLE else None
+        custom_id = buttons.of_change(change[0], change[1], offered) if action in _CHANGEABLE else None
         if custom_id is None:
             raise Refused("关联任务不允许执行变化")
     elif custom_id not in buttons.ids(offered):
@@ -106,11 +106,6 @@ def go_on(draft: Draft, parent: Task) -> Draft:
         "customId": custom_id,
     }
     return replace(draft, body={**draft.body, "customId": custom_id}, input=about, model=parent.model)
-
-
-def resumed_id(asked: Submission) -> str:
-    """The task that a modal is about; Refused."""
-    return bodies.task_id(bodies.fields(asked.body).get("taskId"))
 
 
 def read_modal(asked: Submission, task: Task) -> Json:
@@ -135,8 +130,11 @@ def read_modal(asked: Submission, task: Task) -> Json:
 
 
 def read_ids(body: bytes) -> list[str]:
-    """The ids of a list, numbers or texts; Refused."""
-    told = bodies.fields(body).get("ids")
+    """The ids of a list, or the one of a modal, numbers or texts; Refused."""
+    given = bodies.fields(body)
+    if "ids" not in given:
+        return [bodies.task_id(given.get("taskId"))]
+    told = given["ids"]
     if told is None:
         return []
     if not isinstance(told, list) or not all(isinstance(one, str | int) and not isinstance(one, bool) for one in told):

@@ -12,6 +12,7 @@ import msgspec
 
 from unigate.base.clock import monotonic
 from unigate.base.cursor import decode, encode
+from unigate.base.errors import NotFound
 from unigate.base.money import format_usd
 from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, task_writer
 from unigate.relay.call import Call
@@ -77,7 +78,7 @@ async def make(call: Call, svc: Services) -> Reply:
     draft = spoken.read_task(submission(call, svc))
     svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
     if draft.parent_id:
-        draft = spoken.continue_task(draft, await _found(call, svc, spoken, draft.parent_id))
+        draft = spoken.continue_task(draft, await _gone_on_from(call, svc, spoken, draft.parent_id))
     return await submit(call, svc, spoken, await pinned(call, svc, spoken, draft))
 
 
@@ -92,7 +93,7 @@ async def resume(call: Call, svc: Services) -> Reply:
     """`task_resume`: a paused task goes on."""
     spoken = cast(Resumer, task_dialect(call.operation.dialect))
     asked = submission(call, svc)
-    task = await _found(call, svc, spoken, *spoken.read_ids(call.body))
+    task = await _gone_on_from(call, svc, spoken, *spoken.read_ids(call.body))
     task = await svc.tasks.resume(call, task, spoken.read_resume(asked, task))
     return spoken.write_accepted(task, view(call, svc))
 
@@ -228,6 +229,14 @@ def view(call: Call, svc: Services) -> View:
 async def named(call: Call, svc: Services, spoken: TaskWriter) -> Task:
     """The task that `{id}` in the path names; the dialect's error where the caller has none of that id."""
     return await _found(call, svc, spoken, unquote(call.params["id"]))
+
+
+async def _gone_on_from(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task:
+    """A task that a body names; where the caller has none, the dialect's `missing_parent(task_id)`, else its `missing`."""
+    try:
+        return await _found(call, svc, spoken, task_id)
+    except NotFound:
+        raise getattr(spoken, "missing_parent", spoken.missing)(task_id) from None
 
 
 async def _found(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task:
