@@ -1,6 +1,6 @@
 """Models and prices that ship with the gateway, as values. Files and their reading, nothing else.
 
-`prices.json` and `models.json` say where each row is from and of what date; amounts are decimal text and become integers
+`prices.json`, `operation_prices.json` and `models.json` say where each row is from and of what date; amounts are decimal text and become integers
 here, never floats. An operator's own rows win over these; that is decided elsewhere.
 """
 
@@ -33,6 +33,16 @@ class _Prices(msgspec.Struct):
     prices: list[Mapping[str, object]]
 
 
+class _OperationPrice(msgspec.Struct):
+    operation: str
+    call: Mapping[str, str]
+    as_of: str
+
+
+class _OperationPrices(msgspec.Struct):
+    prices: list[_OperationPrice]
+
+
 def models() -> list[Model]:
     """What is known of models: limits, modalities, owner, day of release."""
     return [
@@ -44,6 +54,18 @@ def models() -> list[Model]:
 def prices() -> list[Price]:
     """All prices, in nano-USD; they hold from the beginning, so that every later row is newer."""
     return [_price(row) for row in msgspec.json.decode(_read("prices.json"), type=_Prices).prices]
+
+
+def operation_prices() -> list[Price]:
+    """Prices per call of operations, each by the value of a condition, in nano-USD; they hold from the beginning."""
+    return [
+        Price(
+            id=f"shipped:{row.operation}@{row.as_of}",
+            operation=row.operation,
+            rates={f"call:{value}": Rate(parse_usd(usd), 1) for value, usd in row.call.items()},
+        )
+        for row in msgspec.json.decode(_read("operation_prices.json"), type=_OperationPrices).prices
+    ]
 
 
 def _price(row: Mapping[str, object]) -> Price:

@@ -9,7 +9,7 @@ from unigate.spec.price import Model, Price
 @cache
 def prices() -> tuple[Price, ...]:
     """All shipped prices."""
-    return tuple(data.prices())
+    return (*data.prices(), *data.operation_prices())
 
 
 @cache
