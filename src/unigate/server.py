@@ -42,6 +42,7 @@ from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
+from unigate.relay.tasks import Tasks
 from unigate.relay.traces import Traces, over_http
 from unigate.relay.upstreams import Upstreams
 from unigate.routing.choice import Router
@@ -142,6 +143,7 @@ class Worker:
             metrics=Metrics(),
             keeper=Keeper(partial(kept.save, self._db)),
         )
+        tasks = self._svc.tasks = Tasks(self._db, self._svc)
         traces = self._traces()
         keeping = asyncio.create_task(self._svc.keeper.run())  # noqa: TID251 - kept until the end of this function
         self._stale = {"channels", "prices", "settings"}
@@ -154,6 +156,7 @@ class Worker:
         copying = asyncio.create_task(copier.run())  # noqa: TID251 - kept until the end of this function
         server = Server(behind(settings.trusted_proxies, handler), render_wire)
         await server.start([sock])
+        tasks.start()
         tuning.settle_heap()
         keeper = asyncio.create_task(self._keep_house())  # noqa: TID251 - kept until the end of this function
         ready()
@@ -167,6 +170,7 @@ class Worker:
         copying.cancel()
         with suppress(asyncio.CancelledError):
             await copying
+        await tasks.stop()
         await bank.close()
         keeping.cancel()
         with suppress(asyncio.CancelledError):

@@ -108,5 +108,6 @@ def test_a_lone_surrogate_costs_no_record() -> None:
     one.model = "\ud800"
     one.units = {"\ud800": 1}
     entries, _ = read(frame(one), 0, 1)
-    assert decode(entries[0]).id == "req_1"
-    assert decode(entries[0]).model == "?"
+    found = decode(entries[0])
+    assert isinstance(found, Record)
+    assert (found.id, found.model) == ("req_1", "?")

@@ -131,19 +131,23 @@ class Bank:
         self.refill_soon(account)
         return await self._wait(waiter)
 
-    async def enter(self, key: Key, amount: int, entry: Entry, hold_id: str) -> int:
-        """Write a task's entry and hold `amount` for it under `hold_id`, in one transaction; the day that it counts in.
+    @property
+    def today(self) -> int:
+        """The budgets' day (20261121)."""
+        return day_of(now_ms(), self.terms.offset_minutes)
 
-        Nothing is held where `amount` is 0. Raises Taken, NoFunds (once that is proven) and StoreUnavailable.
+    async def enter(self, key: Key, amount: int, entry: Entry, hold_id: str, *, day: int) -> None:
+        """Write a task's entry, and hold `amount` for it under `hold_id` (""; nothing) as of a day, in one transaction.
+
+        Raises Taken, NoFunds (once that is proven) and StoreUnavailable.
         """
         self._admit()
         account = self._account(key)
-        purpose, day = self._purpose(account, "task")
+        purpose, _ = self._purpose(account, "task", day)
         purpose = replace(purpose, id=hold_id, process_id="")
         waiter = self._waiter(account, amount, amount, purpose, day=day, entry=entry)
         self.teller.put(Enter(self, waiter))
         await self._wait(waiter)
-        return day
 
     async def extend(self, hold: Hold, amount: int) -> None:
         """See Owner."""
@@ -300,8 +304,8 @@ class Bank:
         account.key = key
         return account
 
-    def _purpose(self, account: Account, kind: str) -> tuple[Purpose, int]:
-        day = day_of(now_ms(), self.terms.offset_minutes)
+    def _purpose(self, account: Account, kind: str, day: int = 0) -> tuple[Purpose, int]:
+        day = day or self.today
         windows = held_windows(account.key.id, account.key.budgets, day)
         made = Purpose(
             id=ids.new("hld"),

@@ -38,7 +38,7 @@ class Enter:
             self._taken = await self._entry.taken(tx)
         elif await self._entry.enter(tx):
             self._granted = True
-            if amount:
+            if purpose.id:
                 await holds.open_several(tx, [(purpose, amount)], at=now_ms())
         else:
             self._taken = True

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from unigate.base.clock import now_ms
 from unigate.routing.choice import Candidate
+from unigate.spec.channel import Channel
 from unigate.spec.operation import Operation
-from unigate.spec.provider import Request
+from unigate.spec.provider import Credential, Request
+from unigate.spec.task import Message
 from unigate.upstream import Client, Endpoint, endpoint
 
 #: Kept request heads; a configuration has far fewer.
@@ -24,10 +26,21 @@ class Upstreams:
         self._allow_private = allow_private
         self._proxy = proxy
         self._kept: dict[tuple[str, str, str, str], tuple[Endpoint, Request]] = {}
+        #: By channel: itself as it was then, where it is, and the path of its base URL.
+        self._sites: dict[str, tuple[Channel, Endpoint, str]] = {}
 
     def forget(self) -> None:
         """Channels have changed."""
         self._kept.clear()
+        self._sites.clear()
+
+    def message(self, channel: Channel, credential: Credential, message: Message) -> tuple[Endpoint, Request]:
+        """Where and with which head a message of a task API goes."""
+        where, base = self._site(channel)
+        made = channel.provider.task_request(message, credential, channel.options, now_ms=now_ms())
+        named = {header for header, _ in made.headers}
+        headers = tuple(h for h in _BARE if h[0] not in named) + made.headers
+        return where, Request(made.method, base + made.target, headers)
 
     def to(self, candidate: Candidate, operation: Operation) -> tuple[Endpoint, Request]:
         """Where and with which head a call goes by a candidate."""
@@ -60,14 +73,7 @@ class Upstreams:
     ) -> tuple[Endpoint, Request]:
         channel = candidate.route.channel
         options = channel.options
-        proxy = options.get("proxy", self._proxy)
-        where, base = endpoint(
-            channel.base_url,
-            proxy=str(proxy) if proxy else None,
-            allow_private=self._allow_private,
-            verify=options.get("tls_verify", True) is not False,
-            ca_file=str(options["ca_file"]) if "ca_file" in options else None,
-        )
+        where, base = self._site(channel)
         made = channel.provider.request(
             operation.upstream_path,
             operation.name,
@@ -82,3 +88,20 @@ class Upstreams:
         usual = _JSON if operation.body == "json" else _BARE
         headers = tuple(h for h in usual if h[0] not in named) + made.headers
         return where, Request(made.method, base + made.target, headers, made.expires_at)
+
+    def _site(self, channel: Channel) -> tuple[Endpoint, str]:
+        """The endpoint of a channel, and the path of its base URL."""
+        known = self._sites.get(channel.id)
+        if known is not None and known[0] is channel:
+            return known[1], known[2]
+        options = channel.options
+        proxy = options.get("proxy", self._proxy)
+        where, base = endpoint(
+            channel.base_url,
+            proxy=str(proxy) if proxy else None,
+            allow_private=self._allow_private,
+            verify=options.get("tls_verify", True) is not False,
+            ca_file=str(options["ca_file"]) if "ca_file" in options else None,
+        )
+        self._sites[channel.id] = (channel, where, base)
+        return where, base

@@ -105,6 +105,12 @@ class Router:
                     return [Candidate(only, credentials[0], self._clock)]
         return self._choose(plan)
 
+    def busy(self, model: str, group: str, operation: Operation) -> bool:
+        """Whether some channel would serve such a call if only it had a free place."""
+        plan = self._plans.get((model, group, operation.name)) or self._plan(model, group, operation)
+        now = self._clock()
+        return any(not site.health.parked and site.health.full(now) for tier in plan.tiers for site in tier)
+
     def pinned(self, place: Binding, model: str, group: str, operation: Operation) -> list[Candidate]:
         """The one candidate for a call that goes on from something that only one channel knows.
 

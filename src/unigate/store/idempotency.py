@@ -23,6 +23,7 @@ _FIND = select(idempotency.c.task_id, idempotency.c.digest).where(*_OF, idempote
 _REMOVE = delete(idempotency).where(
     idempotency.c.user_id == bindparam("user"), idempotency.c.task_id == bindparam("task")
 )
+_GIVE_UP = delete(idempotency).where(*_OF)
 _ENDED = (
     select(idempotency.c.user_id, idempotency.c.token)
     .where(idempotency.c.ends_at <= bindparam("now"))
@@ -61,6 +62,11 @@ async def find(tx: Tx, token: Token, *, now: int) -> tuple[str, bytes] | None:
 async def remove(tx: Tx, user_id: str, task_id: str) -> None:
     """The task came to nothing: its request may be made again."""
     await tx.run(_REMOVE, {"user": user_id, "task": task_id})
+
+
+async def drop(tx: Tx, token: Token) -> None:
+    """Give a token up again in the transaction that took it."""
+    await tx.run(_GIVE_UP, {"user": token.user_id, "by": token.token})
 
 
 async def drop_ended(tx: Tx, *, now: int, most: int) -> int:

@@ -89,7 +89,7 @@ _TOOK = (
     .where(
         _ID,
         or_(
-            and_(_SENDING, tasks.c.handle == ""),
+            _SENDING,  # with a handle already: it was paused, and goes on
             and_(_RUNNING, tasks.c.handle == bindparam("to_handle")),  # the journal was quicker
         ),
     )
@@ -106,10 +106,30 @@ _TOOK = (
         started_at=bindparam("started", type_=Integer()),
         deadline_at=bindparam("deadline", type_=Integer()),
         due_at=bindparam("due", type_=Integer()),
+        quote=bindparam("to_quote"),
         lease_until=0,
         owner="",
+        polls=0,
         errors=0,
         version=_NEXT,
+    )
+)
+_LET_GO = (
+    update(tasks)
+    .where(_ID, _MINE, OPEN)
+    .values(
+        due_at=bindparam("due", type_=Integer()),
+        lease_until=0,
+        owner="",
+        errors=tasks.c.errors + 1,
+        attempts=bindparam("to_attempts"),
+    )
+)
+_PUT_BACK = (
+    update(tasks)
+    .where(_ID, _MINE, _SENDING)
+    .values(
+        state=bindparam("to_state"), due_at=bindparam("due", type_=Integer()), lease_until=0, owner="", version=_NEXT
     )
 )
 #: A callback that came while we asked has put `due_at` before the claim's: then it is asked again at once.
@@ -201,6 +221,11 @@ async def place(tx: Tx, row: TaskRow, channel_id: str, most: int) -> bool:
     The channel's row stays locked, so that of two processes only one gets the last place.
     """
     await tx.one(_CHANNEL, {"at": channel_id})
+    return await has_place(tx, row, channel_id, most)
+
+
+async def has_place(tx: Tx, row: TaskRow, channel_id: str, most: int) -> bool:
+    """The same as far as can be seen, for a transaction that only reads."""
     count = await tx.one(_IN_FLIGHT, {"at": channel_id, "of": row.task.id})
     if count is not None and int(count[0]) >= most:
         return False
@@ -247,6 +272,16 @@ async def end(tx: Tx, task_id: str, states: Sequence[str], values: dict[str, Any
     """It ends, from one of these states; the row as it is then, None where it was in none of them."""
     row = await tx.one(_END, {"of": task_id, "states": list(states), **values})
     return None if row is None else read(row)
+
+
+async def let_go(tx: Tx, task_id: str, owner: str, *, due: int, attempts: str) -> None:
+    """Whoever looks next does so then: something about it failed."""
+    await tx.run(_LET_GO, {"of": task_id, "by": owner, "due": due, "to_attempts": attempts})
+
+
+async def put_back(tx: Tx, task_id: str, owner: str, state: str, *, due: int) -> bool:
+    """One that was to go on is what it was before, or is asked after; False where it is not this owner's."""
+    return await tx.run(_PUT_BACK, {"of": task_id, "by": owner, "to_state": state, "due": due}) == 1
 
 
 async def due_now(tx: Tx, task_id: str, *, now: int) -> None:

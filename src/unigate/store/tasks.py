@@ -65,22 +65,22 @@ _AHEAD = select(func.count()).where(
     tasks.c.group_name == bindparam("of_group"),
     tasks.c.number < bindparam("behind"),
 )
-_LISTING = Listing(
+LISTING = Listing(
     select(tasks),
     (tasks.c.number, tasks.c.id),
     {
         "user_id": tasks.c.user_id == bindparam("user_id"),
         "key_id": tasks.c.key_id == bindparam("key_id"),
-        "called": tasks.c.called.in_(bindparam("called", expanding=True)),
+        "called": tasks.c.called == bindparam("called"),
         "operation": tasks.c.operation == bindparam("operation"),
         "dialect": tasks.c.dialect == bindparam("dialect"),
         "model": tasks.c.model == bindparam("model"),
-        "state": tasks.c.state.in_(bindparam("state", expanding=True)),
+        "states": tasks.c.state.in_(bindparam("states", expanding=True)),
+        "queued": and_(one_of(tasks.c.state, "running"), tasks.c.queued == bindparam("queued", type_=Integer())),
         "since": tasks.c.created_at >= bindparam("since", type_=Integer()),
         "until": tasks.c.created_at < bindparam("until", type_=Integer()),
     },
 )
-LISTING = _LISTING
 _OLD = (
     select(tasks.c.id)
     .where(tasks.c.number < bindparam("before"), tasks.c.finished_at < bindparam("ended"), tasks.c.finished_at > 0)

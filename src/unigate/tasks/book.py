@@ -12,29 +12,76 @@ from unigate.base.errors import StoreUnavailable
 from unigate.store.database import Database, Tx
 
 T = TypeVar("T")
+Item = TypeVar("Item")
+R = TypeVar("R")
 
 #: Pieces of work in one transaction.
 TOGETHER = 64
 
 
-class _Piece(Generic[T]):
-    """One piece of work, and who waits for it."""
+class Batches(Generic[Item, R]):
+    """Collects items, and applies those that wait together; for one event loop.
 
-    __slots__ = ("order", "outcome", "work")
+    `apply` gives an outcome for each item, in their order. It may be run again where the transaction was not kept, so it
+    changes nothing but through the transaction.
+    """
 
-    def __init__(self, work: Callable[[Tx], Awaitable[T]], order: str) -> None:
-        self.work = work
-        self.order = order
-        self.outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+    def __init__(self, db: Database, apply: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[R]]]) -> None:
+        self._db = db
+        self._apply = apply
+        self._waiting: list[tuple[Item, asyncio.Future[R]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def put(self, item: Item) -> R:
+        """Have an item applied; its outcome, once that is durable.
+
+        Raises what applying it raises, and StoreUnavailable: then nobody knows whether it was kept.
+        """
+        loop = asyncio.get_running_loop()
+        outcome: asyncio.Future[R] = loop.create_future()
+        self._waiting.append((item, outcome))
+        if self._task is None:
+            self._task = loop.create_task(self._write())
+        return await outcome
+
+    async def _write(self) -> None:
+        """Write until nothing waits any more."""
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+                ready = [pair for pair in batch if not pair[1].done()]  # who waited may have left
+                if ready and not await self._try(ready):
+                    for pair in ready:
+                        await self._try([pair])
+        finally:
+            self._task = None
+            for _, outcome in self._waiting:  # cancelled with its loop: nobody must wait for ever
+                outcome.cancel()
+
+    async def _try(self, batch: Sequence[tuple[Item, "asyncio.Future[R]"]]) -> bool:
+        """One transaction; False where several failed together and nothing was kept: alone it shows whose fault it is."""
+        try:
+            async with self._db.writing() as tx:
+                made = await self._apply(tx, [item for item, _ in batch])
+        except StoreUnavailable as error:
+            for _, outcome in batch:
+                _fail(outcome, StoreUnavailable(detail=error.detail, retry_after=error.retry_after))
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+            if len(batch) > 1:
+                return False
+            _fail(batch[0][1], error)
+        else:
+            for (_, outcome), one in zip(batch, made, strict=True):
+                if not outcome.done():
+                    outcome.set_result(one)
+        return True
 
 
 class Book:
     """Writes for everybody in one process; for one event loop."""
 
     def __init__(self, db: Database) -> None:
-        self._db = db
-        self._waiting: list[_Piece[Any]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._batches: Batches[tuple[str, Callable[[Tx], Awaitable[Any]]], Any] = Batches(db, _each)
 
     async def write(self, work: Callable[[Tx], Awaitable[T]], *, order: str = "") -> T:
         """Do a piece of work in a transaction that others may share; what it gives, once that is durable.
@@ -43,55 +90,17 @@ class Book:
         of a transaction are done by `order`: those that lock rows which others lock too name them in it. Raises what the
         work raises, and StoreUnavailable: then nobody knows whether it was kept.
         """
-        piece = _Piece(work, order)
-        self._waiting.append(piece)
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._write())
-        return await piece.outcome
-
-    async def _write(self) -> None:
-        """Write until nothing waits any more."""
-        try:
-            while self._waiting:
-                batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
-                ready = [piece for piece in batch if not piece.outcome.done()]  # who waited may have left
-                ready.sort(key=lambda piece: piece.order)
-                if len(ready) == 1 or (ready and not await self._together(ready)):
-                    for piece in ready:
-                        await self._alone(piece)
-        finally:
-            self._task = None
-            if self._waiting:  # cancelled with its loop: whoever still waits must not wait for ever
-                for piece in self._waiting:
-                    piece.outcome.cancel()
-
-    async def _together(self, pieces: Sequence[_Piece[Any]]) -> bool:
-        """Do them in one transaction; False where one of them failed and nothing was kept."""
-        try:
-            async with self._db.writing() as tx:
-                made = [await piece.work(tx) for piece in pieces]
-        except StoreUnavailable as error:
-            for piece in pieces:
-                _fail(piece, StoreUnavailable(detail=error.detail, retry_after=error.retry_after))
-            return True
-        except Exception:  # noqa: BLE001 - alone it shows whose fault it is
-            return False
-        for piece, outcome in zip(pieces, made, strict=True):
-            if not piece.outcome.done():
-                piece.outcome.set_result(outcome)
-        return True
-
-    async def _alone(self, piece: _Piece[Any]) -> None:
-        try:
-            async with self._db.writing() as tx:
-                outcome = await piece.work(tx)
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
-            _fail(piece, error)
-        else:
-            if not piece.outcome.done():
-                piece.outcome.set_result(outcome)
+        made: T = await self._batches.put((order, work))
+        return made
 
 
-def _fail(piece: _Piece[Any], error: Exception) -> None:
-    if not piece.outcome.done():
-        piece.outcome.set_exception(error)
+async def _each(tx: Tx, pieces: Sequence[tuple[str, Callable[[Tx], Awaitable[Any]]]]) -> list[Any]:
+    made: list[Any] = [None] * len(pieces)
+    for place in sorted(range(len(pieces)), key=lambda n: pieces[n][0]):
+        made[place] = await pieces[place][1](tx)
+    return made
+
+
+def _fail(outcome: "asyncio.Future[Any]", error: Exception) -> None:
+    if not outcome.done():
+        outcome.set_exception(error)

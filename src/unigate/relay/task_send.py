@@ -1,0 +1,336 @@
+"""Sending a task to the first channel that takes it.
+
+Another channel is tried only while it is certain that no provider has the task: no connection came about, or it was
+refused. Once a byte was sent, everything else leaves the task `submitting`: it is found out later what came of it, and
+nobody sends it again meanwhile. Must not decide what the caller is told.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import msgspec
+import structlog
+
+from unigate.base.clock import monotonic, now_ms
+from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.relay.task_engine import Engine
+from unigate.relay.task_finish import Ending, Finisher, plain
+from unigate.relay.task_wire import ask, definite, unreadable
+from unigate.routing.choice import Candidate, Verdict
+from unigate.routing.failures import final
+from unigate.spec.channel import Channel
+from unigate.spec.record import Attempt, Note
+from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Progress, Task, TaskApi
+from unigate.store import task_changes
+from unigate.store.tasks import TaskRow, text
+from unigate.tasks.pace import interval
+
+log: Any = structlog.get_logger("unigate.tasks")
+_attempts = msgspec.json.Decoder(list[Attempt])
+
+
+@dataclass(slots=True)
+class Sent:
+    """What came of sending a task."""
+
+    #: `taken`: a provider has it. `full`: nothing was sent, there is no place. `unknown`: nobody knows. `refused`: no
+    #: provider has it. `lost`: it is not ours to send any more.
+    outcome: Literal["taken", "full", "unknown", "refused", "lost"]
+    task: Task
+    error: GatewayError | None = None
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Tries:
+    """What is known while a task is being sent."""
+
+    row: TaskRow
+    body: Json
+    parent: Json | None
+    attempts: list[Attempt]
+    #: Tries that are left.
+    left: int
+    #: Nothing has happened since its row was made.
+    fresh: bool
+    #: A channel had no place.
+    full: bool = False
+    failures: list[UpstreamError] = field(default_factory=list)
+
+
+class Sender:
+    """Sends tasks whose rows are this process's to send."""
+
+    def __init__(self, engine: Engine, finisher: Finisher) -> None:
+        self._engine = engine
+        self._finisher = finisher
+
+    async def send(
+        self, row: TaskRow, body: Json, candidates: Sequence[Candidate], parent: Json | None, *, fresh: bool = False
+    ) -> Sent:
+        """Send a task that is `submitting` or `waiting` to the first of the candidates that takes it.
+
+        `fresh`: its row was made just now, with the first candidate's channel in it. Raises StoreUnavailable where what
+        is to be noted before cannot be noted: nothing was sent then.
+        """
+        svc = self._engine.svc
+        attempts = tries_of(row)
+        tries = _Tries(row, body, parent, attempts, left=svc.settings.relay.attempts, fresh=fresh)
+        patience = svc.settings.relay.backoff_seconds
+        for candidate in candidates:
+            if not tries.left or not candidate.take():
+                tries.full = tries.full or bool(tries.left)
+                continue
+            sent, verdict = await self._try(tries, candidate)
+            if sent is not None:
+                return sent
+            if verdict is None:
+                continue
+            if not verdict.try_next:
+                break
+            if verdict.pause and patience > 0:
+                pause = min(verdict.pause, patience)
+                patience -= pause
+                await asyncio.sleep(pause)
+        if (tries.full or not candidates) and not tries.failures:
+            return Sent("full", row.task, None, attempts)
+        return Sent("refused", row.task, final(tries.failures), attempts)
+
+    async def _try(self, tries: "_Tries", candidate: Candidate) -> tuple[Sent | None, Verdict | None]:
+        """One candidate: what came of it if that is all, else what its failure means; neither where it has no place."""
+        svc, row, attempts = self._engine.svc, tries.row, tries.attempts
+        began = monotonic()
+        try:
+            entered = await self._enter(tries, candidate)
+            if entered != "yes":
+                candidate.done()
+                tries.full = tries.full or entered == "full"
+                return (Sent("lost", row.task) if entered == "lost" else None), None
+            tries.left -= 1
+            accepted = await self._submit(row, tries.body, candidate, tries.parent)
+        except UpstreamError as failure:
+            unknown = not definite(failure) and not isinstance(failure, Refused)
+            told = failure.refusal if isinstance(failure, Refused) else failure
+            verdict = svc.router.failed(candidate, told, delivered=unknown)
+            status = told.upstream_status if isinstance(told, UpstreamRefused) else 0
+            svc.metrics.failed(candidate.route.channel.name, str(status or told.code))
+            attempts.append(_attempt(candidate, status, told.code, began))
+            if unknown:
+                return await self._unknown(row, candidate, told, attempts), None
+            if verdict.passes_through:
+                return Sent("refused", row.task, told, attempts), None
+            tries.failures.append(told)
+            return None, verdict
+        except BaseException:
+            candidate.done()
+            raise
+        candidate.done()
+        svc.router.worked(candidate, monotonic() - began)
+        return await self.took(row, candidate.route.channel, candidate.credential.id, accepted, attempts), None
+
+    async def took(
+        self, row: TaskRow, channel: Channel, credential_id: str, accepted: Accepted, attempts: Sequence[Attempt]
+    ) -> Sent:
+        """A provider has the task: its handle goes to the journal before anything else, then to the row."""
+        engine, progress = self._engine, accepted.progress
+        handle = text(accepted.handle)
+        await self._note(Note(row.task.id, channel.id, credential_id, handle))
+        now = now_ms()
+        patience = row.task.deadline_at - row.task.created_at
+        api = engine.api_of(channel, row.task.called)
+        paused = progress.state == "paused"
+        ended = progress.state in {"succeeded", "failed", "canceled"}
+        first = interval(api.pace, 0, engine.svc.settings.tasks.poll_scale) if api is not None else 1.0
+        deadline = now + patience
+        values = {
+            "to_state": "paused" if paused else "running",
+            "to_handle": handle,
+            "to_channel": channel.id,
+            "to_credential": credential_id,
+            "to_queued": int(progress.state == "queued"),
+            "to_percent": -1 if progress.percent is None else max(0, min(progress.percent, 100)),
+            "to_detail": text(progress.detail),
+            "to_previews": text(progress.previews),
+            "to_quote": text({**row.quote, "free": True} if accepted.free else row.quote),
+            "started": now if progress.state == "running" else 0,
+            "deadline": deadline,
+            "due": deadline if paused else min(now + int(first * 1000), deadline),
+        }
+        task = replace(
+            row.task,
+            state="paused" if paused else "running",
+            queued=progress.state == "queued",
+            percent=int(str(values["to_percent"])),
+            detail=progress.detail,
+            previews=progress.previews,
+            handle=accepted.handle,
+            channel_id=channel.id,
+            credential_id=credential_id,
+            submitted_at=row.task.submitted_at or now,
+            started_at=now if progress.state == "running" else 0,
+            deadline_at=deadline,
+            version=row.task.version + 1,
+        )
+        try:
+            kept = await engine.book.write(lambda tx: task_changes.took(tx, row.task.id, values), order=row.task.id)
+        except StoreUnavailable as error:  # the journal has it
+            log.warning("a task's handle is in the journal only", task=task.id, detail=error.detail)
+            return Sent("taken", task, None, list(attempts))
+        if not kept:
+            log.error("a provider took a task that had ended", task=task.id, channel=channel.name, handle=handle)
+            engine.svc.metrics.failed(channel.name, "task_taken_late")
+            return Sent("lost", row.task)
+        engine.changes.tell(task.id)
+        if ended:
+            now_row = replace(row, task=task, quote={**row.quote, "free": True} if accepted.free else row.quote)
+            done = await self._finisher.finish(ending_of(now_row, accepted.progress))
+            return Sent("taken", done or task, None, list(attempts))
+        engine.notices.progress(row.task, task)
+        engine.claims.poke()
+        return Sent("taken", task, None, list(attempts))
+
+    def order(self, row: TaskRow, body: Json, model: str, channel: Channel, parent: Json | None) -> Order:
+        """What a channel is asked to do."""
+        task = row.task
+        api = self._engine.api_of(channel, task.called)
+        base = self._engine.svc.settings.public_url.rstrip("/")
+        return Order(
+            task_id=task.id,
+            called=task.called,
+            operation=task.operation,
+            model=model,
+            body=body,
+            conditions=task.conditions,
+            callback=f"{base}/callbacks/{task.id}/{row.secret}" if base and api is not None and api.calls_back else "",
+            parent=parent,
+        )
+
+    async def _enter(self, tries: "_Tries", candidate: Candidate) -> Literal["yes", "full", "lost"]:
+        """Note where the task is about to be sent, if there is a place for it."""
+        engine, channel, row, attempts = self._engine, candidate.route.channel, tries.row, tries.attempts
+        task = row.task
+        here = (task.channel_id, task.credential_id) == (channel.id, candidate.credential.id)
+        fresh, tries.fresh = tries.fresh, False
+        if here and fresh and task.state == "submitting":
+            return "yes"
+        now = now_ms()
+        values = {
+            "channel": channel.id,
+            "credential": candidate.credential.id,
+            "model": candidate.route.model,
+            "attempts": text(attempts) if attempts else "",
+        }
+        until = engine.lease_until(now, sending=True)
+        if not channel.concurrency:
+            kept = await engine.book.write(
+                lambda tx: task_changes.to_channel(tx, task.id, engine.owner, now=now, until=until, **values),
+                order=task.id,
+            )
+            return "yes" if kept else "lost"
+        async with engine.db.writing() as tx:
+            if not await task_changes.place(tx, row, channel.id, channel.concurrency):
+                return "full"
+            kept = await task_changes.to_channel(tx, task.id, engine.owner, now=now, until=until, **values)
+        return "yes" if kept else "lost"
+
+    async def go_on(self, row: TaskRow, body: Json, candidate: Candidate) -> Accepted:
+        """Tell the provider with what a paused task goes on. Raises UpstreamError."""
+        channel = candidate.route.channel
+        api = channel.provider.tasks[row.task.called]
+        if api.resume is None:
+            raise Conflict("This task cannot go on.", code="task_not_paused")
+        order = self.order(row, body, row.upstream_model, channel, row.task.handle)
+        seconds = self._engine.svc.settings.tasks.send_seconds
+        message = api.resume(order, channel.options)
+        answered = await ask(self._engine.svc, channel, candidate.credential, message, seconds=seconds, submits=True)
+        return accepted_of(api, order, answered)
+
+    async def _submit(self, row: TaskRow, body: Json, candidate: Candidate, parent: Json | None) -> Accepted:
+        """Send it, and read what the provider says to it."""
+        svc, channel = self._engine.svc, candidate.route.channel
+        api = channel.provider.tasks[row.task.called]
+        order = self.order(row, body, candidate.route.model, channel, parent)
+        message = written(api, order, channel)
+        seconds = svc.settings.tasks.send_seconds
+        answered = await ask(svc, channel, candidate.credential, message, seconds=seconds, submits=True)
+        return accepted_of(api, order, answered)
+
+    async def _unknown(
+        self, row: TaskRow, candidate: Candidate, failure: UpstreamError, attempts: list[Attempt]
+    ) -> Sent:
+        """Nobody knows whether it was taken: it stays `submitting`, and is looked at soon where its provider can be asked."""
+        engine, channel = self._engine, candidate.route.channel
+        log.warning("a submission has no answer", task=row.task.id, channel=channel.name, detail=failure.detail)
+        api = engine.api_of(channel, row.task.called)
+        due = engine.lease_until(now_ms(), sending=True)
+        if api is not None and api.recover is not None:
+            due = now_ms() + int(interval(api.pace, 0, engine.svc.settings.tasks.poll_scale) * 1000)
+        try:
+            await engine.book.write(
+                lambda tx: task_changes.let_go(tx, row.task.id, engine.owner, due=due, attempts=text(attempts)),
+                order=row.task.id,
+            )
+        except StoreUnavailable as error:
+            log.warning("the lease of a submission ends by itself", task=row.task.id, detail=error.detail)
+        engine.claims.poke()
+        return Sent("unknown", replace(row.task, state="submitting"), None, attempts)
+
+    async def _note(self, note: Note) -> None:
+        """Have a handle in the journal, if the journal takes it."""
+        noted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._engine.svc.bank.journal.append(note, lambda kept: None if noted.done() else noted.set_result(kept))
+        await noted
+
+
+class Refused(UpstreamError):
+    """A refusal that came with a good status: as definite as any."""
+
+    def __init__(self, refusal: UpstreamRefused) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+def tries_of(row: TaskRow) -> list[Attempt]:
+    """The tries that a task has behind it."""
+    return _attempts.decode(row.attempts) if row.attempts else []
+
+
+def written(api: TaskApi, order: Order, channel: Channel) -> Message:
+    """The message of a submission; a body that a provider's code cannot write is nothing that was sent."""
+    try:
+        return api.submit(order, channel.options)
+    except UpstreamError as error:
+        error.sent = False
+        raise
+
+
+def accepted_of(api: TaskApi, order: Order, answered: Answered) -> Accepted:
+    """What a provider says to a submission. Raises Refused, BadAnswer."""
+    try:
+        return api.accepted(order, answered)
+    except UpstreamRefused as refusal:
+        raise Refused(refusal) from None
+    except UpstreamError:
+        raise
+    except Exception as error:
+        log.exception("a provider's answer could not be read", task=order.task_id)
+        raise unreadable(error) from None
+
+
+def ending_of(row: TaskRow, progress: Progress) -> Ending:
+    """How a task ends whose provider says that it has."""
+    if progress.state == "succeeded":
+        return Ending(row=row, state="succeeded", progress=progress, charged=True)
+    if progress.state == "canceled":
+        return Ending(row=row, state="canceled", progress=progress, charged=progress.billed, error=progress.error)
+    error = progress.error or Failure(code="task_failed", message="The provider could not complete the task.")
+    return Ending(
+        row=row, state="failed", progress=progress, error=Failure(code=plain(error.code), message=plain(error.message))
+    )
+
+
+def _attempt(candidate: Candidate, status: int, code: str, began: float) -> Attempt:
+    milliseconds = int((monotonic() - began) * 1000)
+    return Attempt(candidate.route.channel.id, candidate.credential.id, status, code, milliseconds)

@@ -1,0 +1,384 @@
+"""Making tasks: one transaction writes the task, takes the money and gives the request its token; then it is sent.
+
+A request that comes again, by its `Idempotency-Key` or as a client's own repetition, gets the task that the first one made.
+Must not follow a task any further.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import count
+from typing import Any
+
+import msgspec
+
+from unigate.base import ids
+from unigate.base.clock import now_ms
+from unigate.base.errors import (
+    Conflict,
+    GatewayError,
+    NoChannel,
+    NotFound,
+    QueueFull,
+    StoreUnavailable,
+    UpstreamRefused,
+)
+from unigate.billing.bank import Taken
+from unigate.dialects import task_dialect
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.relay.task_engine import Engine, binding_of, log
+from unigate.relay.task_finish import Ending, Finisher, plain
+from unigate.relay.task_send import Sender, Sent
+from unigate.relay.task_uses import submission
+from unigate.routing.choice import Candidate
+from unigate.spec.binding import Binding
+from unigate.spec.task import Draft, Failure, Json, Task, TaskApi
+from unigate.spec.usage import Usage
+from unigate.store import idempotency, task_changes, tasks
+from unigate.store.database import Tx
+from unigate.store.idempotency import Token
+from unigate.store.tasks import TaskRow
+
+_encode = msgspec.json.Encoder().encode
+_count = count()
+_REPEATED = b"x-stainless-retry-count"
+#: How often a dialect may be asked for another id.
+_IDS = 3
+#: Seconds until a waiting task is looked at again without a reason.
+WAIT_LOOK = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A task about to be made: its row, where it may go, and what it goes on from."""
+
+    row: TaskRow
+    candidates: Sequence[Candidate]
+    parent: Json | None
+    token: Token | None
+    #: How many may wait for a place.
+    room: int
+    #: It goes to one channel alone.
+    pinned: bool
+
+
+class Submitter:
+    """Makes tasks of drafts."""
+
+    def __init__(self, engine: Engine, sender: Sender, finisher: Finisher) -> None:
+        self._engine = engine
+        self._sender = sender
+        self._finisher = finisher
+        #: Submissions on their way: they go on when their callers leave.
+        self._running: set[asyncio.Task[Task]] = set()
+
+    async def submit(self, call: Call, draft: Draft, *, base: str) -> Task:
+        """See TaskFace; the caller may leave meanwhile."""
+        task = asyncio.get_running_loop().create_task(self._submit(call, draft, base))
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    async def rest(self, seconds: float) -> None:
+        """Wait until what is on its way has ended."""
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+
+    def spawn(self, work: Coroutine[Any, Any, Task]) -> None:
+        """Do something about a task that nobody waits for."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Task]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and isinstance(task.exception(), Exception):
+            error = task.exception()
+            if not isinstance(error, GatewayError):
+                log.error("a submission failed", error=repr(error))
+
+    async def _submit(self, call: Call, draft: Draft, base: str) -> Task:
+        token = _token(call)
+        if token is not None and not token.renews:
+            known = await self._known(token)
+            if known is not None:
+                return known
+        made = await self._make(call, draft, base, token)
+        await self._refuse_if_full(draft, made)
+        for _ in range(_IDS):
+            try:
+                made = await self._enter(call, made)
+                break
+            except Taken:
+                if token is not None and (known := await self._known(token)) is not None:
+                    return known
+                made = replace(
+                    made, row=replace(made.row, task=replace(made.row.task, id=_new_id(call, self._engine.svc, draft)))
+                )
+        else:
+            raise StoreUnavailable(retry_after=1, detail="no free id was found for a task")
+        return await self._send(made, draft)
+
+    async def _known(self, token: Token) -> Task | None:
+        """The task that this request made before; Conflict where its token belongs to another request."""
+        async with self._engine.db.reading() as tx:
+            found = await idempotency.find(tx, token, now=now_ms())
+            if found is None:
+                return None
+            row = await tasks.find(tx, found[0])
+        if found[1] != token.digest:
+            raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+        if row is None:
+            raise Conflict("The task of this Idempotency-Key has been deleted.", code="idempotency_key_reused")
+        return row.task
+
+    async def _make(self, call: Call, draft: Draft, base: str, token: Token | None) -> Made:
+        """Everything that can be known before anything is written."""
+        engine, svc, key = self._engine, self._engine.svc, call.key
+        now = call.at
+        place, parent = await self._place(call, draft)
+        group, operation = key.group.name, call.operation
+        svc.keys.check(key, draft.model, call.x.client, call.at, operation)
+        candidates: list[Candidate] = []
+        try:
+            if place is not None:
+                candidates = svc.router.pinned(place, draft.model, group, operation)
+            else:
+                candidates = svc.router.routes(draft.model, group, operation)
+        except NoChannel:
+            if not draft.may_wait or not svc.router.busy(draft.model, group, operation):
+                raise
+        quote = svc.prices.quote(draft.operation, draft.model, key.group, now)
+        amount, _ = quote.cost(Usage(dict(draft.units)), draft.conditions)
+        first = candidates[0] if candidates else None
+        at_once = first is not None and not first.route.channel.concurrency
+        api = svc_api(first, operation.name)
+        row = TaskRow(
+            task=Task(
+                id=draft.task_id or ids.new("task"),
+                called=operation.name,
+                operation=draft.operation,
+                dialect=operation.dialect,
+                user_id=key.user_id,
+                key_id=key.id,
+                model=plain(draft.model),
+                state="submitting" if at_once else "waiting",
+                input=draft.input,
+                conditions=draft.conditions,
+                parent_id=draft.parent_id,
+                channel_id=first.route.channel.id if at_once and first else place.channel_id if place else "",
+                credential_id=first.credential.id if at_once and first else place.credential_id if place else "",
+                held=amount,
+                notify=draft.notify,
+                base=base,
+                request_id=call.id,
+                created_at=now,
+                submitted_at=now if at_once else 0,
+                deadline_at=now + int((draft.deadline or (api.deadline if api else 3600.0)) * 1000),
+                version=1,
+            ),
+            number=now * 1000 + next(_count) % 1000,
+            group_name=group,
+            units=draft.units,
+            upstream_model=first.route.model if at_once and first else "",
+            body=_encode(draft.body) if not at_once or (api is not None and api.recover is not None) else b"",
+            secret=secrets.token_urlsafe(18),
+            hold_id=ids.new("hld") if quote.rows else "",
+            quote={**quote.frozen(), "day": 0},
+            attempts="",
+            owner=engine.owner,
+        )
+        return Made(
+            row=row,
+            candidates=candidates,
+            parent=parent,
+            token=token,
+            room=self._room(candidates),
+            pinned=place is not None,
+        )
+
+    async def _place(self, call: Call, draft: Draft) -> tuple[Binding | None, Json | None]:
+        """The one channel that a draft may go to, where there is such, and the handle of what it goes on from."""
+        if not draft.parent_id:
+            return draft.pinned, None
+        async with self._engine.db.reading() as tx:
+            row = await tasks.find(tx, draft.parent_id)
+        if row is None or row.task.user_id != call.key.user_id:
+            raise NotFound(f"There is no task '{draft.parent_id}'.")
+        if not row.task.channel_id:
+            raise Conflict("The task that this one goes on from was never sent.")
+        return binding_of(row.task), row.task.handle
+
+    def _room(self, candidates: Sequence[Candidate]) -> int:
+        """How many tasks may wait for a place at these channels."""
+        told = [candidate.route.channel.options.get("queue") for candidate in candidates]
+        rooms = [one for one in told if type(one) is int and one >= 0]
+        return max(rooms) if rooms else self._engine.svc.settings.tasks.wait_queue
+
+    async def _refuse_if_full(self, draft: Draft, made: Made) -> None:
+        """QueueFull, before anything is written, where no channel has a place and nobody more may wait."""
+        task = made.row.task
+        if task.state != "waiting":
+            return
+        async with self._engine.db.reading() as tx:
+            for candidate in made.candidates:
+                channel = candidate.route.channel
+                if not channel.concurrency or await task_changes.has_place(
+                    tx, made.row, channel.id, channel.concurrency
+                ):
+                    return
+            ahead = await tasks.ahead(tx, made.row)
+        if draft.may_wait and ahead < made.room:
+            return
+        if not draft.task_id:
+            raise QueueFull(retry_after=WAIT_LOOK)
+        error = Failure(code="queue_full", message="The queue is full.")
+        now = now_ms()
+        failed = replace(task, state="failed", error=error, held=0, finished_at=now)
+        row = replace(made.row, task=failed, hold_id="", body=b"", owner="")
+        kept = await self._engine.book.write(lambda tx: tasks.add(tx, row), order=task.id)
+        raise QueueFull(task_id=task.id if kept else "", retry_after=WAIT_LOOK)
+
+    async def _enter(self, call: Call, made: Made) -> Made:
+        """Write the task and take its money. Raises Taken, NoFunds, StoreUnavailable."""
+        engine, row = self._engine, made.row
+        now = now_ms()
+        until = engine.lease_until(now, sending=True)
+        bank = engine.svc.bank
+        day = bank.today
+        row = replace(row, due_at=until, lease_until=until, quote={**row.quote, "day": day})
+        hours = engine.svc.settings.tasks.idempotency_hours
+        entry = _Entry(row, made.token, now, now + hours * 3_600_000, lambda: self.spawn(self._abandon(row)))
+        await bank.enter(call.key, row.task.held, entry, row.hold_id, day=day)
+        return replace(made, row=row)
+
+    async def _send(self, made: Made, draft: Draft) -> Task:
+        row = made.row
+        try:
+            sent = await self._sender.send(row, draft.body, made.candidates, made.parent, fresh=True)
+        except StoreUnavailable:
+            self.spawn(self._abandon(row))
+            raise
+        if sent.outcome in {"taken", "unknown"}:
+            return sent.task
+        if sent.outcome == "full" and draft.may_wait and await self._wait(made):
+            self._engine.claims.poke()
+            return replace(row.task, state="waiting")
+        if sent.outcome == "lost":
+            async with self._engine.db.reading() as tx:
+                now_row = await tasks.find(tx, row.task.id)
+            return row.task if now_row is None else now_row.task
+        error = sent.error or QueueFull(task_id=draft.task_id, retry_after=WAIT_LOOK)
+        await self._fail(row, error, sent)
+        raise error
+
+    async def _wait(self, made: Made) -> bool:
+        """Let it wait for a place; False where too many wait before it."""
+        engine, row = self._engine, made.row
+        channel = row.task.channel_id if made.pinned else ""
+        credential = row.task.credential_id if made.pinned else ""
+
+        async def wait(tx: Tx) -> bool:
+            if await tasks.ahead(tx, row) >= made.room:
+                return False
+            due = now_ms() + int(WAIT_LOOK * 1000 * engine.svc.settings.tasks.poll_scale)
+            return await task_changes.wait(
+                tx, row.task.id, engine.owner, channel=channel, credential=credential, due=due
+            )
+
+        return await engine.book.write(wait, order=row.task.id)
+
+    async def _fail(self, row: TaskRow, error: GatewayError, sent: Sent) -> None:
+        """It came to nothing: the money goes back, and the same request may be made again."""
+        status = error.upstream_status if isinstance(error, UpstreamRefused) else error.status
+        await self._finisher.finish(
+            Ending(
+                row=row,
+                state="failed",
+                error=Failure(code=error.code, message=error.message),
+                states=("submitting", "waiting"),
+                forgotten=True,
+                attempts=sent.attempts,
+                status=status,
+            )
+        )
+
+    async def _abandon(self, row: TaskRow) -> Task:
+        """Its caller was refused although it stands written; nothing of it was sent."""
+        error = StoreUnavailable()
+        try:
+            await self._fail(row, error, Sent("refused", row.task))
+        except StoreUnavailable as again:
+            log.warning("a task that was never sent is left to its lease", task=row.task.id, detail=again.detail)
+        return row.task
+
+
+class _Entry:
+    """A task's row and token, as billing writes them beside the hold."""
+
+    def __init__(self, row: TaskRow, token: Token | None, now: int, ends_at: int, orphaned: Callable[[], None]) -> None:
+        self._row = row
+        self._token = token
+        self._now = now
+        self._ends_at = ends_at
+        self.orphaned = orphaned
+
+    async def enter(self, tx: Tx) -> bool:
+        """See Entry."""
+        row, token = self._row, self._token
+        if token is not None and not await idempotency.add(
+            tx, token, row.task.id, now=self._now, ends_at=self._ends_at
+        ):
+            return False
+        if await tasks.add(tx, row):
+            return True
+        if token is not None:
+            await idempotency.drop(tx, token)
+        return False
+
+    async def entered(self, tx: Tx) -> bool:
+        """See Entry."""
+        found = await tasks.find(tx, self._row.task.id)
+        return found is not None and found.task.request_id == self._row.task.request_id
+
+    async def taken(self, tx: Tx) -> bool:
+        """See Entry."""
+        token = self._token
+        return token is not None and not token.renews and await idempotency.find(tx, token, now=self._now) is not None
+
+
+def svc_api(candidate: Candidate | None, called: str) -> TaskApi | None:
+    """How a candidate's channel makes tasks of an operation."""
+    return None if candidate is None else candidate.route.channel.provider.tasks.get(called)
+
+
+def _token(call: Call) -> Token | None:
+    """By what a request is known when it comes again; None where nobody could tell.
+
+    A client that repeats by itself says how often it has: its first try takes the token of what it sends, so that the
+    second finds it, while the same request on purpose makes another task.
+    """
+    x, key = call.x, call.key
+    digest = sha256(x.method + b"\n" + x.path + b"\n" + call.body).digest()
+    named = x.header(b"idempotency-key")
+    if named:
+        return Token(user_id=key.user_id, token="k:" + sha256(named).hexdigest(), digest=digest)
+    tries = x.header(_REPEATED)
+    if tries is None or not tries.isdigit():
+        return None
+    return Token(
+        user_id=key.user_id,
+        token="r:" + sha256(key.id.encode() + digest).hexdigest(),
+        digest=digest,
+        renews=int(tries) == 0,
+    )
+
+
+def _new_id(call: Call, svc: Services, draft: Draft) -> str:
+    """Another id, where the one that a draft had is taken: its dialect knows in which shape."""
+    if not draft.task_id:
+        return ids.new("task")
+    return task_dialect(call.operation.dialect).read_task(submission(call, svc)).task_id or ids.new("task")

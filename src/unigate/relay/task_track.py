@@ -1,0 +1,308 @@
+"""Following tasks: whatever is claimed is looked after by its state, and those that run are asked after.
+
+Asking is a snooze, never a retry: it fails without consequence until the task's patience is over. Must not submit.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import structlog
+
+from unigate.base.clock import now_ms
+from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.relay.task_engine import Engine, binding_of
+from unigate.relay.task_finish import Ending, Finisher
+from unigate.relay.task_send import ending_of
+from unigate.relay.task_wire import ask, unreadable
+from unigate.routing.failures import row_of
+from unigate.spec.channel import Channel
+from unigate.spec.provider import Credential
+from unigate.spec.task import Failure, Pace, Progress, TaskApi
+from unigate.store import tasks
+from unigate.store.database import Row
+from unigate.store.tasks import TaskRow, text
+from unigate.tasks.pace import after_change, after_failure, interval
+
+log: Any = structlog.get_logger("unigate.tasks")
+#: A provider that knows nothing of a task is believed once it has said so this often.
+VANISHED = 3
+#: Seconds until a task is looked at again whose channel is gone or disabled.
+_GONE = 30.0
+_NOT_FOUND = frozenset({404, 410})
+#: A request that would have to wait for longer than this for its turn is put off instead.
+_TURN = 5.0
+Look = Callable[[TaskRow], Awaitable[None]]
+Found = TypeVar("Found")
+
+
+class Tracker:
+    """Looks after what is due."""
+
+    def __init__(self, engine: Engine, finisher: Finisher, others: Mapping[str, Look]) -> None:
+        """`others`: who looks after tasks in states that are not asked after."""
+        self._engine = engine
+        self._finisher = finisher
+        self._others = others
+
+    async def look(self, claimed: Sequence[Row]) -> None:
+        """Look after rows that were claimed together."""
+        work: list[Awaitable[None]] = []
+        together: dict[tuple[str, str, str], list[TaskRow]] = {}
+        for row in sorted(map(tasks.read, claimed), key=lambda one: one.number):
+            task = row.task
+            if task.state == "running":
+                together.setdefault((task.channel_id, task.credential_id, task.called), []).append(row)
+            elif task.state == "paused":
+                work.append(self._one(row, self._timed_out))
+            else:
+                work.append(self._one(row, self._others[task.state]))
+        for rows in together.values():
+            work += self._asked(rows)
+        await asyncio.gather(*work)
+
+    async def told(self, row: TaskRow, progress: Progress) -> None:
+        """Take in what a provider says of a task that this process has claimed."""
+        if progress.state in {"succeeded", "failed", "canceled"}:
+            await self._finisher.finish(ending_of(row, progress))
+            return
+        task, now = row.task, now_ms()
+        if now >= task.deadline_at:
+            await self._timed_out(row)
+            return
+        paused = progress.state == "paused"
+        percent = task.percent if progress.percent is None else max(0, min(progress.percent, 100))
+        after = replace(
+            task,
+            state="paused" if paused else "running",
+            queued=progress.state == "queued",
+            percent=percent,
+            detail=progress.detail or task.detail,
+            previews=tuple(progress.previews) or tuple(task.previews),
+            started_at=task.started_at or (now if progress.state == "running" else 0),
+        )
+        if replace(after, version=task.version) == replace(task, previews=tuple(task.previews)):
+            await self._later(row, polls=row.polls + 1)
+            return
+        after = replace(after, version=task.version + 1)
+        polls = after_change(row.polls + 1)
+        values = {
+            "of": task.id,
+            "by": self._engine.owner,
+            "claimed": row.lease_until,
+            "to_state": after.state,
+            "to_queued": int(after.queued),
+            "to_percent": after.percent,
+            "to_detail": text(after.detail),
+            "to_previews": text(after.previews),
+            "started": after.started_at,
+            "to_polls": polls,
+            "due": task.deadline_at if paused else self._due(row, now, polls),
+        }
+        await self._engine.steps.put(values)
+        self._engine.changes.tell(task.id)
+        self._engine.notices.progress(task, after)
+
+    async def _one(self, row: TaskRow, look: Look) -> None:
+        try:
+            await look(row)
+        except StoreUnavailable as error:
+            log.warning("a task could not be looked after", task=row.task.id, detail=error.detail)
+        except Exception:
+            log.exception("a task could not be looked after", task=row.task.id)
+
+    def _asked(self, rows: Sequence[TaskRow]) -> list[Awaitable[None]]:
+        """How tasks of one channel, credential and operation are asked after: together, if the provider lets us."""
+        place = self._engine.place_of(rows[0])
+        api = self._engine.api_of(place[0], rows[0].task.called) if place is not None else None
+        if place is None or api is None:
+            return [self._one(row, self._nowhere) for row in rows]
+        if api.poll_many is not None and api.progress_many is not None:
+            return [
+                self._ask_many(rows[start : start + api.many], *place, api) for start in range(0, len(rows), api.many)
+            ]
+        if api.poll is not None and api.progress is not None:
+            return [self._ask_one(row, *place, api) for row in rows]
+        return [self._one(row, self._waits_for_callback) for row in rows]
+
+    async def _ask_one(self, row: TaskRow, channel: Channel, credential: Credential, api: TaskApi) -> None:
+        assert api.poll is not None
+        assert api.progress is not None
+        poll, progress = api.poll, api.progress
+
+        async def asked() -> Progress | None:
+            try:
+                answered = await ask(
+                    self._engine.svc,
+                    channel,
+                    credential,
+                    poll(row.task.handle, channel.options),
+                    seconds=self._seconds(),
+                )
+            except UpstreamRefused as refused:
+                if refused.upstream_status in _NOT_FOUND:
+                    return None
+                raise
+            return _read(lambda: progress(row.task.handle, answered))
+
+        await self._take_in([row], channel, api, lambda: _listed(asked()))
+
+    async def _ask_many(self, rows: Sequence[TaskRow], channel: Channel, credential: Credential, api: TaskApi) -> None:
+        assert api.poll_many is not None
+        assert api.progress_many is not None
+        poll_many, progress_many = api.poll_many, api.progress_many
+        handles = [row.task.handle for row in rows]
+
+        async def asked() -> Sequence[Progress | None]:
+            message = poll_many(handles, channel.options)
+            answered = await ask(self._engine.svc, channel, credential, message, seconds=self._seconds())
+            found = _read(lambda: progress_many(handles, answered))
+            if len(found) != len(rows):
+                raise unreadable(ValueError(f"{len(found)} answers for {len(rows)} tasks"))
+            return found
+
+        await self._take_in(rows, channel, api, asked)
+
+    async def _take_in(
+        self,
+        rows: Sequence[TaskRow],
+        channel: Channel,
+        api: TaskApi,
+        asked: Callable[[], Awaitable[Sequence[Progress | None]]],
+    ) -> None:
+        """Ask when it is these tasks' turn, and take in what is said of each."""
+        engine = self._engine
+        rate = api.pace.rate / max(engine.svc.bank.alive, 1)
+        if engine.rates.full(channel.id, rate, _TURN):
+            await asyncio.gather(*(self._one(row, self._put_off) for row in rows))
+            return
+        if wait := engine.rates.wait(channel.id, rate):
+            await asyncio.sleep(wait)
+        try:
+            found = await asked()
+        except UpstreamError as failure:
+            self._failed(rows[0], channel, failure)
+            wait = failure.retry_after or 0.0
+            await asyncio.gather(*(self._one(row, lambda one: self._unanswered(one, wait)) for row in rows))
+            return
+        except Exception:
+            log.exception("a provider's code failed", channel=channel.name)
+            await asyncio.gather(*(self._one(row, self._unanswered) for row in rows))
+            return
+        await asyncio.gather(
+            *(
+                self._one(row, self._missing if one is None else _told(self, one))
+                for row, one in zip(rows, found, strict=True)
+            )
+        )
+
+    async def _unanswered(self, row: TaskRow, least: float = 0.0) -> None:
+        """Nothing was learnt: later, and later each time; at least so many seconds."""
+        if now_ms() >= row.task.deadline_at:
+            await self._timed_out(row)
+            return
+        settings = self._engine.svc.settings.tasks
+        seconds = after_failure(self._pace(row), row.errors, settings.poll_scale)
+        seconds = max(seconds, least)
+        await self._later(row, polls=row.polls, errors=row.errors + 1, missing=row.missing_since, seconds=seconds)
+
+    async def _missing(self, row: TaskRow) -> None:
+        """The provider knows no such task; it is believed when it says so again and again."""
+        now = now_ms()
+        since = row.missing_since or now
+        if now >= row.task.deadline_at:
+            await self._timed_out(row)
+        elif row.errors + 1 >= VANISHED and now - since >= self._engine.svc.settings.tasks.vanish_seconds * 1000:
+            error = Failure(code="task_vanished", message="The provider does not know this task any more.")
+            await self._finisher.finish(Ending(row=row, state="failed", error=error))
+        else:
+            await self._later(row, polls=row.polls + 1, errors=row.errors + 1, missing=since)
+
+    async def _timed_out(self, row: TaskRow) -> None:
+        """Its patience is over: it fails and is refunded; the provider is asked to stop."""
+        if now_ms() < row.task.deadline_at:
+            await self._later(row, polls=row.polls)
+            return
+        error = Failure(code="task_timeout", message="The task took longer than is allowed.")
+        ended = await self._finisher.finish(Ending(row=row, state="failed", error=error))
+        place = self._engine.place_of(row)
+        api = self._engine.api_of(place[0], row.task.called) if place is not None else None
+        if ended is None or place is None or api is None or api.cancel is None:
+            return
+        try:
+            message = api.cancel(row.task.handle, place[0].options)
+            await ask(self._engine.svc, *place, message, seconds=self._seconds())
+        except GatewayError as failure:
+            log.info("a task that took too long could not be stopped", task=row.task.id, detail=failure.detail)
+
+    async def _nowhere(self, row: TaskRow) -> None:
+        """Its channel is gone: perhaps it comes back."""
+        if now_ms() >= row.task.deadline_at:
+            await self._timed_out(row)
+        else:
+            await self._later(row, polls=row.polls, errors=row.errors + 1, seconds=_GONE)
+
+    async def _waits_for_callback(self, row: TaskRow) -> None:
+        """It can't be asked after: its callback or the end of patience decides."""
+        if now_ms() >= row.task.deadline_at:
+            await self._timed_out(row)
+        else:
+            await self._later(row, polls=row.polls, seconds=(row.task.deadline_at - now_ms()) / 1000)
+
+    async def _put_off(self, row: TaskRow) -> None:
+        """It is not its turn yet."""
+        await self._later(row, polls=row.polls, errors=row.errors, missing=row.missing_since)
+
+    async def _later(
+        self, row: TaskRow, *, polls: int, errors: int = 0, missing: int = 0, seconds: float | None = None
+    ) -> None:
+        now = now_ms()
+        due = self._due(row, now, polls) if seconds is None else now + int(seconds * 1000)
+        values = {"of": row.task.id, "by": self._engine.owner, "claimed": row.lease_until, "to_polls": polls}
+        due = max(min(due, row.task.deadline_at), now)
+        await self._engine.snoozes.put({**values, "to_errors": errors, "to_missing": missing, "due": due})
+
+    def _due(self, row: TaskRow, now: int, polls: int) -> int:
+        seconds = interval(self._pace(row), polls, self._engine.svc.settings.tasks.poll_scale)
+        return max(min(now + int(seconds * 1000), row.task.deadline_at), now)
+
+    def _pace(self, row: TaskRow) -> Pace:
+        place = self._engine.place_of(row)
+        api = self._engine.api_of(place[0], row.task.called) if place is not None else None
+        return api.pace if api is not None else Pace()
+
+    def _seconds(self) -> float:
+        """For how long a provider may take to answer: the lease must not end meanwhile."""
+        return self._engine.svc.settings.tasks.lease_seconds * 0.6
+
+    def _failed(self, row: TaskRow, channel: Channel, failure: UpstreamError) -> None:
+        """Asking failed: the router hears of it only where the credential was refused; a provider may ask for silence."""
+        engine = self._engine
+        engine.svc.metrics.failed(channel.name, "task_poll")
+        told = row_of(failure)
+        if told.kind == "rate":
+            engine.rates.hold(channel.id, min(failure.retry_after or 1.0, _TURN))
+        if told.kind != "credential":
+            return
+        candidate = engine.svc.router.bound(binding_of(row.task))
+        if candidate.take():
+            engine.svc.router.failed(candidate, failure)
+
+
+def _read(read: Callable[[], Found]) -> Found:
+    """What a provider's reader makes of an answer; BadAnswer where it fails."""
+    try:
+        return read()
+    except UpstreamError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a provider sent, it must not end more than this
+        raise unreadable(error) from None
+
+
+async def _listed(one: Awaitable[Progress | None]) -> Sequence[Progress | None]:
+    return [await one]
+
+
+def _told(tracker: Tracker, progress: Progress) -> Look:
+    return lambda row: tracker.told(row, progress)
