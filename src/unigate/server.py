@@ -38,11 +38,10 @@ from unigate.manage import figures, kept, load, shipped
 from unigate.manage.desk import Desk
 from unigate.providers import catalogue
 from unigate.relay.bindings import Bindings
-from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
-from unigate.relay.tasks import Tasks
+from unigate.relay.task_parts import TaskParts, TaskPlaces
 from unigate.relay.traces import Traces, over_http
 from unigate.relay.upstreams import Upstreams
 from unigate.routing.choice import Router
@@ -51,10 +50,7 @@ from unigate.routing.judging import Event
 from unigate.routing.snapshot import snapshot
 from unigate.spec.terms import Terms
 from unigate.store.database import Database
-from unigate.store.objects import Storages
 from unigate.store.open import connect
-from unigate.tasks.assets import Links
-from unigate.tasks.copying import Copier
 from unigate.upstream import Client, keep_freed_memory
 
 log: Any = structlog.get_logger("unigate.server")
@@ -143,17 +139,13 @@ class Worker:
             metrics=Metrics(),
             keeper=Keeper(partial(kept.save, self._db)),
         )
-        tasks = self._svc.tasks = Tasks(self._db, self._svc)
+        tasks = TaskParts(self._db, self._svc, client, self._places())
         traces = self._traces()
         keeping = asyncio.create_task(self._svc.keeper.run())  # noqa: TID251 - kept until the end of this function
         self._stale = {"channels", "prices", "settings"}
         await self._load()
         gateway = Gateway(Table(operations()), self._svc, self._management(), system.is_management)
-        storages, links = self._storage()
-        files = Files(self._db, client, storages, lambda: self._svc.settings.assets)
-        handler = with_files(files, links, gateway)
-        copier = Copier(self._db, client, storages, lambda: self._svc.settings.assets)
-        copying = asyncio.create_task(copier.run())  # noqa: TID251 - kept until the end of this function
+        handler = with_files(tasks.files, tasks.links, gateway)
         server = Server(behind(settings.trusted_proxies, handler), render_wire)
         await server.start([sock])
         tasks.start()
@@ -167,9 +159,6 @@ class Worker:
         keeper.cancel()
         with suppress(asyncio.CancelledError):
             await keeper
-        copying.cancel()
-        with suppress(asyncio.CancelledError):
-            await copying
         await tasks.stop()
         await bank.close()
         keeping.cancel()
@@ -184,15 +173,17 @@ class Worker:
         await self._db.close()
         figures.withdraw(settings.data)
 
-    def _storage(self) -> tuple[Storages, Links]:
-        """Where files of tasks are kept, and what signs the links to them."""
+    def _places(self) -> TaskPlaces:
+        """Where files of tasks are kept, and by what links and messages are signed."""
         settings = self._settings
-        aws = {name: value.reveal() for name, value in settings.aws.items()}
-        return Storages(settings.storage.url, data=settings.data, aws=aws), Links(
-            settings.secret,
+        return TaskPlaces(
+            data=settings.data,
+            storage=settings.storage.url,
             keep=settings.storage.keep,
-            settings=lambda: self._svc.settings.assets,
+            aws={name: value.reveal() for name, value in settings.aws.items()},
+            secret=settings.secret,
             others=settings.others,
+            allow_private=settings.allow_private,
         )
 
     async def _limits(self) -> Limits | SharedLimits:

@@ -1,0 +1,93 @@
+"""All that one worker does for tasks, built and started together: the engine, the copies of files, the deliveries.
+
+The composition root says with what; nothing here decides anything.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unigate.access.secrets import Vault
+from unigate.relay.files import Files
+from unigate.relay.services import Services
+from unigate.relay.task_files import TaskFiles
+from unigate.relay.task_notices import TaskNotices
+from unigate.relay.tasks import Tasks
+from unigate.spec.task import Asset, Task, View
+from unigate.store.database import Database
+from unigate.store.objects import Storages
+from unigate.tasks.assets import Links
+from unigate.tasks.copying import Copier
+from unigate.tasks.outbox import Outbox
+from unigate.tasks.sending import LIMITS
+from unigate.tasks.signing import Secrets
+from unigate.upstream import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPlaces:
+    """Where things are kept, and by what they are signed."""
+
+    data: Path
+    #: The storage's address, and whether files are copied there.
+    storage: str
+    keep: bool
+    aws: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret: str = field(repr=False)
+    #: Secrets that may also have signed something.
+    others: tuple[str, ...] = field(default=(), repr=False)
+    allow_private: bool = False
+
+
+class TaskParts:
+    """Made in the event loop in which it runs; `start` once calls are served, `stop` when the last has ended."""
+
+    def __init__(self, db: Database, svc: Services, client: Client, places: TaskPlaces) -> None:
+        storages = Storages(places.storage, data=places.data, aws=places.aws)
+        self._svc = svc
+        self._copier = Copier(db, client, storages, lambda: svc.settings.assets)
+        vault = Vault(places.secret, *places.others)
+        self._secrets = Secrets(gateway=(places.secret, *places.others), unseal=vault.open)
+        self._letters = Client(LIMITS)
+        self._outbox = Outbox(db, self._letters, self._secrets, lambda: svc.settings.notify)
+        #: Serves files below `/files/`, by links that `links` signs.
+        self.files = Files(db, client, storages, lambda: svc.settings.assets)
+        self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
+        self.tasks = svc.tasks = Tasks(
+            db,
+            svc,
+            files=TaskFiles(
+                self._copier, lambda: svc.settings.assets, keep=places.keep, allow_private=places.allow_private
+            ),
+            notices=TaskNotices(self._outbox, self._view),
+            link=self._link,
+            secret=lambda user_id: self._secrets.of_user(user_id)[0],
+        )
+        self._delivering: asyncio.Task[None]
+        self._copying: asyncio.Task[None]
+
+    def start(self) -> None:
+        """Begin to work."""
+        loop = asyncio.get_running_loop()
+        self._delivering = loop.create_task(self._outbox.run())
+        self._copying = loop.create_task(self._copier.run())
+        self.tasks.start()
+
+    async def stop(self) -> None:
+        """Take up nothing more, and let others have what is left."""
+        self._copying.cancel()
+        await self.tasks.stop()
+        self._outbox.stop()
+        await self._delivering
+        with suppress(asyncio.CancelledError):
+            await self._copying
+        await self._letters.close()
+
+    def _view(self, task: Task) -> View:
+        base = self._svc.settings.public_url.rstrip("/") or task.base
+        return self.tasks.view(None, base=base, user_id=task.user_id)
+
+    def _link(self, asset: Asset, base: str, _now: int) -> str:
+        return self.links.link(asset, base)
