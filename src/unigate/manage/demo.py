@@ -15,6 +15,7 @@ from unigate.access.passwords import new_password
 from unigate.base.config_reader import ConfigError, Place, Secret
 from unigate.base.money import NANO
 from unigate.base.settings import ChannelEntry, Config, KeyEntry, Url, UserEntry
+from unigate.dialects.replicate_models import MODELS
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk
 
@@ -74,6 +75,10 @@ _FACES = (
         models={name: name for name in ("llama-3.1-8b-instant", "llama-3.3-70b-versatile")},
         priority=1,
     ),
+    _Face(
+        name="sandbox-midjourney", provider="midjourney_proxy", path="/midjourney", models={"midjourney": "midjourney"}
+    ),
+    _Face(name="sandbox-replicate", provider="replicate", path="/replicate/v1", models={name: name for name in MODELS}),
 )
 
 
@@ -112,6 +117,8 @@ def demo_config(desk: Desk, found: Login, sandbox_url: str) -> Config:
             UserEntry(name="demo", email="demo@example.com", credit=CREDIT),
         ],
         keys=[KeyEntry(name="demo", user="demo", secret=Secret(found.api_key))],
+        # Callbacks may go to the sandbox, which lies where the demo does.
+        settings={"notify": {"allow_private_targets": True}},
     )
 
 
