@@ -188,6 +188,12 @@ async def test_an_app_that_breaks_in_the_middle_is_cut_off(app: AsgiApp) -> None
         assert await caller.rest() == b""
 
 
+async def test_an_app_that_hangs_up_says_nothing_at_all() -> None:
+    async with wire(serving(sending({"type": "http.response.hang_up"}))) as w:
+        caller = await w.ask(get(b"/x") + get(b"/v1/"))
+        assert await caller.rest() == b""
+
+
 async def test_an_app_hears_that_the_caller_left() -> None:
     heard: list[str] = []
     waiting = asyncio.Event()

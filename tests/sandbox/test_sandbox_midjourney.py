@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from midjourney_client import Midjourney, data_url, differing, opened, part, plain
+from PIL import Image
 from sandbox_client import Sandbox
 
 ORDER = ["NOT_START", "SUBMITTED", "IN_PROGRESS", "SUCCESS"]
@@ -127,7 +128,7 @@ def test_describe(mj: Midjourney) -> None:
     assert [line[0] for line in said] == ["1", "2", "3", "4"]
     assert all("red" in line and "--ar 300:200" in line for line in said)
     assert task["prompt"] == task["properties"]["finalPrompt"]
-    assert mj.picture(task).size == (300, 200)
+    assert mj.picture(task).size == (task["imageWidth"], task["imageHeight"]) == (300, 200)
     assert [one["customId"] for one in task["buttons"]] == [
         *(f"MJ::Job::PicReader::{n}" for n in range(1, 5)),
         "MJ::Picread::Retry",
@@ -138,6 +139,14 @@ def test_describe(mj: Midjourney) -> None:
     again = mj.pressed(task, "🔄")
     assert again["action"] == "DESCRIBE"
     assert again["prompt"] != task["prompt"]
+
+
+def test_large_pictures_are_given_back_as_they_came(mj: Midjourney) -> None:
+    large = Image.effect_noise((1500, 900), 80).convert("RGB")
+    task = mj.ended(mj.post("/submit/describe", base64=data_url(large)))
+    assert differing(mj.picture(task), large) == 0
+    again = mj.pressed(task, "🔄")
+    assert mj.picture(again).size == (640, 384)
 
 
 def test_shorten(mj: Midjourney) -> None:

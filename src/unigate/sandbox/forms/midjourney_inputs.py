@@ -24,8 +24,9 @@ _KNOWN = frozenset(
     "ar aspect bs c chaos cref cw draft end exp fast hd iw loop motion niji no oref ow p personalize profile q quality r "  # noqa: SIM905 - words read better as text
     "raw relax repeat s seed sref stop style stylize sv sw tile turbo v version vf video w weird zoom".split()
 )
-#: The longest side of a picture that is kept for painting, in pixels.
-_KEPT = 1024
+#: The longest side of a picture that is kept for painting, in pixels, and the size of its file that is kept as it is.
+_SIDE = 640
+_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +140,16 @@ async def picture(value: str, said: str = "base64格式错误") -> bytes:
 
 async def small(value: str, said: str = "base64格式错误") -> bytes:
     """The same, no larger than what is kept for painting."""
-    return await asyncio.to_thread(_shrunk, await picture(value, said))
+    return await asyncio.to_thread(shrunk, await picture(value, said))
+
+
+def shrunk(data: bytes) -> bytes:
+    """A picture as it is kept for painting."""
+    image = draw.decode(data)
+    if max(image.size) <= _SIDE and len(data) <= _BYTES:
+        return data
+    image.thumbnail((_SIDE, _SIDE))
+    return draw.encode(image, "png" if image.mode == "RGBA" else "jpg", 92)
 
 
 async def _data(value: str, said: str) -> bytes:
@@ -153,14 +163,6 @@ async def _data(value: str, said: str) -> bytes:
         return base64.b64decode(value[found.end() :] if found else value, validate=True)
     except (binascii.Error, ValueError):
         raise Refused(INVALID, said) from None
-
-
-def _shrunk(data: bytes) -> bytes:
-    image = draw.decode(data)
-    if max(image.size) <= _KEPT:
-        return data
-    image.thumbnail((_KEPT, _KEPT))
-    return draw.encode(image, "png")
 
 
 def kind_of(data: bytes) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from unigate.base import clock
 from unigate.sandbox.brain import seeds
+from unigate.sandbox.brain.pictures import measure
 from unigate.sandbox.forms import midjourney_inputs as inputs
 from unigate.sandbox.forms.midjourney_buttons import Button, grid
 from unigate.sandbox.forms.midjourney_inputs import Asked
@@ -59,6 +60,8 @@ class Draft:
     bot: str = ""
     #: It waits for a window to be confirmed.
     modal: bool = False
+    #: The file of the picture that it is about, as long as files last.
+    original: bytes = b""
     #: Those of an old job that is shown again.
     seed: int | None = None
     hash: str = ""
@@ -127,6 +130,10 @@ def _account(call: Call, body: Object, draft: Draft) -> tuple[Account, str]:
 async def accept(call: Call, body: Object, draft: Draft) -> Whole:
     """Make a task of a draft, and the answer that names it; Refused where its account's queue is full."""
     job = _made(call, body, draft)
+    if draft.original:
+        work = work_of(job)
+        work.files[100] = call.world.files.put(draft.original, inputs.kind_of(draft.original)).name
+        work.size = (measure(draft.original) or ("", 0, 0))[1:]
     if draft.modal:
         job.begin()
         place = 0

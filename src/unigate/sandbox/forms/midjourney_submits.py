@@ -82,7 +82,8 @@ async def described(data: bytes, *, chinese: bool, seed: int, parent: Job | None
     return Draft(
         action="DESCRIBE",
         asked=_NOTHING,
-        recipe=Recipe(kind="given", given=(data,)),
+        recipe=Recipe(kind="given", given=(await asyncio.to_thread(inputs.shrunk, data),)),
+        original=data,
         command="/describe",
         final=said,
         parent=parent,

@@ -163,7 +163,7 @@ Told = Callable[[Job, Stage], Awaitable[None]]
 class Jobs:
     """All jobs of a sandbox; bounded, the oldest go first."""
 
-    def __init__(self, limit: int = 5_000) -> None:
+    def __init__(self, limit: int = 2_000) -> None:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._limit = limit
         self._tasks: set[asyncio.Task[None]] = set()
