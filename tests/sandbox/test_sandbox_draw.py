@@ -67,7 +67,7 @@ def test_transparency_is_kept() -> None:
     assert decode(encode(draw("", 8, 8, seed=1), "png")).mode == "RGB"
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", CLEAR[:40], b"\x89PNG\r\n\x1a\n", b"GIF89a"])
+@pytest.mark.parametrize("data", [b"", b"hello", CLEAR[:40], b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM" + bytes(60)])
 def test_no_picture(data: bytes) -> None:
     with pytest.raises(ValueError, match="picture"):
         decode(data)

@@ -36,6 +36,12 @@ def test_what_comes_is_kept(sandbox: Sandbox) -> None:
     assert kept(sandbox, "kept") == []
 
 
+def test_clearing_all_forgets_it(own_sandbox: Sandbox) -> None:
+    own_sandbox.http.post(f"{own_sandbox.url}/sandbox/hooks/a", json=1)
+    own_sandbox.http.delete(f"{own_sandbox.url}/sandbox")
+    assert kept(own_sandbox, "a") == []
+
+
 def test_it_fails_as_often_as_it_is_asked_to(sandbox: Sandbox) -> None:
     address = f"{sandbox.url}/sandbox/hooks/fails?fail=3"
     assert [sandbox.http.post(address, json=n).status_code for n in range(5)] == [500, 500, 500, 200, 200]

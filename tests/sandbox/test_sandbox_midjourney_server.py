@@ -171,6 +171,16 @@ def test_queues(mj: Midjourney) -> None:
     assert len(mj.get("/task/queue")) == 8
 
 
+def test_as_many_as_there_is_room_for(mj: Midjourney) -> None:
+    described = mj.ended(mj.post("/submit/describe", base64=RED))
+    for _ in range(11):
+        mj.post("/submit/imagine", prompt="a fox [[speed:0.01]]")
+    answer = mj.press(described, "🎉")
+    assert answer["code"] == 22
+    assert len(answer["result"].split(",")) == 2
+    assert mj.press(described, "🎉")["code"] == 23
+
+
 def test_those_who_wait_have_their_turn(mj: Midjourney) -> None:
     ids = [mj.post("/submit/imagine", prompt="a fox")["result"] for _ in range(8)]
     tasks = [mj.until(id, lambda task: task["status"] == "SUCCESS") for id in ids]

@@ -28,7 +28,7 @@ from unigate.sandbox.forms.midjourney_work import (
 from unigate.sandbox.media.files import url
 from unigate.sandbox.serving.answer import Object, Whole
 from unigate.sandbox.serving.face import Call
-from unigate.sandbox.serving.jobs import Job
+from unigate.sandbox.serving.jobs import Job, speed_of
 
 _OPERATIONS = {"U": "UPSCALE", "V": "VARIATION", "R": "REROLL"}
 _SIMPLE = re.compile(r"(\d+) (?:([UV])([1-4])|(R))", re.IGNORECASE)
@@ -126,12 +126,17 @@ def _exists(call: Call, job: Job) -> Whole:
 
 
 async def _read_all(call: Call, body: Object, parent: Job) -> Whole:
-    """All four prompts of a described picture, each as a task."""
-    answers = []
+    """All four prompts of a described picture, each as a task; as many of them as there is room for."""
+    answers: list[Whole] = []
     for prompt in buttons.unnumbered(work_of(parent).final):
         asked = inputs.asked(prompt)
         recipe = Recipe(kind="imagine", prompt=asked.words, size=cell(asked.ratio or 1))
-        answers.append(await accept(call, body, Draft(action="IMAGINE", asked=asked, recipe=recipe, parent=parent)))
+        try:
+            answers.append(await accept(call, body, Draft(action="IMAGINE", asked=asked, recipe=recipe, parent=parent)))
+        except Refused:
+            if not answers:
+                raise
+            break
     told = [answer.payload for answer in answers if isinstance(answer.payload, dict)]
     ids = ",".join(str(one["result"]) for one in told)
     return submitted(max(one["code"] for one in told), told[-1]["description"], ids, told[-1]["properties"])
@@ -200,6 +205,7 @@ async def _confirmed(call: Call, job: Job, draft: Draft) -> Whole:
     timeline = failing(draft.asked.wrong) if draft.asked.wrong else usual
     before = (job.timeline, job.begun, job.fault)
     job.fault = job.fault | call.fault
+    job.speed = speed_of(call.body, job.speed)
     job.again(tuple((time, stage) for time, stage in timeline if stage.name != "NOT_START" or time))
     try:
         place = enter(call, job)

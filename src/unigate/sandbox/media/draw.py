@@ -6,12 +6,13 @@ give the same picture.
 
 import io
 import math
-import warnings
+import struct
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from unigate.sandbox.brain import seeds
 from unigate.sandbox.brain.hints import unmarked
+from unigate.sandbox.brain.pictures import measure
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -23,6 +24,7 @@ Colour = tuple[int, int, int]
 
 #: The longest side that is decoded, in pixels.
 LARGEST = 8192
+_FORMATS = ("PNG", "JPEG", "GIF", "WEBP")
 #: Sky above, sky below, shapes; pairs that look well together.
 _PALETTES: tuple[tuple[Colour, Colour, Colour], ...] = (
     ((24, 32, 92), (240, 134, 110), (255, 214, 140)),
@@ -72,20 +74,21 @@ def encode(image: "Picture", format: PictureFormat, quality: int = 80) -> bytes:
 
 
 def decode(data: bytes) -> "Picture":
-    """The picture in a file, in RGB or RGBA, upright; ValueError where there is none."""
+    """The picture in a file (PNG, JPEG, GIF, WebP), in RGB or RGBA, upright; ValueError where there is none."""
     from PIL import Image, ImageOps  # noqa: PLC0415 - only a process that draws pays for it
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with Image.open(io.BytesIO(data)) as image:
-                if max(image.size) > LARGEST:
-                    raise ValueError("the picture is too large")
-                upright = ImageOps.exif_transpose(image)
-                clear = "A" in upright.getbands() or "transparency" in upright.info
-                return upright.convert("RGBA" if clear else "RGB")
-        except (OSError, SyntaxError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise ValueError("this is no picture") from error
+    measured = measure(data)
+    if measured is None:
+        raise ValueError("this is no picture")
+    if max(measured[1:]) > LARGEST:
+        raise ValueError("the picture is too large")
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            upright = ImageOps.exif_transpose(image)
+            clear = "A" in upright.getbands() or "transparency" in upright.info
+            return upright.convert("RGBA" if clear else "RGB")
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
+        raise ValueError("this is no picture") from error
 
 
 def grid(images: "list[Picture]") -> "Picture":

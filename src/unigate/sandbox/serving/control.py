@@ -5,7 +5,7 @@ GET    /sandbox/requests   the log, oldest first; ?after=NUMBER &limit=N &contai
                            &face= &model= &path= &credential= &fault= &status= &end=
 GET    /sandbox/counters   counters since the last clearing
 DELETE /sandbox/requests   clears log and counters
-DELETE /sandbox            clears everything: also counts of faults, prefix cache, accounts, jobs and files
+DELETE /sandbox            clears everything: also counts of faults, prefix cache, accounts, jobs, files and callbacks
 
 Files and the receiver of callbacks are in modules of their own.
 """
@@ -59,7 +59,7 @@ def routes(world: World, faces: tuple[Face, ...]) -> list[Route]:
         Route("/sandbox/requests", requests, methods=["GET", "DELETE"]),
         Route("/sandbox/counters", counters, methods=["GET"]),
         *files.routes(world),
-        *hooks.routes(),
+        *hooks.routes(world.hooks),
     ]
 
 

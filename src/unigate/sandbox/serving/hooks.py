@@ -77,6 +77,11 @@ class Received:
         self._kept: OrderedDict[str, deque[Delivery]] = OrderedDict()
         self._counts: dict[str, int] = {}
 
+    def clear(self) -> None:
+        """Forget all names."""
+        self._kept.clear()
+        self._counts.clear()
+
     def count(self, name: str) -> int:
         """The number of the next delivery under a name, from 1."""
         self._counts[name] = self._counts.get(name, 0) + 1
@@ -99,9 +104,8 @@ class Received:
         self._counts.pop(name, None)
 
 
-def routes() -> list[Route]:
-    """The route of the receiver, with a memory of its own."""
-    received = Received()
+def routes(received: Received) -> list[Route]:
+    """The route of the receiver."""
 
     async def hook(request: Request) -> Response:
         """Keep, show or forget what came under a name."""

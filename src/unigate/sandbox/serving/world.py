@@ -1,4 +1,4 @@
-"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts, jobs, files. One per app, no globals."""
+"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts, jobs, files, callbacks. One per app, no globals."""
 
 from collections import OrderedDict
 
@@ -6,6 +6,7 @@ from unigate.sandbox.brain.cache import PrefixCache
 from unigate.sandbox.media.files import Files
 from unigate.sandbox.options import Options
 from unigate.sandbox.serving.faults import Counter
+from unigate.sandbox.serving.hooks import Received
 from unigate.sandbox.serving.jobs import Jobs
 from unigate.sandbox.serving.log import Log
 
@@ -79,6 +80,7 @@ class World:
         self.shelf = Shelf()
         self.jobs = Jobs()
         self.files = Files(options.keep_files)
+        self.hooks = Received()
 
     def clear(self) -> None:
         """Forget everything."""
@@ -89,3 +91,4 @@ class World:
         self.shelf.clear()
         self.jobs.clear()
         self.files.clear()
+        self.hooks.clear()
