@@ -47,8 +47,12 @@ class Midjourney:
             task = self.fetch(id)
             return task if holds(task) else None
 
-        found: Task = eventually(look, 20)
+        found: Task = eventually(look, 40)
         return found
+
+    def running(self, id: str, progress: str) -> Task:
+        """A task that runs and has come so far."""
+        return self.until(id, lambda task: (task["status"], task["progress"]) == ("IN_PROGRESS", progress))
 
     def ended(self, answer: dict[str, Any]) -> Task:
         """The task that a submit made, once it has ended."""

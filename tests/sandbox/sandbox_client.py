@@ -68,7 +68,7 @@ def _ended(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [entry for entry in entries if entry["end"] != "open"]
 
 
-def eventually(found: Callable[[], Any], seconds: float = 10) -> Any:
+def eventually(found: Callable[[], Any], seconds: float = 20) -> Any:
     """What `found` gives once it gives something."""
     until = time.monotonic() + seconds
     while not (value := found()):

@@ -6,7 +6,7 @@ import io
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from unigate.sandbox.media import draw as module
+from unigate.sandbox.media import lettering
 from unigate.sandbox.media.draw import PictureFormat, blurred, decode, draw, encode, grid, quarter
 
 #: One pixel, clear.
@@ -40,7 +40,7 @@ def test_the_same_is_the_same_and_other_things_differ() -> None:
 def test_any_text_can_be_drawn(prompt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     image = draw(prompt, 200, 120, seed=4)
     assert image.size == (200, 120)
-    monkeypatch.setattr(module, "_write", lambda *_: None)
+    monkeypatch.setattr(lettering, "write", lambda *_: None)
     wordless = draw(prompt, 200, 120, seed=4)
     assert (differing(image, wordless) > 1) is bool(prompt.strip())
     half = (0, 0, 200, 40)

@@ -5,6 +5,7 @@ https://github.com/trueai-org/midjourney-proxy and https://github.com/novicezk/m
 
 from starlette.datastructures import Headers
 
+from unigate.sandbox.forms import midjourney_films as films
 from unigate.sandbox.forms import midjourney_presses as presses
 from unigate.sandbox.forms import midjourney_queries as queries
 from unigate.sandbox.forms import midjourney_submits as submits
@@ -24,7 +25,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/submit/edits", submit(submits.edits)),
     ("POST", "/submit/edit", submit(submits.edits)),
     ("POST", "/submit/retexture", submit(submits.retexture)),
-    ("POST", "/submit/video", submit(submits.video)),
+    ("POST", "/submit/video", submit(films.video)),
     ("POST", "/submit/upload-discord-images", submit(submits.upload)),
     ("POST", "/submit/action", submit(presses.action)),
     ("POST", "/submit/change", submit(presses.change)),

@@ -7,8 +7,9 @@ from unigate.sandbox.forms import midjourney_buttons as buttons
 from unigate.sandbox.forms import midjourney_inputs as inputs
 from unigate.sandbox.forms import midjourney_words as words
 from unigate.sandbox.forms.midjourney_buttons import Press
-from unigate.sandbox.forms.midjourney_jobs import SECONDS, Draft, accept, accepted, enter, finished, started, watched
+from unigate.sandbox.forms.midjourney_jobs import SECONDS, Draft, accept, accepted, enter, started, watched
 from unigate.sandbox.forms.midjourney_paint import Recipe, cell
+from unigate.sandbox.forms.midjourney_pictures import finished
 from unigate.sandbox.forms.midjourney_recipes import drafted
 from unigate.sandbox.forms.midjourney_submits import described
 from unigate.sandbox.forms.midjourney_work import (
@@ -205,7 +206,7 @@ async def _confirmed(call: Call, job: Job, draft: Draft) -> Whole:
     timeline = failing(draft.asked.wrong) if draft.asked.wrong else usual
     before = (job.timeline, job.begun, job.fault)
     job.fault = job.fault | call.fault
-    job.speed = speed_of(call.body, job.speed)
+    job.speed = speed_of(call.body, call.world.options.task_speed)
     job.again(tuple((time, stage) for time, stage in timeline if stage.name != "NOT_START" or time))
     try:
         place = enter(call, job)

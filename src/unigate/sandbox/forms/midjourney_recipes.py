@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from unigate.sandbox.forms import midjourney_buttons as buttons
 from unigate.sandbox.forms.midjourney_buttons import Button, Press
+from unigate.sandbox.forms.midjourney_films import filmed
 from unigate.sandbox.forms.midjourney_inputs import Asked
 from unigate.sandbox.forms.midjourney_jobs import Draft
 from unigate.sandbox.forms.midjourney_paint import Recipe, Size, cell
-from unigate.sandbox.forms.midjourney_submits import filmed
 from unigate.sandbox.forms.midjourney_work import work_of
 from unigate.sandbox.serving.jobs import Job
 

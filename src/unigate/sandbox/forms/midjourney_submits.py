@@ -1,4 +1,4 @@
-"""Midjourney's submits that start something new: imagine, blend, describe, shorten, upload, show, edits, video, swap."""
+"""Midjourney's submits that start something new: imagine, blend, describe, shorten, upload, show, edits, swap."""
 
 import asyncio
 import re
@@ -12,11 +12,9 @@ from unigate.sandbox.forms.midjourney_paint import Recipe, cell
 from unigate.sandbox.forms.midjourney_work import (
     ACCEPTED,
     INVALID,
-    NOT_FOUND,
     Refused,
     failing,
     origin_of,
-    running,
     submitted,
     work_of,
 )
@@ -28,7 +26,6 @@ from unigate.sandbox.serving.jobs import Job, Stage, Timeline
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DIMENSIONS = {"PORTRAIT": 2 / 3, "SQUARE": 1.0, "LANDSCAPE": 3 / 2}
 _NOTHING = inputs.asked("")
-_VIDEO_TYPES = ("vid_1.1_i2v_480", "vid_1.1_i2v_720")
 #: Found out without a picture that comes to light by and by.
 _READING: Timeline = (
     (0.0, Stage(name="NOT_START")),
@@ -166,56 +163,6 @@ async def retexture(call: Call, body: Object) -> Whole:
     image = await _needed(body, "image")
     recipe = Recipe(kind="retexture", prompt=asked.words, size=await _size(image, asked), given=(image,))
     return await accept(call, body, Draft(action="RETEXTURE", asked=asked, recipe=recipe, command="/retexture"))
-
-
-async def video(call: Call, body: Object) -> Whole:
-    """Films that begin with a picture, or go on from a film."""
-    motion = inputs.text(body, "motion", "motion参数错误") or "low"
-    kind = inputs.text(body, "videoType", "videoType参数错误") or _VIDEO_TYPES[0]
-    count = body.get("batchSize", 4)
-    if motion not in ("low", "high") or kind not in _VIDEO_TYPES or count not in (1, 2, 4):
-        raise Refused(INVALID, "参数错误")
-    prompt = inputs.text(body, "prompt", "prompt不能为空")
-    inputs.minded(prompt)
-    if inputs.text(body, "action", "action参数错误") == "extend":
-        return await _extended(call, body, prompt, motion)
-    asked = inputs.asked(f"{prompt} --motion {motion}".strip())
-    first = inputs.text(body, "image") or inputs.text(body, "base64")
-    if not first:
-        raise Refused(INVALID, "base64不能为空" if prompt else "prompt不能为空")
-    if end := inputs.text(body, "endImage"):
-        await inputs.picture(end)
-    image = await inputs.small(first)
-    recipe = Recipe(kind="given", prompt=asked.words, given=(image,), films=count)
-    return await accept(call, body, filmed(asked, recipe))
-
-
-def filmed(asked: Asked, recipe: Recipe, *, parent: Job | None = None, base: Job | None = None) -> Draft:
-    """The draft of films."""
-    return Draft(
-        action="VIDEO",
-        asked=asked,
-        recipe=recipe,
-        command="/video",
-        parent=parent,
-        base=base,
-        buttons=lambda name: buttons.films(name, recipe.films),
-        timeline=running(6.0),
-    )
-
-
-async def _extended(call: Call, body: Object, prompt: str, motion: str) -> Whole:
-    former = call.world.jobs.get(inputs.task_id(body), call.credential)
-    if former is None:
-        raise Refused(NOT_FOUND, "关联任务不存在或已失效")
-    work, index = work_of(former), body.get("index", 0)
-    if former.stage().name != "SUCCESS" or work.action != "VIDEO":
-        raise Refused(INVALID, "关联任务状态错误")
-    if not isinstance(index, int) or not 0 <= index < (work.recipe.films if work.recipe else 0):
-        raise Refused(INVALID, "index参数错误")
-    asked = inputs.asked(prompt or f"{work.prompt} --motion {motion}")
-    recipe = Recipe(kind="enlarge", prompt=asked.words, films=1, seconds=9.0)
-    return await accept(call, body, filmed(asked, recipe, parent=former, base=former))
 
 
 async def swap(call: Call, body: Object) -> Whole:
