@@ -39,8 +39,7 @@ class Prediction:
     seconds: float
     #: A fault asks for an output without anything in it.
     empty: bool = False
-    #: Whether somebody began to make its output, and whether that is done.
-    begun: bool = False
+    #: Whether its output is there, or known not to come.
     made: asyncio.Event = field(default_factory=asyncio.Event)
     made_ms: int = 0
     outputs: tuple[str, ...] = ()
@@ -48,7 +47,7 @@ class Prediction:
 
 
 def new(asked: Asked, *, id: str, origin: str, body: bytes, empty: bool) -> Prediction:
-    """A prediction that nobody has begun; the same call gets the same output."""
+    """A prediction without an output yet; the same call gets the same output."""
     given = asked.input.get("seed")
     if given is None or (given == 0 and asked.model.makes == "clip"):
         given = seeds.seed(body) % 2**31

@@ -14,7 +14,7 @@ from unigate.sandbox.forms.replicate_prediction import FAILED, Prediction, expir
 from unigate.sandbox.forms.replicate_request import Asked
 from unigate.sandbox.media.files import url
 from unigate.sandbox.serving.face import Call
-from unigate.sandbox.serving.jobs import Job, Stage, speed_of
+from unigate.sandbox.serving.jobs import Job, speed_of
 from unigate.sandbox.serving.world import World
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -43,12 +43,7 @@ async def begin(call: Call, asked: Asked) -> Job:
     job.begin()
     world.shelf.put(prediction.token, "", job)
 
-    async def produce(job: Job, _stage: Stage) -> None:
-        if not prediction.begun:
-            prediction.begun = True
-            await _produce(job, world)
-
-    world.jobs.watch(job, produce)
+    world.jobs.keep(_produce(job, world))
     if asked.webhook:
         world.jobs.watch(job, Reporter().tell)
     await world.jobs.accepted(job)
