@@ -72,7 +72,7 @@ class Replicate:
             told = self.get(id)
             return told if told["status"] in ENDED else None
 
-        told: dict[str, Any] = eventually(found, 30)
+        told: dict[str, Any] = eventually(found, 60)
         return told
 
     def done(self, model: str, given: dict[str, Any], **more: Any) -> dict[str, Any]:

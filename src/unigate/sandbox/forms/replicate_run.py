@@ -79,7 +79,7 @@ async def _produce(job: Job, world: World) -> None:
         files = await replicate_inputs.files(asked, world, job.credential)
         order = Order(model=asked.model, input=asked.filled(), files=files, seed=prediction.seed)
         prediction.asked = replace(asked, input={**asked.input, **_moved(asked, prediction.origin, files, world)})
-        made = await asyncio.to_thread(make, order)
+        made = await asyncio.get_running_loop().run_in_executor(world.studio, make, order)
         prediction.failure = ""
     except Failed as failed:
         prediction.failure = str(failed)

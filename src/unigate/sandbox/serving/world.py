@@ -1,6 +1,7 @@
 """What lives as long as the sandbox: options, log, counters, prefix cache, accounts, jobs, files, callbacks. One per app, no globals."""
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 
 from unigate.sandbox.brain.cache import PrefixCache
 from unigate.sandbox.media.files import Files
@@ -13,6 +14,7 @@ from unigate.sandbox.serving.log import Log
 #: Nano-USD per token that accounts are charged: whatever the model, so that tests can compute it.
 INPUT_PRICE = 150
 OUTPUT_PRICE = 600
+_STUDIO_THREADS = 2
 
 
 class Accounts:
@@ -81,6 +83,8 @@ class World:
         self.jobs = Jobs()
         self.files = Files(options.keep_files)
         self.hooks = Received()
+        #: Where pictures and films are made: few at a time, so that calls are answered meanwhile.
+        self.studio = ThreadPoolExecutor(_STUDIO_THREADS, "studio")
 
     def clear(self) -> None:
         """Forget everything."""
