@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from replicate_calls import ENDED, SCHNELL, SDXL, VERSIONS, Replicate
+from replicate_calls import SCHNELL, SDXL, VERSIONS, Replicate
 from sandbox_client import Sandbox, eventually
 
 from unigate.sandbox.forms import replicate_errors as errors
@@ -25,9 +25,9 @@ def vendor(sandbox: Sandbox) -> Replicate:
     return Replicate(sandbox)
 
 
-def slow(vendor: Replicate, model: str = SCHNELL, **more: Any) -> dict[str, Any]:
+def slow(vendor: Replicate) -> dict[str, Any]:
     """A prediction that won't come further by itself."""
-    return vendor.begun(model, {**GIVEN, "n": "[[fault:stuck:1]]"}, **more)
+    return vendor.begun(SCHNELL, {**GIVEN, "n": "[[fault:stuck:1]]"})
 
 
 def test_a_prediction_from_its_beginning_to_its_end(vendor: Replicate) -> None:
@@ -58,19 +58,35 @@ def test_a_prediction_from_its_beginning_to_its_end(vendor: Replicate) -> None:
 
 
 def test_it_goes_through_its_states_and_its_logs_grow(vendor: Replicate) -> None:
-    id = vendor.begun(SCHNELL, GIVEN, speed=10)["id"]
-    seen: list[dict[str, Any]] = []
+    given = {**GIVEN, "seed": 5}
+    logs = [""]
+    for percent, status in ((0, "starting"), (1, "processing"), (50, "processing"), (75, "processing")):
+        id = vendor.begun(SCHNELL, {**given, "n": f"[[fault:stuck:{percent}]]"})["id"]
 
-    def look() -> bool:
-        seen.append(vendor.get(id))
-        return seen[-1]["status"] in ENDED
+        def arrived(id: str = id, status: str = status) -> dict[str, Any] | None:
+            told = vendor.get(id)
+            return told if (told["status"], told["logs"] > logs[-1] or status == "starting") == (status, True) else None
 
-    eventually(look)
-    states = list(dict.fromkeys(one["status"] for one in seen))
-    assert states == ["starting", "processing", "succeeded"]
-    assert all(later["logs"].startswith(one["logs"]) for one, later in itertools.pairwise(seen))
-    assert len({one["logs"] for one in seen}) >= 3
-    assert all(one["output"] is None for one in seen[:-1])
+        told = eventually(arrived)
+        assert (told["output"], told["completed_at"], told["metrics"]) == (None, None, {})
+        assert (told["started_at"] is None) is (status == "starting")
+        logs.append(told["logs"])
+    logs.append(vendor.done(SCHNELL, given)["logs"])
+    assert logs[1] == ""
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(logs))
+    assert len(set(logs)) == 5
+
+
+def test_stills_come_while_it_runs(vendor: Replicate) -> None:
+    given = {"prompt_start": "a", "prompt_end": "b", "width": 128, "height": 128, "num_animation_frames": 4}
+    stuck = {**given, "intermediate_output": True, "n": "[[fault:stuck:75]]"}
+    id = vendor.begun("andreasjansson/stable-diffusion-animation", stuck)["id"]
+
+    def stills() -> Any:
+        told = vendor.get(id)
+        return told["status"] == "processing" and len(told["output"] or []) == 3
+
+    assert eventually(stills)
 
 
 @pytest.mark.parametrize("version", [VERSIONS["stability-ai/sdxl"], SDXL, SCHNELL, MODELS[SCHNELL].version])
@@ -190,7 +206,8 @@ def test_the_list_has_the_newest_first(sandbox: Sandbox) -> None:
 
 def test_the_list_comes_in_pages(sandbox: Sandbox) -> None:
     vendor = Replicate(sandbox, "r8_pages_00000000000000000000000000000001")
-    made = [slow(vendor)["id"] for _ in range(205)]
+    cheap = {"image": "data:,x", "n": "[[fault:stuck:1]]"}
+    made = [vendor.begun("cjwbw/rembg", cheap)["id"] for _ in range(205)]
     seen: list[str] = []
     page = vendor.call("GET", "/predictions", params={"created_after": "2020-01-01T00:00:00Z"}).json()
     sizes = [len(page["results"])]
