@@ -25,6 +25,7 @@ _GROUPS = (
     ("delivery", "webhooks", "delivery_app", "Messages to callers' addresses, and how each try went."),
     ("usage", "usage", "app", "What was used: sums by time and by user, key, model, channel, operation or end."),
     ("secret", "secret", "app", "The secret that seals credentials at rest."),
+    ("storage", "storage", "app", "Where files of tasks are kept."),
     ("settings", "prices", "settings_app", "Settings that can change while the gateway runs."),
 )
 

@@ -92,9 +92,11 @@ def providers(*, json: JsonOption = False) -> None:
 def doctor(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Look for what should be put right; exit code 1 where something keeps calls from being served."""
     from unigate.manage.doctor import examine
+    from unigate.manage.storage import storages
 
     settings = settings_of(config, data)
-    found = at_desk(settings, lambda desk: examine(desk, settings.database.url, settings.data))
+    storage = storages(settings), settings.storage.keep
+    found = at_desk(settings, lambda desk: examine(desk, settings.database.url, settings.data, storage))
     if json:
         print_json(found)
     elif found:

@@ -13,21 +13,24 @@ import msgspec
 
 from unigate.access.secrets import CannotOpen
 from unigate.base.clock import now_ms
-from unigate.base.errors import Forbidden, GatewayError
+from unigate.base.errors import Forbidden, GatewayError, StoreUnavailable
 from unigate.billing.prices import Prices
 from unigate.dialects import operations
 from unigate.manage import load, shipped
 from unigate.manage.channel_rows import open_credential, open_options
 from unigate.manage.desk import Desk, OtherSecret, check_secret
+from unigate.manage.storage import probe
 from unigate.spec.caller import Group
 from unigate.spec.channel import Channel
 from unigate.spec.operation import Operation
+from unigate.store import assets as asset_rows
 from unigate.store import channels as channel_rows
 from unigate.store import keys as key_rows
 from unigate.store import migrate, settings_rows
 from unigate.store import prices as price_rows
 from unigate.store import users as user_rows
 from unigate.store.channels import ChannelRow, CredentialRow
+from unigate.store.objects import Storages
 from unigate.store.tables import LEFT_BY_FILE
 
 #: Less free disk than this is told.
@@ -46,8 +49,13 @@ class Finding:
     message: str
 
 
-async def examine(desk: Desk, database_url: str, data: Path) -> list[Finding]:
-    """Everything found wanting, problems first; empty where all is well."""
+async def examine(
+    desk: Desk, database_url: str, data: Path, storage: tuple[Storages, bool] | None = None
+) -> list[Finding]:
+    """Everything found wanting, problems first; empty where all is well.
+
+    `storage`: where files of tasks are kept, and whether they are.
+    """
     found = [*_disk(data), *_secret(desk.secret, data)]
     blocked = await _database(database_url)
     found += blocked
@@ -57,6 +65,8 @@ async def examine(desk: Desk, database_url: str, data: Path) -> list[Finding]:
         except OtherSecret as error:
             found.append(_problem("secret", error.message))
         found += await _older_secret(desk)
+        if storage is not None:
+            found += await _storage(desk, *storage)
         found += [*await _people(desk), *await _channels(desk), *await _unpriced(desk), *await _left(desk)]
     return sorted(found, key=lambda finding: finding.level == "notice")
 
@@ -118,6 +128,18 @@ async def _database(url: str) -> list[Finding]:
     if has != newest:
         return [_problem("database", f"its schema is {has}, this version's is {newest}: run `unigate migrate`")]
     return []
+
+
+async def _storage(desk: Desk, at: Storages, keep: bool) -> list[Finding]:
+    """Whether files can be kept, and whether some still lie elsewhere."""
+    try:
+        if keep:
+            await probe(at)
+        async with desk.db.reading() as tx:
+            others = [name for name in await asset_rows.stores(tx) if name != at.name]
+    except StoreUnavailable as error:
+        return [_problem("storage", f"files of tasks cannot be kept: {error.detail}")]
+    return [_notice("storage", f"files lie at {name} too: run `unigate storage move`") for name in others]
 
 
 async def _people(desk: Desk) -> list[Finding]:

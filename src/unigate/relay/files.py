@@ -73,7 +73,7 @@ class Files:
         reply = _Reply(x, row, head, download=download)
         if (found := inline(row.source)) is not None and row.state != "kept":
             reply.whole(found.body, media_type(found.body, found.media_type, told=row.media_type))
-        elif not (row.state == "kept" and await self._kept(reply, row)):
+        elif not (row.state == "kept" and (await self._kept(reply, row) or await self._moved(reply, row))):
             await self._passed(reply, row)
 
     async def _kept(self, reply: "_Reply", row: AssetRow) -> bool:
@@ -88,6 +88,11 @@ class Files:
             return False
         await reply.carry(found, row.media_type, tag, start, stop)
         return True
+
+    async def _moved(self, reply: "_Reply", row: AssetRow) -> bool:
+        """Reply from our storage, where the file has been moved since we looked for it."""
+        now = await self.find(row.id)
+        return (now.state, now.store) != (row.state, row.store) and await self._kept(reply, now)
 
     async def _passed(self, reply: "_Reply", row: AssetRow) -> None:
         """Reply with what the provider answers."""
