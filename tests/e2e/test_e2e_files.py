@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -87,7 +88,7 @@ async def test_files_go_to_a_bucket_where_one_is_configured(
     tmp_path: Path, vendors: Process, vendor: Gallery, s3: Bucket
 ) -> None:
     text = MAIN + 'storage: {url: "s3://films/all"}\n'
-    stage = await asyncio.to_thread(lambda: set_stage(tmp_path, vendors, text, **s3.environment))
+    stage = await asyncio.to_thread(partial(set_stage, tmp_path, vendors, text, **s3.environment))  # type: ignore[arg-type]
     try:
         picture, film = await copied(f"sqlite:///{stage.data}/unigate.db", made_by(vendor))
         assert s3.files == {f"all/{picture.path}": PICTURE, f"all/{film.path}": FILM}

@@ -265,7 +265,10 @@ async def test_one_that_vanished_from_our_storage_too(house: House) -> None:
     assert (await house.get(row)).content == PICTURE
 
 
-@pytest.mark.parametrize(("path", "status"), [("/gone", 502), ("/zipped", 502), ("/nothing", 502), ("/round", 502)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/gone", 502), ("/zipped", 502), ("/nothing", 502), ("/round", 502), ("/to?url=http://[", 502)],
+)
 async def test_a_provider_that_does_not_give_it(house: House, path: str, status: int) -> None:
     got = await house.get(await house.remote(path))
     assert got.status_code == status

@@ -49,7 +49,10 @@ async def fetch(client: Client, url: str, timeouts: Timeouts, *, private: bool, 
         answer.abort()
         if location is None:
             raise BadAnswer(detail="a redirect to nowhere")
-        url = urljoin(url, location.decode("latin-1").strip())
+        try:
+            url = urljoin(url, location.decode("latin-1").strip())
+        except ValueError:
+            raise BadAnswer(detail="a redirect to nowhere") from None
     raise Refused(detail=f"more than {REDIRECTS} redirects")
 
 
@@ -74,7 +77,10 @@ def shown(url: str) -> str:
     """An address for the log: without what may be secret in it."""
     if url[:5].lower() == "data:":
         return "data:"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "not an address"
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"[:200]
 
 

@@ -96,7 +96,7 @@ def media_type(begin: bytes, content_type: str, *, told: str = "", url: str = ""
     seen = sniff(begin)
     if seen and not (seen == "text/plain" and said not in _UNTOLD):
         return seen
-    by_name = None if url.startswith("data:") else mimetypes.guess_type(urlsplit(url).path)[0]
+    by_name = mimetypes.guess_type(_path(url))[0]
     return next((kind for kind in (said, plain(told), by_name or "") if kind not in _UNTOLD), seen or UNKNOWN)
 
 
@@ -113,12 +113,19 @@ def plain(content_type: str) -> str:
 
 def ending(kind: str, url: str = "") -> str:
     """The ending of a name for a type (`png`); of an unknown one that of its address, else `bin`."""
-    known = _ENDINGS.get(kind) if kind != UNKNOWN else None
-    guessed = known or (mimetypes.guess_extension(kind) or "").removeprefix(".") if kind else ""
-    if not guessed and not url.startswith("data:"):
-        last = unquote(urlsplit(url).path).rpartition("/")[2]
-        guessed = last.rpartition(".")[2].lower() if "." in last else ""
-    return guessed if guessed.isascii() and guessed.isalnum() and len(guessed) <= 8 else "bin"
+    found = _ENDINGS.get(kind) or (mimetypes.guess_extension(kind) or "").removeprefix(".")
+    if kind in _UNTOLD or not found:
+        found = _path(url).rpartition("/")[2].rpartition(".")[2].lower() if "." in _path(url) else ""
+    return found if found.isascii() and found.isalnum() and len(found) <= 8 else "bin"
+
+
+def _path(url: str) -> str:
+    """The path of an address; "" where it has none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return "" if parts.scheme == "data" else unquote(parts.path)
 
 
 def _text(begin: bytes) -> str:
