@@ -115,7 +115,8 @@ def ending(kind: str, url: str = "") -> str:
     """The ending of a name for a type (`png`); of an unknown one that of its address, else `bin`."""
     found = _ENDINGS.get(kind) or (mimetypes.guess_extension(kind) or "").removeprefix(".")
     if kind in _UNTOLD or not found:
-        found = _path(url).rpartition("/")[2].rpartition(".")[2].lower() if "." in _path(url) else ""
+        name = _path(url).rpartition("/")[2]
+        found = name.rpartition(".")[2].lower() if "." in name else ""
     return found if found.isascii() and found.isalnum() and len(found) <= 8 else "bin"
 
 
