@@ -12,14 +12,21 @@ OLDEST = 20
 
 
 @cache
-def program() -> str:
-    """The path of `node`; RuntimeError, never a skipped test, where it or what the scripts need is missing."""
+def bare() -> str:
+    """The path of `node`; RuntimeError, never a skipped test, where it is missing or too old."""
     found = shutil.which("node")
     if found is None:
         raise RuntimeError(f"these tests need Node {OLDEST} or later: apt-get install nodejs npm, or brew install node")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST:
         raise RuntimeError(f"these tests need Node {OLDEST} or later; {found} is {version}")
+    return found
+
+
+@cache
+def program() -> str:
+    """The path of `node`; RuntimeError, never a skipped test, where it or what the scripts need is missing."""
+    found = bare()
     if not (FOLDER / "node_modules" / "openai").is_dir():
         raise RuntimeError("the packages of tests/node are missing: make test installs them (npm ci)")
     return found
