@@ -9,7 +9,7 @@ from unigate.access.keys import Keys
 from unigate.base.config_reader import Reader
 from unigate.base.errors import Conflict
 from unigate.base.settings import ChannelEntry, Config, load
-from unigate.manage import channels, doctor, keys, users
+from unigate.manage import channels, doctor, keys, users, webhooks
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk, OtherSecret, check_secret
 from unigate.manage.keys import KeyForm
@@ -17,6 +17,7 @@ from unigate.manage.load import load_channels
 from unigate.manage.secret import reseal
 from unigate.providers import catalogue
 from unigate.store import keys as key_rows
+from unigate.store import webhooks as webhook_rows
 from unigate.store.database import Database
 
 OLD, NEW = "the old secret of this gateway", "the new secret of this gateway"
@@ -71,6 +72,18 @@ async def test_afterwards_the_old_one_is_not_needed_and_opens_nothing(old: Desk)
         await check_secret(old)
     again = await reseal(alone)
     assert (again.credentials, again.options) == (0, 0)
+
+
+async def test_webhooks_are_signed_by_their_secret_as_before(old: Desk) -> None:
+    form = webhooks.WebhookForm(url="https://example.com/", secret="whsec_" + "A" * 32)
+    view, _ = await webhooks.create_webhook(old, "alice", form)
+    assert (await reseal(desk_with(old.db, NEW, OLD))).webhooks == 1
+    assert (await reseal(desk_with(old.db, NEW))).webhooks == 0
+    _, _ = await webhooks.rotate_webhook(desk_with(old.db, NEW), view.id)
+    async with old.db.reading() as tx:
+        [row] = await webhook_rows.sealed(tx)
+    signs = webhooks.secrets_of(desk_with(old.db, NEW)).of_webhook(row.id, row.user_id, row.secret, 0)
+    assert len(signs) == 2 and signs[1] == form.secret
 
 
 async def test_credentials_given_again_are_known_by_either_secret(old: Desk) -> None:

@@ -10,13 +10,12 @@ from unigate.access.secrets import Vault
 from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.live_settings import NotifySettings
-from unigate.dialects import task_dialect
 from unigate.store import outbox as rows
 from unigate.store import webhooks as webhook_rows
 from unigate.store.database import Database
 from unigate.store.outbox import Delivery, OutboxRow
 from unigate.store.webhooks import Webhook
-from unigate.tasks.notices import Dialects, message
+from unigate.tasks.notices import Dialects, message, spoken
 from unigate.tasks.outbox import Outbox
 from unigate.tasks.signing import Secrets
 from unigate.upstream import Client, ClientLimits
@@ -38,7 +37,7 @@ def quick(**changes: Any) -> NotifySettings:
 
 @asynccontextmanager
 async def delivering(
-    db: Database, terms: NotifySettings = QUICK, *, lookup: Lookup | None = None, dialects: Dialects = task_dialect
+    db: Database, terms: NotifySettings = QUICK, *, lookup: Lookup | None = None, dialects: Dialects = spoken
 ) -> AsyncIterator[Outbox]:
     """A running outbox, which has ended when the block has."""
     client = Client(ClientLimits(sweep_seconds=0.05, kept_heads=8), lookup=lookup)

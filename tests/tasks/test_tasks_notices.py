@@ -8,14 +8,17 @@ from functools import partial
 from typing import Any, ClassVar, cast
 
 import pytest
-from hooks_kit import QUICK, SECRETS, USER, delivering, ended, put, quick
+from hooks_kit import QUICK, SECRETS, USER, delivering, ended, put, quick, webhook
 from standardwebhooks.webhooks import Webhook as Checker
 
 from support.receiver import Got, Receiver, receiving
 from support.waiting import until
 from unigate.dialects import TaskDialect
+from unigate.relay.task_notices import TaskNotices
 from unigate.spec.task import ENDED, Asset, Headers, Json, Notify, Task, TaskState, View
+from unigate.store import outbox as rows
 from unigate.store.database import Database
+from unigate.store.pages import Page
 from unigate.store.webhooks import Webhook
 from unigate.tasks import notices as told
 from unigate.tasks.notices import notices
@@ -220,3 +223,52 @@ async def test_without_a_callback_nothing_is_told(sqlite_url: str, opening: Any)
         await until(lambda: outbox._group is not None)
         outbox.progress(None, task(percent=5), Shown())
         assert not outbox._progress._lanes
+
+
+class Broken(Plain):
+    """A dialect that can't write."""
+
+    def write_notice(self, task: Task, event: str, view: View) -> tuple[Headers, bytes]:
+        raise KeyError(event)
+
+    def write_task(self, task: Task, view: View) -> bytes:
+        raise KeyError(task.id)
+
+
+def test_what_cant_be_written_stops_no_task_from_ending() -> None:
+    def broken(_name: str) -> TaskDialect:
+        return cast(TaskDialect, Broken())
+
+    after = task(state="failed", notify=Notify(url="https://app.example/"))
+    assert notices(None, after, Shown(), [hook("one")], dialects=broken) == []
+    unknown = task(dialect="nothing", state="failed", notify=Notify(url="https://app.example/"))
+    [row] = notices(None, unknown, Shown(), [hook("one")], dialects=dialects)
+    assert row.webhook_id == "one"
+
+
+async def test_the_engines_word_is_kept_with_its_transaction(database: Database) -> None:
+    async with receiving() as receiver, delivering(database, dialects=dialects) as outbox:
+        mine = await webhook(database, receiver.url)
+        await webhook(database, receiver.url, user_id="usr_other")
+        teller = TaskNotices(outbox, lambda _task: Shown())
+        before = task(notify=Notify(url=receiver.url))
+        after = replace(before, state="succeeded", percent=100)
+        quiet = task(id="task_2", user_id="usr_nobody", state="failed")
+
+        async def failing() -> None:
+            async with database.writing() as tx:
+                await teller.add(tx, [(before, after)])
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            await failing()
+        async with database.writing() as tx:
+            await teller.add(tx, [(before, after), (replace(quiet, state="running"), quiet)])
+        teller.added()
+        async with database.reading() as tx:
+            page = await rows.page(tx, Page())
+        assert sorted((row.form, row.webhook_id) for row in page.rows) == [("plain", ""), ("standard", mine.id)]
+        await ended(database, [row.id for row in page.rows])
+        teller.progress(before, replace(before, percent=7))
+        await until(lambda: len(receiver.got) == 3)
+    assert receiver.got[-1].json["percent"] == 7

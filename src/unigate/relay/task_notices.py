@@ -1,4 +1,4 @@
-"""Notices of tasks as the engine sees them: written with a task's end, delivered beside it."""
+"""What becomes of tasks, told to callers: the engine's word to the outbox, within the transaction that ends a task."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,32 +6,33 @@ from unigate.spec.task import Task, View
 from unigate.store import outbox as rows
 from unigate.store import webhooks
 from unigate.store.database import Tx
-from unigate.store.webhooks import Webhook
-from unigate.tasks.outbox import Outbox, notices
+from unigate.tasks.notices import notices
+from unigate.tasks.outbox import Outbox
 
 
 class TaskNotices:
-    """Fulfils `task_engine.Notices`."""
+    """Fulfils what the engine asks of whoever tells of tasks."""
 
     def __init__(self, outbox: Outbox, view: Callable[[Task], View]) -> None:
-        """`view`: what a dialect needs to show a task to whoever is told of it."""
+        """`view`: what a dialect needs to show a task to its own caller, who is not calling now."""
         self._outbox = outbox
         self._view = view
 
     async def add(self, tx: Tx, changes: Sequence[tuple[Task, Task]]) -> None:
-        """See Notices."""
-        users = sorted({after.user_id for _, after in changes})
-        own: dict[str, list[Webhook]] = {user: await webhooks.of_user(tx, user) for user in users}
-        made = []
-        for before, after in changes:
-            made += notices(before, after, self._view(after), own[after.user_id])
-        await rows.add(tx, made)
+        """Enter what is to be said of tasks that end (before, after), in the transaction in which they do."""
+        found = []
+        for user_id in sorted({after.user_id for _, after in changes}):
+            hooks = await webhooks.of_user(tx, user_id)
+            for before, after in changes:
+                if after.user_id == user_id and (hooks or after.notify is not None):
+                    found += notices(before, after, self._view(after), hooks, dialects=self._outbox.dialects)
+        await rows.add(tx, found)
 
     def added(self) -> None:
-        """See Notices."""
+        """The transaction is durable."""
         self._outbox.poke()
 
     def progress(self, before: Task, after: Task) -> None:
-        """See Notices."""
+        """A task has changed and not ended."""
         if after.notify is not None:
             self._outbox.progress(before, after, self._view(after))

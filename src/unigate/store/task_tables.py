@@ -176,7 +176,16 @@ Index("tasks_by_key", tasks.c.key_id, tasks.c.number, tasks.c.id)
 Index("tasks_by_hold", tasks.c.hold_id)
 Index("idempotency_by_end", idempotency.c.ends_at)
 Index("webhooks_by_user", webhooks.c.user_id)
-Index("outbox_due", outbox.c.due_at, sqlite_where=_WAITING, postgresql_where=_WAITING)
+#: All that a claim looks at: it passes by what goes to hosts that have enough.
+Index(
+    "outbox_due",
+    outbox.c.due_at,
+    outbox.c.id,
+    outbox.c.host,
+    outbox.c.lease_until,
+    sqlite_where=_WAITING,
+    postgresql_where=_WAITING,
+)
 Index("outbox_by_user", outbox.c.user_id, outbox.c.created_at, outbox.c.id)
 Index("outbox_by_task", outbox.c.task_id)
 Index("outbox_by_webhook", outbox.c.webhook_id, sqlite_where=_WAITING, postgresql_where=_WAITING)

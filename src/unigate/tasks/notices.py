@@ -4,17 +4,20 @@ Its dialect writes to the callback that the request named; to the user's own web
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import msgspec
+import structlog
 
 from unigate.base import ids
 from unigate.base.clock import now_ms, utc
-from unigate.dialects import TaskDialect, task_dialect
+from unigate.dialects import TaskDialect, writer
 from unigate.spec.task import Headers, Task, TaskState, View
 from unigate.store.outbox import OutboxRow
 from unigate.store.webhooks import Webhook
 from unigate.tasks.addresses import place
 
+log: Any = structlog.get_logger("unigate.tasks")
 #: The form of messages to users' own webhooks, and the dialect whose task is in them.
 STANDARD, _UNIFIED = "standard", "tasks"
 #: What a user's own webhook may ask for, by the end that it tells of.
@@ -30,49 +33,55 @@ _JSON = ((b"content-type", b"application/json"),)
 Dialects = Callable[[str], TaskDialect]
 
 
+def spoken(name: str) -> TaskDialect:
+    """The dialect of that name, which may show tasks without making any; LookupError."""
+    return cast(TaskDialect, writer(name))
+
+
 def notices(
     before: Task | None,
     after: Task,
     view: View,
     webhooks: Sequence[Webhook] = (),
     *,
-    dialects: Dialects = task_dialect,
+    dialects: Dialects = spoken,
 ) -> list[OutboxRow]:
     """The messages that tell of a task's end, for the transaction that ends it; none while it has not ended.
 
-    They are as they are now: each try sends the same body with the same id.
+    They are as they are now: each try sends the same body with the same id. What can't be written is left out, and logged:
+    a task ends all the same.
     """
     if not after.ended:
         return []
-    return [
-        *callbacks(before, after, view, dialects=dialects),
-        *_own(after, view, webhooks, dialects=dialects),
-    ]
+    return [*callbacks(before, after, view, dialects=dialects), *_own(after, view, webhooks, dialects=dialects)]
 
 
-def callbacks(before: Task | None, after: Task, view: View, *, dialects: Dialects = task_dialect) -> list[OutboxRow]:
+def callbacks(before: Task | None, after: Task, view: View, *, dialects: Dialects = spoken) -> list[OutboxRow]:
     """What the callback that a request named is told of a change; often nothing."""
     notify = after.notify
     if notify is None or not notify.url:
         return []
-    dialect = dialects(after.dialect)
     found = []
-    for event in dialect.events(before, after):
-        if notify.events and event not in notify.events:
-            continue
-        headers, body = dialect.write_notice(after, event, view)
-        found.append(
-            message(
-                user_id=after.user_id,
-                task_id=after.id,
-                form=after.dialect,
-                event=event,
-                url=notify.url,
-                headers=headers,
-                signed=dialect.SIGNS,
-                body=body,
+    try:
+        dialect = dialects(after.dialect)
+        for event in dialect.events(before, after):
+            if notify.events and event not in notify.events:
+                continue
+            headers, body = dialect.write_notice(after, event, view)
+            found.append(
+                message(
+                    user_id=after.user_id,
+                    task_id=after.id,
+                    form=after.dialect,
+                    event=event,
+                    url=notify.url,
+                    headers=headers,
+                    signed=dialect.SIGNS,
+                    body=body,
+                )
             )
-        )
+    except Exception:
+        log.exception("a callback could not be written", task=after.id, dialect=after.dialect)
     return found
 
 
@@ -81,7 +90,11 @@ def _own(after: Task, view: View, webhooks: Sequence[Webhook], *, dialects: Dial
     wanted = [one for one in webhooks if one.enabled and event in (asked_for(one) or EVENTS)]
     if not wanted:
         return []
-    body = event_body(event, dialects(_UNIFIED).write_task(after, view))
+    try:
+        body = event_body(event, dialects(_UNIFIED).write_task(after, view))
+    except Exception:
+        log.exception("an event could not be written", task=after.id, dialect=after.dialect)
+        return []
     return [
         message(
             user_id=one.user_id,

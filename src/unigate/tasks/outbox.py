@@ -18,7 +18,6 @@ from unigate.base import ids
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import GatewayError
 from unigate.base.live_settings import NotifySettings
-from unigate.dialects import task_dialect
 from unigate.spec.task import Task, View
 from unigate.store import outbox as rows
 from unigate.store import webhooks as webhook_rows
@@ -78,7 +77,7 @@ class Outbox:
         *,
         writes: Writes | None = None,
         owner: str = "",
-        dialects: told.Dialects = task_dialect,
+        dialects: told.Dialects = told.spoken,
     ) -> None:
         """`client` had better be one of its own (`sending.LIMITS`); `owner` names this process, and no other, ever."""
         self._db = db
@@ -86,7 +85,7 @@ class Outbox:
         self._secrets = secrets
         self._settings = settings
         self._writes: Writes = writes or OneByOne(db)
-        self._dialects = dialects
+        self.dialects = dialects
         self._owner = owner or ids.new("out")
         self._draw = random.Random().uniform  # noqa: S311 - spreads load, guards nothing
         self._busy: Counter[str] = Counter()
@@ -126,7 +125,7 @@ class Outbox:
         if after.ended:
             self._progress.drop(after.id)
         else:
-            self._progress.add(told.callbacks(before, after, view, dialects=self._dialects), self._group)
+            self._progress.add(told.callbacks(before, after, view, dialects=self.dialects), self._group)
 
     async def _look(self, group: asyncio.TaskGroup) -> float:
         """Take what is due; seconds until the next look."""

@@ -179,7 +179,7 @@ def _outbox() -> None:
     op.create_index(
         "outbox_due",
         "outbox",
-        ["due_at"],
+        ["due_at", "id", "host", "lease_until"],
         sqlite_where=sa.text("state = 'waiting'"),
         postgresql_where=sa.text("state = 'waiting'"),
     )
