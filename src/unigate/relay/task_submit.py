@@ -142,15 +142,7 @@ class Submitter:
         place, parent = await self._place(call, draft)
         group, operation = key.group.name, call.operation
         svc.keys.check(key, draft.model, call.x.client, call.at, operation)
-        candidates: list[Candidate] = []
-        try:
-            if place is not None:
-                candidates = svc.router.pinned(place, draft.model, group, operation)
-            else:
-                candidates = svc.router.routes(draft.model, group, operation)
-        except NoChannel:
-            if not draft.may_wait or not svc.router.busy(draft.model, group, operation):
-                raise
+        candidates = self._candidates(call, draft, place)
         quote = svc.prices.quote(draft.operation, draft.model, key.group, now)
         amount, _ = quote.cost(Usage(dict(draft.units)), draft.conditions)
         first = candidates[0] if candidates else None
@@ -199,6 +191,18 @@ class Submitter:
             room=self._room(candidates),
             pinned=place is not None,
         )
+
+    def _candidates(self, call: Call, draft: Draft, place: Binding | None) -> list[Candidate]:
+        """Where it may go, best first; none where it has to wait for a place."""
+        router, group, operation = self._engine.svc.router, call.key.group.name, call.operation
+        try:
+            if place is not None:
+                return router.pinned(place, draft.model, group, operation)
+            return router.routes(draft.model, group, operation)
+        except NoChannel:
+            if not draft.may_wait or not router.busy(draft.model, group, operation):
+                raise
+        return []
 
     async def _place(self, call: Call, draft: Draft) -> tuple[Binding | None, Json | None]:
         """The one channel that a draft may go to, where there is such, and the handle of what it goes on from."""

@@ -21,6 +21,7 @@ from unigate.store.ledger_tables import (
     usage,
     windows,
 )
+from unigate.store.task_tables import OPEN_STATES, tasks
 
 _ZERO = literal(0)
 _IS_OPEN = holds.c.state == "open"
@@ -190,6 +191,28 @@ QUESTIONS: dict[str, Select[tuple[object, ...]]] = {
     "an open hold has an owner": select(holds.c.id, holds.c.amount, holds.c.captured)
     .outerjoin(processes, processes.c.id == holds.c.process_id)
     .where(_IS_OPEN, holds.c.kind != "task", or_(processes.c.id.is_(None), processes.c.state == "gone")),
+    "a task's open hold has an open task": select(holds.c.id, holds.c.amount, holds.c.captured)
+    .outerjoin(tasks, tasks.c.hold_id == holds.c.id)
+    .where(_IS_OPEN, holds.c.kind == "task", or_(tasks.c.id.is_(None), tasks.c.finished_at > 0)),
+    "an open task's hold is open": select(tasks.c.id, tasks.c.held, func.coalesce(holds.c.amount, 0))
+    .outerjoin(holds, holds.c.id == tasks.c.hold_id)
+    .where(tasks.c.hold_id != "", tasks.c.finished_at == 0, func.coalesce(holds.c.state, "") != "open"),
+    "a task that ended has one row, which says what it cost": select(
+        tasks.c.id, tasks.c.cost, func.coalesce(usage.c.cost, 0)
+    )
+    .outerjoin(usage, usage.c.id == tasks.c.request_id)
+    .where(
+        tasks.c.hold_id != "",
+        tasks.c.finished_at > 0,
+        or_(usage.c.id.is_(None), usage.c.cost != tasks.c.cost, usage.c.hold_id != tasks.c.hold_id),
+    ),
+    "a task ends when its state says so": select(tasks.c.id, tasks.c.finished_at, _ZERO).where(
+        tasks.c.state.in_(OPEN_STATES) != (tasks.c.finished_at == 0)
+    ),
+    "a task has a hold of its own": select(tasks.c.hold_id, func.count(), literal(1))
+    .where(tasks.c.hold_id != "")
+    .group_by(tasks.c.hold_id)
+    .having(func.count() > 1),
     "a segment is not damaged": select(
         (segments.c.process_id + " segment " + cast(segments.c.number, String)), segments.c.position, _ZERO
     ).where(segments.c.state == "stopped"),
