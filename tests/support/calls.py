@@ -23,14 +23,21 @@ def address(world: World, row: Operation, path: str = "", example: Example | Non
     """Where an operation is called; if it is about a thing that must be there, one is made before by the world's key."""
     places = dict((example or ENTRIES[row.name].examples[0]).path)
     if row.use == "bound":
-        made = httpx.post(
-            f"{world.url}/v1/responses",
-            json={"model": "gpt-4o-mini", "input": "Hello"},
-            headers={"authorization": f"Bearer {world.key}"},
-            timeout=30,
-        )
-        places["id"] = made.json()["id"]
+        places["id"] = made(world, {"model": "gpt-4o-mini", "input": "Hello"})
+    elif row.dialect == "tasks" and "{id}" in row.path:
+        # A watcher is answered until the end, so that it is to come soon; one that is cancelled must not have ended.
+        speed = "0.01" if row.use == "task_cancel" else "50"
+        places["id"] = made(world, {"model": "gpt-4o-mini", "input": f"Hello [[speed:{speed}]]", "background": True})
     return world.url + template(row, path).format(**places)
+
+
+def made(world: World, body: Mapping[str, object]) -> str:
+    """The id of a response that the world's key makes."""
+    reply = httpx.post(
+        f"{world.url}/v1/responses", json=body, headers={"authorization": f"Bearer {world.key}"}, timeout=60
+    )
+    assert reply.status_code == 200, (reply.status_code, reply.headers, reply.text)
+    return str(reply.json()["id"])
 
 
 def call(
