@@ -77,7 +77,9 @@ def responses(seen: dict[str, Any]) -> None:
     assert seen["items"] == ["message"]
     assert seen["gone"]["status"] == 404
     assert (seen["lost"]["status"], seen["lost"]["code"]) == (400, "previous_response_not_found")
-    assert seen["background"]["status"] == 400
+    later = seen["background"]
+    assert re.fullmatch(r"resp_[0-9a-f]{32}", later["id"]) and later["text"]
+    assert (later["begun"], later["ended"]) == ("queued", "completed")
 
 
 #: Check of a script's words, by the script's name, and the operation that it is about.

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -219,10 +220,23 @@ def test_responses_are_their_makers(gateways: Gateways, sdk: openai.OpenAI, bob:
 
 
 @needs("openai.responses")
-def test_responses_in_the_background_are_refused(sdk: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError) as refused:
-        sdk.responses.create(model=MODEL, input="Later.", background=True)
-    assert refused.value.param == "background"
+def test_responses_in_the_background(gateways: Gateways, sdk: openai.OpenAI, bob: openai.OpenAI) -> None:
+    """Whichever gateway is asked knows how far it is."""
+    made = sdk.responses.create(model=MODEL, input="Later. [[speed:5]]", background=True)
+    seen = [made]
+    deadline = time.monotonic() + 60
+    while seen[-1].status in ("queued", "in_progress"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+        seen.append(sdk.responses.retrieve(made.id))
+    assert {one.id for one in seen} == {made.id}
+    for _ in gateways.origins:
+        done = sdk.responses.retrieve(made.id)
+        assert (done.status, done.output_text) == ("completed", seen[-1].output_text)
+        assert sdk.responses.cancel(made.id).status == "completed"
+        with pytest.raises(openai.NotFoundError):
+            bob.responses.retrieve(made.id)
+        bob.models.list()
 
 
 def test_all_gateways_see_one_balance(gateways: Gateways, sdk: openai.OpenAI) -> None:

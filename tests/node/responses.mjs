@@ -44,6 +44,13 @@ const items = [];
 for await (const item of client.responses.inputItems.list(first.id)) items.push(item);
 await client.responses.delete(first.id);
 
+const later = await client.responses.create({ model, input: "Whenever you like. [[speed:5]]", background: true });
+let done = later;
+for (let tries = 0; tries < 600 && ["queued", "in_progress"].includes(done.status); tries++) {
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  done = await client.responses.retrieve(later.id);
+}
+
 tell({
   text: first.output_text,
   usage: first.usage,
@@ -59,5 +66,5 @@ tell({
   items: items.map((item) => item.type),
   gone: await refused(client.responses.retrieve(first.id)),
   lost: await refused(client.responses.create({ model, input: "Hm?", previous_response_id: "resp_nobodys" })),
-  background: await refused(client.responses.create({ model, input: "Hm?", background: true })),
+  background: { id: later.id, begun: later.status, ended: done.status, text: done.output_text },
 });

@@ -51,8 +51,10 @@ async def begin(call: Call, svc: Services) -> None:
     admission = svc.limits.admit(key, tokens) or await svc.limits.take(key, tokens)
     try:
         call.marks += admission.headers()
-        before = await previous(call, svc) if facts.previous else None
-        draft = spoken.read_task(task_uses.submission(call, svc))
+        draft, before = spoken.read_task(task_uses.submission(call, svc)), None
+        if facts.previous:
+            before = await previous(call, svc)
+            draft = replace(draft, body=spoken.read_task(task_uses.submission(call, svc)).body)
         given, made = most_tokens(call, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         draft = replace(draft, units={"input": given, "output": made * facts.count}, pinned=before)
         reply = await task_uses.submit(call, svc, spoken, draft)
