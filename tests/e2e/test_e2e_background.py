@@ -22,6 +22,8 @@ users:
   - {name: poor, credit: 0}
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
+  - {name: manage, user: alice, secret: sk-manage-0123456789, scopes: [manage]}
+  - {name: bobs, user: bob, secret: sk-bobs-0123456789, scopes: [manage]}
   - {name: bob, user: bob, secret: sk-bob-0123456789}
   - {name: poor, user: poor, secret: sk-poor-0123456789}
 settings: {tasks: {poll_scale: 0.2}}
@@ -220,3 +222,42 @@ def test_lists_have_what_is_asked_for(stage: Stage, sdk: openai.OpenAI) -> None:
     assert [one["id"] for one in (*page["data"], *behind["data"])][:3] == made[::-1]
     assert ask(stage, "GET", "/tasks", params={"kind": "suno.song"}).json()["data"] == []
     assert ask(stage, "GET", "/tasks", params={"until": "2020-01-01"}).json()["data"] == []
+
+
+def test_operators_and_owners_look_at_it(stage: Stage, sdk: openai.OpenAI) -> None:
+    before = stage.settled()
+    made = sdk.responses.create(model=MODEL, input="Look [[speed:0.01]]", background=True)
+    (listed, *_) = stage.manage("task", "list", "--state", "running", "--user", "alice", "--limit", "3")
+    assert (listed["id"], listed["user"], listed["channel"], listed["cost"]) == (made.id, "alice", "main", "0")
+    assert float(listed["held"]) > 0
+    found = stage.manage("task", "show", made.id)
+    assert found["task"]["kind"] == "openai.responses" and found["handle"]["id"].startswith("resp_")
+
+    def api(method: str, path: str, key: str = "sk-manage-0123456789") -> httpx.Response:
+        return httpx.request(method, f"{stage.url}/api/tasks{path}", headers={"authorization": f"Bearer {key}"})
+
+    own = api("GET", f"/{made.id}").json()
+    assert own["user"] == "alice" and own["channel"] is None and own["handle"] is None
+    assert [one["id"] for one in api("GET", "?limit=1").json()["data"]] == [made.id]
+    assert api("GET", "", "sk-bobs-0123456789").json()["data"] == []
+    for method, path in (("GET", ""), ("POST", "/cancel")):
+        assert api(method, f"/{made.id}{path}", "sk-bobs-0123456789").status_code == 404
+    assert api("GET", "?state=done").status_code == 400
+    for _ in range(2):
+        assert api("POST", f"/{made.id}/cancel").json()["state"] == "canceled"
+    assert sdk.responses.retrieve(made.id).status == "cancelled"
+    assert stage.settled() == before
+    stage.sound()
+
+
+def test_the_shell_cancels_it(stage: Stage, sdk: openai.OpenAI) -> None:
+    before = stage.settled()
+    word = mark()
+    made = sdk.responses.create(model=MODEL, input=f"Stop {word} [[speed:0.01]]", background=True)
+    for _ in range(2):
+        assert stage.manage("task", "cancel", made.id)["task"]["state"] == "canceled"
+    assert sdk.responses.retrieve(made.id).status == "cancelled"
+    stage.manage("task", "show", "nobodys", code=1)
+    stage.manage("task", "list", "--state", "odd", code=2)
+    assert stage.settled() == before
+    stage.sound()

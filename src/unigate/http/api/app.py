@@ -25,6 +25,7 @@ from unigate.http.api import (
     requests,
     sessions,
     settings,
+    tasks,
     usage,
     users,
     webhooks,
@@ -51,6 +52,7 @@ ROUTERS = (
     deliveries.router,
     usage.router,
     requests.router,
+    tasks.router,
     ledger.router,
     audit.router,
 )
