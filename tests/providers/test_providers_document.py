@@ -18,8 +18,8 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "providers.md").read_text()
 
 @pytest.fixture
 def example(monkeypatch: pytest.MonkeyPatch) -> Provider:
-    """The document's only Python block, found the way a package's provider is."""
-    (source,) = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
+    """The document's first Python block, found the way a package's provider is."""
+    source = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)[0]
     module = ModuleType("harbour_unigate")
     exec(compile(source, "docs/providers.md", "exec"), module.__dict__)
     monkeypatch.setitem(sys.modules, "harbour_unigate", module)
