@@ -84,7 +84,6 @@ PROVIDER = Provider(
     name="replicate",
     title="Replicate",
     base_url="https://api.replicate.com/v1",
-    speaks=("replicate",),
     tasks={
         "replicate.predictions.create": _PREDICTIONS,
         "replicate.models.predictions.create": _PREDICTIONS,

@@ -1,32 +1,11 @@
 """Replicate's API: predictions, files, models, under `/replicate/v1`."""
 
-from unigate.dialects.replicate_models import MODELS
 from unigate.dialects.replicate_read import EVENTS
-from unigate.dialects.replicate_shown import openapi_schema
 from unigate.reference import replicate_inputs
+from unigate.reference import replicate_things as things
 from unigate.reference.page import Entry, Example, Page
-from unigate.reference.schema import (
-    ANYTHING,
-    NULL,
-    Schema,
-    either,
-    flag,
-    many,
-    mapping,
-    maybe,
-    number,
-    only,
-    record,
-    ref,
-    text,
-    whole,
-)
+from unigate.reference.schema import ANYTHING, Schema, either, flag, many, mapping, maybe, only, record, ref, text
 
-_ID = "gm3qorzdhgbfurvjtvhg6dckhu"
-_AT = f"https://ai.example.com/replicate/v1/predictions/{_ID}"
-_FILE_ID = "ZmFrZS1maWxlLWlk"
-_SDXL = MODELS["stability-ai/sdxl"]
-_MOMENT = text("A moment (RFC 3339, UTC).")
 _HEADERS = {
     "prefer": text(
         "`wait` or `wait=n`: the reply waits up to 60 or n seconds (1 to 60) for the end. Over, it is `starting`."
@@ -34,126 +13,6 @@ _HEADERS = {
     "cancel-after": text("A span such as `90s`, `5m` or `1h30m`, at least 5 seconds: then it is canceled."),
 }
 _OF_MODEL = {"owner": text(least=1), "name": text(least=1)}
-_PREDICTION = record(
-    {
-        "id": text("26 characters."),
-        "model": text("`owner/name`."),
-        "version": text("Its version; `hidden`: the vendor's affair."),
-        "input": mapping(ANYTHING, "The input; large files in it are shortened."),
-        "output": {
-            "description": "Addresses, or what the model makes; null until then. Links end: ask again for fresh ones."
-        },
-        "logs": text(),
-        "error": maybe(text("Why it failed.")),
-        "status": text(
-            "The last four are ends; `aborted`: before it began.",
-            of=("starting", "processing", "succeeded", "failed", "canceled", "aborted"),
-        ),
-        "data_removed": flag(),
-        "source": text(),
-        "created_at": _MOMENT,
-        "started_at": maybe(text("A moment; null: not yet.")),
-        "completed_at": maybe(text("A moment; null: not yet.")),
-        "metrics": mapping(ANYTHING, "What the vendor measured: `predict_time` in seconds, ..."),
-        "urls": mapping(text(), "Where it is fetched (`get`), canceled (`cancel`) and streamed (`stream`)."),
-        "deadline": text("When it is canceled, where `cancel-after` said so."),
-        "deployment": text("The deployment that it runs on."),
-    },
-    "A prediction.",
-    needs=("id", "model", "version", "input", "output", "logs", "error", "status", "created_at", "urls"),
-)
-_SHOWN = {
-    "id": _ID,
-    "model": "black-forest-labs/flux-schnell",
-    "version": "hidden",
-    "input": {"prompt": "A lighthouse in a storm"},
-    "logs": "",
-    "output": None,
-    "data_removed": False,
-    "error": None,
-    "source": "api",
-    "status": "starting",
-    "created_at": "2026-08-20T10:00:00.113Z",
-    "started_at": None,
-    "completed_at": None,
-    "urls": {"get": _AT, "cancel": f"{_AT}/cancel", "stream": f"{_AT}/stream", "web": _AT},
-}
-_DONE = {
-    **_SHOWN,
-    "status": "succeeded",
-    "output": ["https://ai.example.com/files/ast_01J9Z6V3Q9.webp?until=1790003600&sig=0a1b"],
-    "started_at": "2026-08-20T10:00:00.200Z",
-    "completed_at": "2026-08-20T10:00:00.720Z",
-    "metrics": {"predict_time": 0.52},
-}
-_VERSION = record(
-    {
-        "id": text("64 hexadecimal digits, or `hidden`."),
-        "created_at": text(),
-        "cog_version": text(),
-        "openapi_schema": mapping(ANYTHING, "Input and output."),
-    },
-    "A version of a model.",
-    needs=("id", "created_at", "cog_version", "openapi_schema"),
-)
-_SHOWN_VERSION = {
-    "id": _SDXL.version,
-    "created_at": _SDXL.created_at,
-    "cog_version": "0.9.0",
-    "openapi_schema": openapi_schema(_SDXL),
-}
-_MODEL = record(
-    {
-        "url": text(),
-        "owner": text(),
-        "name": text(),
-        "description": maybe(text()),
-        "visibility": text(of=("public", "private")),
-        "run_count": whole(low=0),
-        "latest_version": either(ref("ReplicateVersion"), NULL),
-    },
-    "A model.",
-    needs=("url", "owner", "name", "visibility", "run_count", "latest_version"),
-)
-_FILE = record(
-    {
-        "id": text(),
-        "content_type": text(),
-        "size": whole(low=0),
-        "checksums": mapping(text()),
-        "metadata": mapping(ANYTHING),
-        "created_at": text(),
-        "expires_at": maybe(text("From then on the vendor has it no more.")),
-        "urls": mapping(text(), "`get`: the address to put into an input."),
-    },
-    "An uploaded file.",
-    needs=("id", "urls"),
-)
-_SHOWN_FILE = {
-    "id": _FILE_ID,
-    "content_type": "image/png",
-    "size": 1024,
-    "checksums": {"sha256": "7bad"},
-    "metadata": {},
-    "created_at": "2026-08-20T10:00:00.113Z",
-    "expires_at": "2026-08-21T10:00:00.113Z",
-    "urls": {"get": f"https://ai.example.com/replicate/v1/files/{_FILE_ID}"},
-}
-_PROBLEM = record(
-    {
-        "title": text(),
-        "detail": text("What went wrong, for a person."),
-        "status": whole("The HTTP status."),
-        "code": text("The gateway's own code: stable, for programs. Refusals of the vendor have none."),
-        "invalid_fields": many(
-            record({"type": text(), "field": text(), "description": text()}, needs=("type", "field", "description")),
-            "What is wrong with an input.",
-        ),
-        "retry_after": number("Seconds."),
-    },
-    "A problem document (RFC 7807).",
-    needs=("detail",),
-)
 
 
 def _body(needs: tuple[str, ...], more: dict[str, Schema] | None = None) -> Schema:
@@ -177,7 +36,7 @@ def _creates(name: str, title: str, about: str, request: Schema, examples: tuple
         about=about,
         request=request,
         answer=ref("ReplicatePrediction"),
-        shown=_SHOWN,
+        shown=things.SHOWN,
         status=201,
         headers=_HEADERS,
         places=_OF_MODEL if any(example.path for example in examples) else {},
@@ -194,11 +53,11 @@ def _page_of(schema: Schema) -> Schema:
 
 
 _IN_PATH = {"id": text("The prediction's id.", least=1)}
-_ONE = (Example(title="A prediction", path={"id": _ID}),)
+_ONE = (Example(title="A prediction", path={"id": things.ID}),)
 _SOME_MODEL = {"owner": "stability-ai", "name": "sdxl"}
 _ASKS = (404, 502, 504)
 _OF_FILE = {"id": text("The file's id.", least=1)}
-_A_FILE = (Example(title="A file", path={"id": _FILE_ID}),)
+_A_FILE = (Example(title="A file", path={"id": things.FILE_ID}),)
 
 _PREDICTIONS = (
     _creates(
@@ -206,7 +65,12 @@ _PREDICTIONS = (
         "Run a version",
         "`version` is a version's id, `owner/name:id`, or the name of a model.",
         _body(("version", "input"), {"version": text(least=1)}),
-        (Example(title="By version", body={"version": _SDXL.version, "input": {"prompt": "A lighthouse in a storm"}}),),
+        (
+            Example(
+                title="By version",
+                body={"version": things.SDXL.version, "input": {"prompt": "A lighthouse in a storm"}},
+            ),
+        ),
     ),
     _creates(
         "models.predictions.create",
@@ -234,7 +98,7 @@ _PREDICTIONS = (
         title="List predictions",
         about="The user's, newest first, 100 a page.",
         answer=_page_of(ref("ReplicatePrediction")),
-        shown={"previous": None, "next": None, "results": [_DONE]},
+        shown={"previous": None, "next": None, "results": [things.DONE]},
         query={
             "cursor": text("Of the page before."),
             "created_after": text("A moment (ISO 8601)."),
@@ -248,7 +112,7 @@ _PREDICTIONS = (
         title="Get a prediction",
         about="Answered from the gateway's own state, as often as you like.",
         answer=ref("ReplicatePrediction"),
-        shown=_DONE,
+        shown=things.DONE,
         places=_IN_PATH,
         examples=_ONE,
         fails=(404,),
@@ -258,7 +122,7 @@ _PREDICTIONS = (
         title="Cancel a prediction",
         about="It may still be `processing` in the answer. What has ended stays as it is.",
         answer=ref("ReplicatePrediction"),
-        shown={**_SHOWN, "status": "canceled"},
+        shown={**things.SHOWN, "status": "canceled"},
         places=_IN_PATH,
         examples=_ONE,
         fails=(404, 409, 502, 504),
@@ -284,10 +148,10 @@ _MODELS = (
         shown={
             "url": "https://replicate.com/stability-ai/sdxl",
             **_SOME_MODEL,
-            "description": _SDXL.about,
+            "description": things.SDXL.about,
             "visibility": "public",
             "run_count": 0,
-            "latest_version": _SHOWN_VERSION,
+            "latest_version": things.SHOWN_VERSION,
         },
         places=_OF_MODEL,
         examples=(Example(title="A model", path=_SOME_MODEL),),
@@ -298,7 +162,7 @@ _MODELS = (
         title="List a model's versions",
         about="Those that the gateway knows: none of models that are called by their name.",
         answer=_page_of(ref("ReplicateVersion")),
-        shown={"previous": None, "next": None, "results": [_SHOWN_VERSION]},
+        shown={"previous": None, "next": None, "results": [things.SHOWN_VERSION]},
         places=_OF_MODEL,
         examples=(Example(title="A model's", path=_SOME_MODEL),),
         fails=(404,),
@@ -308,9 +172,9 @@ _MODELS = (
         title="Get a version",
         about="With the schema of its input and output.",
         answer=ref("ReplicateVersion"),
-        shown=_SHOWN_VERSION,
+        shown=things.SHOWN_VERSION,
         places={**_OF_MODEL, "version": text("Its id.", least=1)},
-        examples=(Example(title="A version", path={**_SOME_MODEL, "version": _SDXL.version}),),
+        examples=(Example(title="A version", path={**_SOME_MODEL, "version": things.SDXL.version}),),
         fails=(404,),
     ),
 )
@@ -330,7 +194,7 @@ _FILES = (
         ),
         request_type="multipart/form-data",
         answer=ref("ReplicateFile"),
-        shown=_SHOWN_FILE,
+        shown=things.SHOWN_FILE,
         status=201,
         examples=(Example(title="A text", body={"content": "Hello"}),),
         fails=(404, 415, 502, 504),
@@ -340,7 +204,7 @@ _FILES = (
         title="List files",
         about="The user's, newest first, 20 a page.",
         answer=_page_of(ref("ReplicateFile")),
-        shown={"previous": None, "next": None, "results": [_SHOWN_FILE]},
+        shown={"previous": None, "next": None, "results": [things.SHOWN_FILE]},
         query={"cursor": text("Of the page before.")},
         examples=(Example(title="The latest"),),
         fails=_ASKS,
@@ -350,7 +214,7 @@ _FILES = (
         title="Get a file",
         about="What the vendor says of it.",
         answer=ref("ReplicateFile"),
-        shown=_SHOWN_FILE,
+        shown=things.SHOWN_FILE,
         places=_OF_FILE,
         examples=_A_FILE,
         fails=_ASKS,
@@ -399,11 +263,11 @@ PAGE = Page(
     about="Replicate's API as its SDKs call it: base URL `/replicate` (Python) or `/replicate/v1` (JavaScript).",
     entries=(*_PREDICTIONS, *_MODELS, *_FILES, *_OTHERS),
     schemas={
-        "ReplicatePrediction": _PREDICTION,
-        "ReplicateModel": _MODEL,
-        "ReplicateVersion": _VERSION,
-        "ReplicateFile": _FILE,
-        "ReplicateProblem": _PROBLEM,
+        "ReplicatePrediction": things.PREDICTION,
+        "ReplicateModel": things.MODEL,
+        "ReplicateVersion": things.VERSION,
+        "ReplicateFile": things.FILE,
+        "ReplicateProblem": things.PROBLEM,
         **replicate_inputs.schemas(),
     },
     error="ReplicateProblem",
