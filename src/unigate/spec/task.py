@@ -71,7 +71,7 @@ class Draft:
     units: Mapping[str, int] = field(default_factory=lambda: {"call": 1})
     #: The task that it goes on from: it goes to the same channel and credential. "": none.
     parent_id: str = ""
-    #: What it names is kept at one channel and credential, such as an uploaded file: it goes there and nowhere else.
+    #: What it names is kept at one channel and credential (an uploaded file): it goes there and nowhere else.
     pinned: Binding | None = None
     notify: Notify | None = None
     #: Seconds for which the reply waits for the end.
