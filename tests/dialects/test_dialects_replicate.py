@@ -83,7 +83,7 @@ def test_a_callback_is_the_prediction() -> None:
     assert head == ((b"content-type", b"application/json"),)
     assert body == replicate.write_task(DONE, VIEW)
     assert replicate.SIGNS
-    assert msgspec.json.decode(replicate.write_secret("whsec_x")) == {"key": "whsec_x"}
+    assert msgspec.json.decode(replicate.write_secret("whsec_x").body) == {"key": "whsec_x"}
 
 
 def told(stream: bytes) -> list[tuple[str, str, str]]:
@@ -168,16 +168,27 @@ def test_states(changes: Mapping[str, object], status: str) -> None:
 
 
 def test_lists_keep_their_filters() -> None:
-    asked = replicate.read_page("created_after=2026-01-31T00:00:00Z&created_before=2026-02-01&cursor=abc")
+    asked = replicate.read_page(query("created_after=2026-01-31T00:00:00Z&created_before=2026-02-01&cursor=abc"))
     assert (asked.limit, asked.cursor, asked.dialect) == (100, "abc", "replicate")
     assert (asked.since, asked.until) == (1_769_817_600_000, 1_769_904_000_000)
-    again = replicate.read_page(replicate.next_query(asked, "def"))
+    again = replicate.read_page(query(replicate.next_query(asked, "def")))
     assert again == replace(asked, cursor="def")
     page = msgspec.json.decode(replicate.write_tasks([DONE], VIEW, "cursor=def"))
     assert page["next"] == f"{BASE}/replicate/v1/predictions?cursor=def"
     assert [one["id"] for one in page["results"]] == [DONE.id]
     with pytest.raises(Invalid):
-        replicate.read_page("created_after=yesterday")
+        replicate.read_page(query("created_after=yesterday"))
+
+
+def query(text: str) -> Submission:
+    return Submission(
+        operation=ROWS["replicate.predictions.list"],
+        path="/replicate/v1/predictions",
+        query=text,
+        params={},
+        headers={},
+        body=b"",
+    )
 
 
 def draft(given: Mapping[str, object]) -> Draft:

@@ -24,7 +24,7 @@ from unigate.dialects.replicate_write import (
     write_tasks,
 )
 from unigate.spec.operation import Operation
-from unigate.spec.task import Draft, Task
+from unigate.spec.task import Draft, Submission, Task
 from unigate.spec.task_page import PageAsked
 
 __all__ = [
@@ -83,7 +83,7 @@ OPERATIONS = (
     _row("predictions.list", "GET", "/predictions", "replicate_list"),
     _row("predictions.get", "GET", "/predictions/{id}", "task_get"),
     _row("predictions.cancel", "POST", "/predictions/{id}/cancel", "task_cancel"),
-    _row("predictions.stream", "GET", "/predictions/{id}/stream", "replicate_stream"),
+    _row("predictions.stream", "GET", "/predictions/{id}/stream", "task_events"),
     _row("models.get", "GET", "/models/{owner}/{name}", "replicate_model"),
     _row("models.versions.list", "GET", "/models/{owner}/{name}/versions", "replicate_versions"),
     _row("models.versions.get", "GET", "/models/{owner}/{name}/versions/{version}", "replicate_version"),
@@ -111,9 +111,9 @@ def continue_task(draft: Draft, parent: Task) -> Draft:  # noqa: ARG001 - as eve
     raise BadRequest("A prediction does not go on from another one.")
 
 
-def read_page(text: str) -> PageAsked:
-    """A page of the user's predictions, of a query; Invalid for a time that is none."""
-    query = parse_qs(text)
+def read_page(asked: Submission) -> PageAsked:
+    """A page of the user's predictions; Invalid for a time that is none."""
+    query = parse_qs(asked.query)
     return PageAsked(
         limit=PAGE,
         cursor=query.get("cursor", [""])[-1],

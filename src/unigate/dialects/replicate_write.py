@@ -138,9 +138,9 @@ def write_notice(task: Task, event: str, view: View) -> tuple[Headers, bytes]:  
     return (_JSON_TYPE,), write_task(task, view)
 
 
-def write_secret(secret: str) -> bytes:
+def write_secret(secret: str) -> Reply:
     """The secret that signs callbacks."""
-    return _encode({"key": secret})
+    return Reply(_encode({"key": secret}))
 
 
 def write_events(before: Task | None, after: Task, view: View, last: str = "") -> bytes:

@@ -1,37 +1,25 @@
-"""What Replicate's clients ask beside tasks: lists of predictions, their streams, models, the account.
+"""What Replicate's clients ask beside tasks: lists of predictions, models, the account.
 
 All is answered from what we know; no provider is asked.
 """
 
-from collections.abc import AsyncGenerator
-
 from unigate.base.cursor import decode, encode
 from unigate.base.errors import NotFound
-from unigate.dialects import replicate, task_writer
+from unigate.dialects import replicate
 from unigate.dialects.replicate_errors import missing
 from unigate.dialects.replicate_known import Known
 from unigate.dialects.replicate_models import MODELS
 from unigate.dialects.replicate_shown import HIDDEN, write_account, write_model, write_version, write_versions
 from unigate.relay.call import Call
 from unigate.relay.services import Services
-from unigate.relay.task_uses import named, submission, view
-from unigate.spec.reply import Pieces, Reply
-from unigate.spec.task import Task, View
+from unigate.relay.task_uses import submission, view
+from unigate.spec.reply import Reply
 from unigate.store.pages import Page
-
-#: Seconds after which a comment shows that a stream lives.
-KEEP_ALIVE = 15.0
-_COMMENT = b": keep-alive\n\n"
-_HEAD = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),
-)
 
 
 async def predictions(call: Call, svc: Services) -> Reply:
     """`GET /predictions`: the user's, newest first; of a key that may see its own numbers only, the key's."""
-    asked = replicate.read_page(submission(call, svc).query)
+    asked = replicate.read_page(submission(call, svc))
     found = await svc.tasks.page(
         Page(limit=asked.limit, after=decode(asked.cursor) if asked.cursor else None),
         call.key.user_id,
@@ -43,24 +31,6 @@ async def predictions(call: Call, svc: Services) -> Reply:
     cursor = encode(found.next)
     following = replicate.next_query(asked, cursor) if cursor else ""
     return Reply(replicate.write_tasks(found.rows, view(call, svc), following))
-
-
-async def stream(call: Call, svc: Services) -> Pieces:
-    """`GET /predictions/{id}/stream`: outputs and logs as they come, until the end."""
-    task = await named(call, svc, task_writer(call.operation.dialect))
-    last = (call.x.header(b"last-event-id") or b"").decode("latin-1")
-    return Pieces(_pieces(svc, task, view(call, svc), last), _HEAD)
-
-
-async def _pieces(svc: Services, task: Task, shown: View, last: str) -> AsyncGenerator[bytes, None]:
-    """Begins with something in any case, so that the reply begins."""
-    yield replicate.write_events(None, task, shown, last) or _COMMENT
-    while not task.ended:
-        now = await svc.tasks.wait(task.id, task.user_id, beyond=task.version, seconds=KEEP_ALIVE)
-        if now is None:
-            return
-        yield replicate.write_events(task, now, shown) or _COMMENT
-        task = now
 
 
 async def model(call: Call, svc: Services) -> Reply:
