@@ -90,6 +90,8 @@ def told(stream: bytes) -> list[tuple[str, str, str]]:
     """Events as a client reads them: name, id, data."""
     found = []
     for block in stream.decode().split("\n\n")[:-1]:
+        if block.startswith(":"):
+            continue
         lines = [line.partition(": ")[::2] for line in block.split("\n")]
         fields = dict(lines)
         found.append((fields["event"], fields["id"], "\n".join(text for name, text in lines if name == "data")))

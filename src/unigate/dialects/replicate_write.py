@@ -22,6 +22,8 @@ PATH = "/replicate/v1/predictions"
 #: Of the vendor's account of a prediction, what passes to callers.
 TOLD = ("output", "logs", "metrics", "version", "model", "data_removed", "status", "error")
 _JSON_TYPE = (b"content-type", b"application/json")
+#: In place of nothing, so that a reply begins.
+_COMMENT = b": nothing new\n\n"
 _UNKNOWN = "It is not known what became of this prediction. Nothing was charged for it."
 #: The moments of which a caller is told that named none.
 _USUAL = ("output", "completed")
@@ -161,7 +163,7 @@ def write_events(before: Task | None, after: Task, view: View, last: str = "") -
         found.append(_event("logs", fresh, f"{outputs}.{logs}"))
     if after.ended:
         found += _ending(after, f"{outputs}.{logs}")
-    return b"".join(found)
+    return b"".join(found) or _COMMENT
 
 
 def _seen(before: Task | None, last: str) -> tuple[int, int]:
