@@ -28,7 +28,7 @@ class Entry:
     #: None: the answer is always a stream.
     answer: Schema | None = None
     #: An answer as it may look; the schema holds for it.
-    shown: Mapping[str, object] = field(default_factory=dict)
+    shown: Mapping[str, object] | Sequence[object] = field(default_factory=dict)
     request: Schema | None = None
     #: Data of one event, where the answer may be a stream, what the stream looks like, and data that is no JSON.
     event: Schema | None = None
