@@ -5,7 +5,6 @@ word. What never came so far (key, money, limits, channels) has a status of its 
 convention's members and an `error` object, since clients look for either.
 """
 
-import copy
 import re
 from collections.abc import Mapping
 
@@ -58,6 +57,8 @@ _OWN: Mapping[str, tuple[int, str | None]] = {
     "model_not_found": (NOT_FOUND, "无可用的账号实例"),
     "queue_full": (FULL, "队列已满,请稍后尝试"),
     "rate_limit_exceeded": (NO_ROOM, "当前分组负载已饱和,请稍后再试"),
+    "invalid_callback": (INVALID, "回调地址错误"),
+    "conflict": (INVALID, "关联任务状态错误"),
     "invalid_json": (INVALID, "请求体不是有效的JSON"),
     "upstream_error": (UNKNOWN, "提交失败"),
     "upstream_timeout": (UNKNOWN, "提交失败"),
@@ -122,8 +123,9 @@ def translate(error: GatewayError, language: str) -> GatewayError:
         return error
     if _wants_english(language):
         text = ENGLISH.get(text, text)
-    shown = copy.copy(error)
-    shown.message = text
+    # As a copy without a call of its constructor, which may take other things.
+    shown = type(error).__new__(type(error), text)
+    vars(shown).update(vars(error), message=text)
     return shown
 
 
