@@ -52,7 +52,7 @@ class Client:
         told: dict[str, Any] = reply.json()
         return told
 
-    def taken(self, path: str, code: int = 1, **body: object) -> str:
+    def taken(self, path: str, code: int = 1, **body: Any) -> str:
         """The id of a submission that was taken."""
         told = self.submit(path, **body)
         assert told["code"] == code, told
@@ -76,13 +76,13 @@ class Client:
         wait_until(look, what=f"the task {id} to end: {found}", seconds=60)
         return found
 
-    def done(self, path: str, **body: object) -> dict[str, Any]:
+    def done(self, path: str, **body: Any) -> dict[str, Any]:
         """Submit, and the task once it has succeeded."""
         task = self.until(self.taken(path, **body))
         assert task["status"] == "SUCCESS", task
         return task
 
-    def press(self, task: dict[str, Any], label: str, *, code: int = 1, **more: object) -> str:
+    def press(self, task: dict[str, Any], label: str, *, code: int = 1, **more: Any) -> str:
         """Press a button by its label or emoji; the id of what it makes."""
         return self.taken("/submit/action", code, taskId=task["id"], customId=button(task, label), **more)
 
@@ -113,7 +113,7 @@ def quarter(grid: Image.Image, index: int) -> Image.Image:
 def apart(one: Image.Image, other: Image.Image) -> float:
     """How far two pictures of any sizes are from each other: mean difference of a channel, 0 to 255."""
     small = [each.resize((64, 64)).tobytes() for each in (one, other)]
-    return sum(abs(a - b) for a, b in zip(*small, strict=True)) / len(small[0])
+    return float(sum(abs(a - b) for a, b in zip(*small, strict=True)) / len(small[0]))
 
 
 def drawn(colour: tuple[int, int, int], size: tuple[int, int] = (64, 64)) -> str:
