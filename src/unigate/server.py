@@ -127,18 +127,7 @@ class Worker:
             on_change=self._on_change,
         )
         await bank.start()
-        self._svc = Services(
-            keys=Keys(self._db, settings.secret, settings.others),
-            limits=limits,
-            router=Router(rules=Rules(workers=settings.workers), notify=_tell),
-            prices=Prices(()),
-            bank=bank,
-            upstreams=Upstreams(client, allow_private=settings.allow_private),
-            bindings=Bindings(self._db),
-            models={},
-            metrics=Metrics(),
-            keeper=Keeper(partial(kept.save, self._db)),
-        )
+        self._svc = self._services(client, limits, bank)
         tasks = TaskParts(self._db, self._svc, client, self._places())
         traces = self._traces()
         keeping = asyncio.create_task(self._svc.keeper.run())  # noqa: TID251 - kept until the end of this function
@@ -172,6 +161,22 @@ class Worker:
         await client.close()
         await self._db.close()
         figures.withdraw(settings.data)
+
+    def _services(self, client: Client, limits: Limits | SharedLimits, bank: Bank) -> Services:
+        """What calls pass through, before anything is loaded."""
+        settings = self._settings
+        return Services(
+            keys=Keys(self._db, settings.secret, settings.others),
+            limits=limits,
+            router=Router(rules=Rules(workers=settings.workers), notify=_tell),
+            prices=Prices(()),
+            bank=bank,
+            upstreams=Upstreams(client, allow_private=settings.allow_private),
+            bindings=Bindings(self._db),
+            models={},
+            metrics=Metrics(),
+            keeper=Keeper(partial(kept.save, self._db)),
+        )
 
     def _places(self) -> TaskPlaces:
         """Where files of tasks are kept, and by what links and messages are signed."""

@@ -185,7 +185,9 @@ async def test_a_waiting_task_is_canceled_and_never_sent(database: Database, tmp
 
 async def test_a_cancellation_is_refunded_on_the_providers_word_only(house: Rig) -> None:
     node = await house.node()
-    free, billed, late = [await node.submit("many", **more) for more in ({}, {"billed": True}, {"no_cancel": True})]
+    free = await node.submit("many")
+    billed = await node.submit("many", billed=True)
+    late = await node.submit("many", no_cancel=True)
     assert (await node.tasks.cancel(free)).cost == 0
     assert (await node.tasks.cancel(billed)).cost == COST
     with pytest.raises(Conflict):

@@ -12,9 +12,9 @@ import msgspec
 from unigate.base.errors import BadRequest, NotFound
 from unigate.dialects.tasks import STATES, shown_failure, shown_state
 from unigate.manage.audit import noted
+from unigate.manage.call_filter import CallFilter, resolved
 from unigate.manage.desk import Actor, Desk
 from unigate.manage.requests import TryView
-from unigate.manage.usage import CallFilter, resolved
 from unigate.spec.record import Attempt
 from unigate.spec.task import Task
 from unigate.store import tasks as rows
