@@ -26,6 +26,7 @@ from unigate.spec.shown_key import SECRET_HEADERS, query_without_key
 from unigate.spec.task import Answered, Draft, Json, Submission, Task, View
 from unigate.spec.task_page import PageAsked
 from unigate.store.pages import MAX_ROWS, Page
+from unigate.tasks.addresses import check_address
 
 
 class Lister(TaskWriter, Protocol):
@@ -83,7 +84,9 @@ async def make(call: Call, svc: Services) -> Reply:
 
 
 async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Reply:
-    """Have a task made of a draft, and answer in its dialect."""
+    """Have a task made of a draft, and answer in its dialect. BadRequest for a callback that we don't call."""
+    if draft.notify is not None and draft.notify.url:
+        check_address(draft.notify.url, svc.settings.notify.allow_private_targets)
     task = await svc.tasks.submit(call, draft, base=base_of(call.x, svc.settings))
     task = await _waited(svc, task, draft.wait)
     return _priced(spoken.write_accepted(task, view(call, svc)), task)
