@@ -1,0 +1,201 @@
+"""Tasks under everything at once, in any order: each ends once, is sent at most once, and the books agree."""
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import update
+
+from support.task_rig import MILLION, Node, Rig, rig
+from support.waiting import until
+from unigate.base.clock import now_ms
+from unigate.base.errors import GatewayError
+from unigate.spec.task import Answered
+from unigate.store.migrate import migrate
+from unigate.store.open import connect
+from unigate.store.task_tables import tasks
+
+R = TypeVar("R")
+TOLD = Answered(status=200, body=b"{}")
+HOUR = 3_600_000
+FAULTS = ["", "", "", "hang_up", "hang_up_before", "garbage", "fail", "refuse"]
+
+
+class Machine(RuleBasedStateMachine):
+    """Two nodes that are moved by hand: nothing happens but what a rule does."""
+
+    template: ClassVar[Path]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="unigate-tasks-"))
+        path = self.folder / "unigate.db"
+        shutil.copy(self.template, path)
+        self.loop = asyncio.new_event_loop()
+        self.db = self.run(self._connect(path))
+        self.house = rig(self.db, self.folder)
+        self.rig: Rig = self.run(self.house.__aenter__())
+        self.nodes: list[Node] = [self.run(self.rig.node(started=False)) for _ in range(2)]
+
+    async def _connect(self, path: Path) -> Any:
+        return connect(f"sqlite:///{path}")
+
+    def run(self, work: Coroutine[Any, Any, R]) -> R:
+        return self.loop.run_until_complete(work)
+
+    def tasks(self) -> list[dict[str, Any]]:
+        return self.run(self.rig.rows())
+
+    @rule(
+        at=st.integers(0, 1),
+        kind=st.sampled_from(["one", "many"]),
+        fault=st.sampled_from(FAULTS),
+        token=st.sampled_from(["", "", "a", "b"]),
+        billed=st.booleans(),
+    )
+    def submit(self, at: int, kind: str, fault: str, token: str, billed: bool) -> None:
+        headers = {"idempotency_key": token} if token else {}
+
+        async def go() -> None:
+            with contextlib.suppress(GatewayError):
+                await self.nodes[at].submit(kind, headers=headers, fault=fault, billed=billed)
+
+        self.run(go())
+
+    @rule(at=st.integers(0, 1))
+    def look(self, at: int) -> None:
+        self.run(self._look(at))
+
+    async def _look(self, at: int) -> None:
+        claims = self.nodes[at].tasks.engine.claims
+        await claims._turn(self.nodes[at].tasks._tracker.look, together=True)
+        await until(lambda: not claims.at_work, seconds=30)
+
+    @rule(pick=st.integers(0, 9), state=st.sampled_from(["succeeded", "failed", "canceled"]))
+    def the_vendor_ends_one(self, pick: int, state: str) -> None:
+        jobs = [job for job in self.rig.vendor.jobs.values() if job["state"] == "running"]
+        if jobs:
+            jobs[pick % len(jobs)].update(state=state, percent=100)
+
+    @rule(pick=st.integers(0, 9), at=st.integers(0, 1), forged=st.booleans())
+    def callback(self, pick: int, at: int, forged: bool) -> None:
+        rows = [row for row in self.tasks() if row["state"] != "submitting"]
+        if rows:
+            row = rows[pick % len(rows)]
+            secret = "guessed" if forged else row["secret"]
+            assert self.run(self.nodes[at].tasks.called_back(row["id"], secret, TOLD)) is not forged
+
+    @rule(pick=st.integers(0, 9), at=st.integers(0, 1))
+    def cancel(self, pick: int, at: int) -> None:
+        rows = [row for row in self.tasks() if row["state"] != "submitting"]
+        if not rows:
+            return
+        node = self.nodes[at]
+
+        async def go() -> None:
+            task = await node.get(rows[pick % len(rows)]["id"])
+            with contextlib.suppress(GatewayError):
+                await node.tasks.cancel(task)
+
+        self.run(go())
+
+    @rule(pick=st.integers(0, 9))
+    def patience_ends(self, pick: int) -> None:
+        rows = [row for row in self.tasks() if not row["finished_at"]]
+        if rows:
+            self.run(self.rig.set(rows[pick % len(rows)]["id"], deadline_at=now_ms() - 1))
+
+    @rule()
+    def time_passes(self) -> None:
+        self.run(self._time_passes())
+
+    async def _time_passes(self) -> None:
+        """An hour for leases and looks, none for patience."""
+        async with self.db.writing() as tx:
+            moved = {name: tasks.c[name] - HOUR for name in ("due_at", "lease_until", "submitted_at")}
+            await tx.run(update(tasks).where(tasks.c.finished_at == 0).values(**moved))
+
+    @rule(at=st.integers(0, 1), sending=st.booleans(), kind=st.sampled_from(["one", "many"]))
+    def crash(self, at: int, sending: bool, kind: str) -> None:
+        self.run(self._crash(at, sending, kind))
+
+    async def _crash(self, at: int, sending: bool, kind: str) -> None:
+        node = self.nodes[at]
+        submission: asyncio.Task[Any] | None = None
+        if sending:
+            self.rig.vendor.gate.clear()
+            submission = asyncio.create_task(node.submit(kind))
+            for _ in range(40):
+                await asyncio.sleep(0.001)
+        await node.kill()
+        self.rig.vendor.gate.set()
+        if submission is not None:
+            await asyncio.gather(submission, return_exceptions=True)
+        await asyncio.sleep(0.005)
+        self.nodes[at] = await self.rig.node(started=False)
+
+    @precondition(lambda self: bool(self.rig.vendor.orders))
+    @rule()
+    def journals_are_moved(self) -> None:
+        self.run(self.rig.moved())
+
+    @invariant()
+    def no_order_is_sent_twice(self) -> None:
+        orders = self.rig.vendor.orders
+        twice = {order for order in orders if orders.count(order) > 1}
+        # One that a vendor that can be asked says it does not have may be sent again; none may be there twice.
+        made = [job["task"] for job in self.rig.vendor.jobs.values()]
+        assert len(made) == len(set(made))
+        assert all("hang_up_before" in str(self._fault(order)) for order in twice)
+
+    def _fault(self, task_id: str) -> object:
+        return [row["called"] + ":hang_up_before" for row in self.tasks() if row["id"] == task_id]
+
+    def teardown(self) -> None:
+        try:
+            self.run(self._end())
+        finally:
+            self.run(self.house.__aexit__(None, None, None))
+            self.run(self.db.close())
+            self.loop.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    async def _end(self) -> None:
+        """Everything comes to its end, and the books are looked at."""
+        for job in self.rig.vendor.jobs.values():
+            if job["state"] == "running":
+                job.update(state="succeeded", percent=100)
+        for _ in range(40):
+            rows = await self.rig.rows()
+            if all(row["finished_at"] for row in rows):
+                break
+            await self._time_passes()
+            for at in range(2):
+                await self._look(at)
+        rows = await self.rig.rows()
+        assert all(row["finished_at"] for row in rows), [(r["id"], r["state"]) for r in rows]
+        await self.rig.sound()
+        posted, held = await self.rig.spent()
+        assert (posted, held) == (MILLION - sum(row["cost"] for row in rows), 0)
+        told = [row["id"] for row in await self.rig.usage()]
+        assert sorted(told) == sorted(row["request_id"] for row in rows)
+
+
+@pytest.mark.timeout(600)
+def test_tasks_under_everything_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("machine") / "unigate.db"
+    migrate(f"sqlite:///{path}")
+    Machine.template = path
+    case = Machine.TestCase
+    case.settings = settings(
+        max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    case().runTest()
