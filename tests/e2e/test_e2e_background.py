@@ -227,7 +227,7 @@ def test_lists_have_what_is_asked_for(stage: Stage, sdk: openai.OpenAI) -> None:
 def test_operators_and_owners_look_at_it(stage: Stage, sdk: openai.OpenAI) -> None:
     before = stage.settled()
     made = sdk.responses.create(model=MODEL, input="Look [[speed:0.01]]", background=True)
-    (listed, *_) = stage.manage("task", "list", "--state", "running", "--user", "alice", "--limit", "3")
+    (listed, *_) = stage.manage("task", "list", "--state", "queued", "--user", "alice", "--limit", "3")
     assert (listed["id"], listed["user"], listed["channel"], listed["cost"]) == (made.id, "alice", "main", "0")
     assert float(listed["held"]) > 0
     found = stage.manage("task", "show", made.id)

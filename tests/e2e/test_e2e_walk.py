@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.calls import ROWS, address, answers, call
+from support.calls import ROWS, address, answers, call, owned
 from support.stage import MAIN, Stage, set_stage
 from support.world import Process
 from unigate.http.presented import HEADERS, QUERIES
@@ -29,6 +29,7 @@ keys:
   - {name: disabled, user: alice, secret: sk-disabled-0123456789, enabled: false}
   - {name: elsewhere, user: alice, secret: sk-elsewhere-0123456789, addresses: ["203.0.113.0/24"]}
   - {name: poor, user: poor, secret: sk-poor-0123456789}
+settings: {tasks: {poll_scale: 0.05}}
 """
 #: Key -> status and code of whatever it asks for.
 REFUSED = {
@@ -41,7 +42,10 @@ REFUSED = {
     "sk-elsewhere-0123456789": (403, "address_not_allowed"),
 }
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY")
-CASES = [(row, path) for row in ROWS.values() for path in (row.path, *row.aliases)]
+#: Those that are open to everybody have a test of their own.
+OPEN = [row for row in ROWS.values() if row.scope is None]
+CASES = [(row, path) for row in ROWS.values() if row not in OPEN for path in (row.path, *row.aliases)]
+PLACES = [*CASES, *((row, row.path) for row in OPEN)]
 walk = pytest.mark.parametrize(("row", "path"), CASES, ids=[f"{row.method} {path}" for row, path in CASES])
 
 
@@ -55,7 +59,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterato
 
 @walk
 def test_each_operation_needs_a_key_with_its_scope(stage: Stage, row: Operation, path: str) -> None:
-    assert row.scope == "relay", "an operation that is open to everybody would need a test of its own"
+    assert row.scope == "relay"
     for key, (status, code) in REFUSED.items():
         reply = call(stage, row, path=path, key=key)
         assert (reply.status_code, reply.json()["error"]["code"]) == (status, code), (key, reply.text)
@@ -70,7 +74,7 @@ def test_roles_change_nothing_of_it(stage: Stage, row: Operation, path: str) -> 
     """A key of an operator or an owner calls as anybody's does, and finds nothing that is somebody else's."""
     for key in ("sk-operator-0123456789", "sk-owner-0123456789"):
         reply = call(stage, row, path=path, key=key)
-        assert reply.status_code == (404 if row.use == "bound" else answers(row)), (key, reply.text)
+        assert reply.status_code == (404 if owned(row) else answers(row)), (key, reply.text)
 
 
 @walk
@@ -78,7 +82,7 @@ def test_expired_keys_and_empty_wallets(stage: Stage, row: Operation, path: str)
     expired = call(stage, row, path=path, key="sk-expired-0123456789")
     assert expired.status_code == (200 if row.answers_expired else 401)
     poor = call(stage, row, path=path, key="sk-poor-0123456789")
-    if row.use == "bound":
+    if owned(row):
         assert poor.status_code == 404
     elif row.free:
         assert poor.status_code == 200
@@ -87,7 +91,15 @@ def test_expired_keys_and_empty_wallets(stage: Stage, row: Operation, path: str)
         assert poor.status_code == (402 if cost else 200), poor.text
 
 
-@pytest.mark.parametrize("row", ROWS.values(), ids=lambda row: row.name)
+def test_what_is_open_to_everybody_tells_nothing(stage: Stage) -> None:
+    assert {row.use for row in OPEN} == {"task_callback"}
+    for row in OPEN:
+        for key in ("-", "sk-nobody", stage.key):
+            reply = call(stage, row, key=key)
+            assert (reply.status_code, reply.json()["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("row", dict(CASES), ids=lambda row: row.name)
 def test_keys_are_found_wherever_clients_put_them(stage: Stage, row: Operation) -> None:
     shown = [(name.decode(), stage.key) for name in HEADERS]
     shown += [("authorization", f"{scheme}{stage.key}") for scheme in ("", "Key ", "Token ", "bearer ")]
@@ -97,18 +109,18 @@ def test_keys_are_found_wherever_clients_put_them(stage: Stage, row: Operation) 
     if row.body == "none":
         for name in QUERIES:
             url = address(stage, row)
-            assert httpx.request(row.method, url, params={name: stage.key}).status_code == answers(row)
-            assert httpx.request(row.method, url, params={name: "sk-nobody"}).status_code == 401
+            assert httpx.request(row.method, url, params={name: stage.key}, timeout=30).status_code == answers(row)
+            assert httpx.request(row.method, url, params={name: "sk-nobody"}, timeout=30).status_code == 401
 
 
 def test_no_two_operations_share_a_place() -> None:
-    places = [(row.method, path) for row, path in CASES]
+    places = [(row.method, path) for row, path in PLACES]
     assert len(places) == len(set(places))
 
 
 @walk
 def test_other_methods_are_refused(stage: Stage, row: Operation, path: str) -> None:
-    served = {each.method for each, place in CASES if place == path}
+    served = {each.method for each, place in PLACES if place == path}
     url = address(stage, row, path)
     for method in sorted({*METHODS} - served):
         reply = httpx.request(method, url, headers={"authorization": f"Bearer {stage.key}"})

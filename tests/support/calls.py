@@ -58,6 +58,16 @@ def call(
     )
 
 
+def owned(row: Operation) -> bool:
+    """Whether it is about a thing that somebody else does not find."""
+    return row.use == "bound" or (row.dialect == "tasks" and "{id}" in row.path)
+
+
 def answers(row: Operation) -> int:
-    """The status of such a call that is in order; of responses only those in the background can be cancelled."""
+    """The status of such a call that is in order; of responses only those in the background can be cancelled.
+
+    Where providers call back nobody knows the address.
+    """
+    if row.use == "task_callback":
+        return 404
     return 400 if row.name == "openai.responses.cancel" else 200
