@@ -75,7 +75,7 @@ def test_a_record_of_another_version_is_told_apart_from_damage() -> None:
 
     data[:HEAD] = form._HEAD.pack(form.MARK, VERSION + 2, 0, len(body), form._crc(VERSION + 2, body))
     entries, _ = read(bytes(data), 0, 500)
-    with pytest.raises(ValueError, match=r"version 2"):
+    with pytest.raises(ValueError, match=r"version 3"):
         decode(entries[0])
 
 

@@ -158,6 +158,8 @@ async def test_a_demo_is_the_same_each_time_and_follows_the_sandbox(desk: Desk, 
         "azure_openai": "http://127.0.0.1:2222/azure",
         "deepseek": "http://127.0.0.1:2222/deepseek",
         "groq": "http://127.0.0.1:2222/groq/openai/v1",
+        "midjourney_proxy": "http://127.0.0.1:2222/midjourney",
+        "replicate": "http://127.0.0.1:2222/replicate/v1",
     }
     findings = await doctor._unpriced(desk)
     assert findings == [], "the demo's models have shipped prices"

@@ -203,7 +203,7 @@ async def _unpriced(desk: Desk) -> list[Finding]:
 
 
 def _priced(prices: Prices, model: str, channel: Channel, now: int) -> bool:
-    """Whether any paid operation that the channel's provider speaks has a price for the model."""
+    """Whether any paid operation that the channel's provider offers has a price for the model."""
     for operation in paid_operations(channel):
         try:
             prices.quote(operation.name, model, Group(id="", name=""), now)
@@ -215,8 +215,8 @@ def _priced(prices: Prices, model: str, channel: Channel, now: int) -> bool:
 
 def paid_operations(channel: Channel) -> list[Operation]:
     """Operations that go to a channel's provider and cost something."""
-    spoken = channel.provider.speaks
-    return [row for row in operations() if row.use == "relay" and not row.free and row.dialect in spoken]
+    served = channel.provider.serves
+    return [row for row in operations() if row.use in {"relay", "task"} and not row.free and served(row)]
 
 
 async def _left(desk: Desk) -> list[Finding]:
