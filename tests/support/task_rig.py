@@ -1,10 +1,9 @@
 """A gateway's inside with tasks, without its HTTP: nodes on one database, each with a bank, a router and an engine."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +11,6 @@ from typing import Any, cast
 from sqlalchemy import select, update
 
 from support.task_vendor import OPERATIONS, PROVIDER, Vendor
-from support.waiting import until
 from unigate.access.keys import Keys
 from unigate.access.limits import Limits
 from unigate.base import ids
@@ -191,7 +189,9 @@ class Rig:
     nodes: list[Node] = field(default_factory=list)
     terms: Terms = TERMS
 
-    async def node(self, *, started: bool = True, failpoint: Failpoint = no_failpoint) -> Node:
+    async def node(
+        self, *, started: bool = True, failpoint: Failpoint = no_failpoint, look: float = 0.05, rest: float = 0.005
+    ) -> Node:
         """A further process on the database."""
         name = f"node-{len(self.nodes)}"
         client = Client()
@@ -220,8 +220,8 @@ class Rig:
         )
         tasks = Tasks(self.db, svc, operations=OPERATIONS)
         svc.tasks = tasks
-        tasks.engine.claims._look = 0.05
-        tasks.engine.claims._rest = 0.005
+        tasks.engine.claims._look = look
+        tasks.engine.claims._rest = rest
         if started:
             tasks.start()
         node = Node(self.db, self.folder / name, name, svc, tasks, client, alarms)
@@ -307,6 +307,3 @@ async def rig(db: Database, folder: Path, *, credit: int = MILLION, **more: Any)
             if not node.client._closed:
                 await node.stop()
         await vendor.stop()
-
-
-__all__ = ["Draft", "os", "replace", "until"]

@@ -32,12 +32,16 @@ class Vendor:
     poll_status: int = 200
     #: Orders are answered once this is set.
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    #: Polls are answered once this is set; how many wait.
+    poll_gate: asyncio.Event = field(default_factory=asyncio.Event)
+    polls_waiting: int = 0
     url: str = ""
     _server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> str:
         """Serve; the base URL."""
         self.gate.set()
+        self.poll_gate.set()
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
         host, bound = self._server.sockets[0].getsockname()[:2]
         self.url = f"http://{host}:{bound}"
@@ -84,6 +88,10 @@ class Vendor:
         if parts[0] == "orders":
             found = [job for job in self.jobs.values() if job["task"] == parts[1]]
             return 200, {"jobs": found}
+        if parts[-1] != "cancel":
+            self.polls_waiting += 1
+            await self.poll_gate.wait()
+            self.polls_waiting -= 1
         if self.poll_status != 200:
             return self.poll_status, {"error": "as ordered"}
         if path == "/jobs/list":

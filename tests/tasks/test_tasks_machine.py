@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -79,6 +80,33 @@ class Machine(RuleBasedStateMachine):
         await claims._turn(self.nodes[at].tasks._tracker.look, together=True)
         await until(lambda: not claims.at_work, seconds=30)
 
+    @rule(way=st.sampled_from(["look", "cancel"]), ends=st.booleans())
+    def a_lease_ends_while_its_owner_asks(self, way: str, ends: bool) -> None:
+        """Both nodes ask after the same tasks, or one cancels what the other asks after; both hear the answer."""
+        self.run(self._overlap(way, ends))
+
+    async def _overlap(self, way: str, ends: bool) -> None:
+        vendor = self.rig.vendor
+        if ends:
+            for job in vendor.jobs.values():
+                if job["state"] == "running":
+                    job.update(state="succeeded", percent=100)
+        await self._time_passes()
+        vendor.poll_gate.clear()
+        asking = [asyncio.create_task(self._look(0))]
+        for _ in range(30):
+            await asyncio.sleep(0.001)
+        await self._time_passes()
+        if way == "look":
+            asking.append(asyncio.create_task(self._look(1)))
+        else:
+            rows = [row for row in await self.rig.rows() if row["state"] == "running"]
+            asking += [asyncio.create_task(self._cancel(1, row["id"])) for row in rows]
+        for _ in range(30):
+            await asyncio.sleep(0.001)
+        vendor.poll_gate.set()
+        await asyncio.gather(*asking)
+
     @rule(pick=st.integers(0, 9), state=st.sampled_from(["succeeded", "failed", "canceled"]))
     def the_vendor_ends_one(self, pick: int, state: str) -> None:
         jobs = [job for job in self.rig.vendor.jobs.values() if job["state"] == "running"]
@@ -98,14 +126,11 @@ class Machine(RuleBasedStateMachine):
         rows = [row for row in self.tasks() if row["state"] != "submitting"]
         if not rows:
             return
-        node = self.nodes[at]
+        self.run(self._cancel(at, rows[pick % len(rows)]["id"]))
 
-        async def go() -> None:
-            task = await node.get(rows[pick % len(rows)]["id"])
-            with contextlib.suppress(GatewayError):
-                await node.tasks.cancel(task)
-
-        self.run(go())
+    async def _cancel(self, at: int, task_id: str) -> None:
+        with suppress(GatewayError):
+            await self.nodes[at].tasks.cancel(await self.nodes[at].get(task_id))
 
     @rule(pick=st.integers(0, 9))
     def patience_ends(self, pick: int) -> None:
@@ -196,6 +221,6 @@ def test_tasks_under_everything_at_once(tmp_path_factory: pytest.TempPathFactory
     Machine.template = path
     case = Machine.TestCase
     case.settings = settings(
-        max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
     )
     case().runTest()

@@ -29,6 +29,7 @@ from unigate.store import idempotency, tasks
 from unigate.store.database import Database, Tx
 from unigate.store.pages import Page, Slice
 from unigate.store.tasks import TaskRow
+from unigate.tasks.reads import Reads
 
 log: Any = structlog.get_logger("unigate.tasks")
 #: Seconds between two looks for what has been kept long enough, and rows that one transaction deletes.
@@ -95,6 +96,7 @@ class Tasks:
         self._tracker = Tracker(engine, finisher, others)
         self._submitter = Submitter(engine, sender, finisher)
         self._caller = Caller(engine, sender, finisher, self._tracker)
+        self._reads: Reads[Task] = Reads(db, self._read)
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -137,11 +139,8 @@ class Tasks:
 
     async def get(self, task_id: str, user_id: str) -> Task | None:
         """See TaskFace."""
-        async with self.engine.db.reading() as tx:
-            row = await tasks.find(tx, task_id)
-            if row is None or row.task.user_id != user_id:
-                return None
-            return (await self._shown(tx, [row]))[0]
+        task = await self._reads.get(task_id)
+        return task if task is not None and task.user_id == user_id else None
 
     async def several(self, ids: Sequence[str], user_id: str) -> list[Task]:
         """See TaskFace."""
@@ -224,6 +223,10 @@ class Tasks:
         if task.state != "succeeded" or task.outputs:
             return task
         return (await self.get(task.id, task.user_id)) or task
+
+    async def _read(self, tx: Tx, ids: Sequence[str]) -> Mapping[str, Task]:
+        rows = await tasks.find_several(tx, ids)
+        return {task.id: task for task in await self._shown(tx, rows)}
 
     async def _shown(self, tx: Tx, rows: Sequence[TaskRow]) -> list[Task]:
         """Tasks with their files, and how many wait before them."""
