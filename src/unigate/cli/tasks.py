@@ -105,7 +105,7 @@ def _cancelled(config: Path | None, data: Path, task: str) -> TaskDetail:
 
 
 async def _cancel(desk: Desk, settings: "Settings", task: "Task") -> "Task":
-    """Cancel as a worker does, from here: its provider is asked by the task's own channel."""
+    """Cancel as a worker does, from here: its provider is asked by the task's own channel, and whoever is to be told is."""
     from functools import partial
 
     from unigate.access.keys import Keys
@@ -118,7 +118,7 @@ async def _cancel(desk: Desk, settings: "Settings", task: "Task") -> "Task":
     from unigate.relay.keeping import Keeper
     from unigate.relay.metrics import Metrics
     from unigate.relay.services import Services
-    from unigate.relay.tasks import Tasks
+    from unigate.relay.task_parts import TaskParts, TaskPlaces
     from unigate.relay.upstreams import Upstreams
     from unigate.routing.choice import Router
     from unigate.upstream import Client
@@ -138,9 +138,17 @@ async def _cancel(desk: Desk, settings: "Settings", task: "Task") -> "Task":
         keeper=Keeper(partial(kept.save, db)),
     )
     svc.router.replace(await load.load_channels(db, desk.vault, desk.providers))
-    svc.tasks = Tasks(db, svc)
+    places = TaskPlaces(
+        data=settings.data,
+        storage=settings.storage.url,
+        keep=settings.storage.keep,
+        aws={name: value.reveal() for name, value in settings.aws.items()},
+        secret=desk.secret,
+        others=desk.others,
+        allow_private=settings.server.allow_private_upstreams,
+    )
     try:
-        return await svc.tasks.cancel(task)
+        return await TaskParts(db, svc, client, places).tasks.cancel(task)
     finally:
         await client.close()
 

@@ -22,6 +22,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
         "The output limit sent to the provider: lower than asked, since the balance is small.",
         text(),
     ),
+    "x-accel-buffering": ("`no`: a proxy is to pass events on as they come.", only("no")),
     "deprecation": ("`true` where the operation is deprecated.", only("true")),
     "retry-after": ("Seconds after which trying again makes sense.", whole(low=1)),
     "x-ratelimit-limit-requests": (f"Requests that the key may make per minute. {_LIMITS}", whole(low=0)),
@@ -66,6 +67,8 @@ def of_answer(operation: Operation) -> dict[str, object]:
     names = [*_ALL, *_RATES]
     if operation.use == "relay":
         names += _OF_PROVIDERS
+    elif operation.use == "task_events":
+        names.append("x-accel-buffering")
     elif operation.use in {"task", "task_get", "task_cancel"}:
         names.append("x-unigate-cost")
     return {name: _ref(name) for name in names}
