@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from support.midjourney import CHANNEL, ENDS, Client, button, drawn
+from support.midjourney import CHANNEL, ENDS, Client, button, drawn, picture
 from support.stage import Stage, mark, set_stage
 from support.waiting import wait_until
 from support.world import start
@@ -114,6 +114,18 @@ def test_a_task_is_its_owner_s(client: Client, stage: Stage) -> None:
     assert (told["code"], told["description"]) == (3, "关联任务不存在或已失效")
     assert bob.call("POST", "/task/list-by-condition", {"ids": [done["id"]]}).json() == []
     assert bob.call("GET", "/task/list").json() == []
+
+
+def test_a_picture_by_its_task_s_id(client: Client) -> None:
+    done = client.done("/submit/imagine", prompt="a cat to be seen")
+    reply = client.call("GET", f"/image/{done['id']}")
+    assert reply.status_code == 302
+    assert picture(reply.headers["location"]).size == (1024, 1024)
+    unknown = client.call("GET", "/image/1700000000000123")
+    assert (unknown.status_code, unknown.json()) == (400, {"error": "midjourney_task_not_found"})
+    short = client.done("/submit/shorten", prompt="a cat to be shortened")
+    none = client.call("GET", f"/image/{short['id']}")
+    assert (none.status_code, none.json()) == (500, {"error": "http_get_image_failed"})
 
 
 def test_lists(client: Client) -> None:

@@ -86,6 +86,7 @@ OPERATIONS = (
     _asks("cancel", "POST", "/task/{id}/cancel", "task_cancel"),
     _asks("list", "GET", "/task/list", "task_list"),
     _asks("queue", "GET", "/task/queue", "task_list"),
+    _asks("image", "GET", "/image/{id}", "midjourney_image"),
 )
 
 

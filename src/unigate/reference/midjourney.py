@@ -243,6 +243,15 @@ PAGE = Page(
             fails=(409,),
         ),
         _ask("list", "List tasks", "The newest 100 of the calling key.", _TASKS, [DONE], one=False),
+        Entry(
+            operation="midjourney.image",
+            title="Get a task's picture",
+            about="Leads to a link of the picture (`location`) that needs no key and ends. 400 names an unknown task, 500 one "
+            "without a picture.",
+            examples=(Example(title="Get a task's picture", path=_SOME),),
+            places={"mode": _MODE, "id": _ID},
+            status=302,
+        ),
         _ask("queue", "List what waits", "Those of them that wait for a place.", _TASKS, [], one=False),
     ),
     schemas=SCHEMAS,
