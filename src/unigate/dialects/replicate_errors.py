@@ -64,7 +64,7 @@ def error_status(error: GatewayError) -> int:
     """A version that nothing serves or prices is no valid input; a vendor's refusal keeps its status."""
     if isinstance(error, UpstreamRefused):
         return error.upstream_status
-    return NoVersion.status if _of_version(error) else error.status
+    return Invalid.status if _of_version(error) or error.code == "invalid_callback" else error.status
 
 
 def write_error(error: GatewayError, request_id: str) -> bytes:
