@@ -85,5 +85,6 @@ def test_other_credentials_never_end(name: str) -> None:
     options = dict.fromkeys(provider.needs, "1")
     request = provider.request("/x", "openai.chat", "m", Credential("c", "sk-1"), options, now_ms=NOW)
     assert request.expires_at == 0
-    header = (b"api-key", b"sk-1") if name == "azure_openai" else (b"authorization", b"Bearer sk-1")
-    assert request.headers == (header,)
+    bearer = (b"authorization", b"Bearer sk-1")
+    others = {"azure_openai": ((b"api-key", b"sk-1"),), "midjourney_proxy": ((b"mj-api-secret", b"sk-1"), bearer)}
+    assert request.headers == others.get(name, (bearer,))

@@ -22,9 +22,18 @@ NOW = 1_700_000_000_000
 
 
 def row(id: str, due_at: int = 0, **more: object) -> dict[str, Any]:
-    texts = ("user_id", "task_id", "webhook_id", "form", "event", "url", "owner")
-    blank: dict[str, Any] = {**dict.fromkeys(texts, ""), "id": id, "body": b"", "state": "waiting", "tries": 0}
-    return {**blank, "created_at": 0, "due_at": due_at, "lease_until": 0, "ended_at": 0, **more}
+    texts = ("user_id", "task_id", "webhook_id", "form", "event", "url", "host", "headers", "owner")
+    blank: dict[str, Any] = {**dict.fromkeys(texts, ""), "id": id, "body": b"", "state": "waiting"}
+    return {
+        **blank,
+        "tries": 0,
+        "signed": 0,
+        "created_at": 0,
+        "due_at": due_at,
+        "lease_until": 0,
+        "ended_at": 0,
+        **more,
+    }
 
 
 async def fill(db: Database, *rows: dict[str, Any]) -> None:
