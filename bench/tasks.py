@@ -20,6 +20,7 @@ from sqlalchemy import func, select
 
 from unigate.base.clock import now_ms
 from unigate.base.live_settings import LiveSettings
+from unigate.http import tuning
 from unigate.spec.task import Pace
 from unigate.spec.terms import Terms
 from unigate.store.migrate import migrate
@@ -165,7 +166,8 @@ def main() -> None:
     if told.vendor:
         asyncio.run(vendor())
         return
-    print(json.dumps(asyncio.run(Bench(told.tasks, single=told.single).run()), indent=2))
+    with asyncio.Runner(loop_factory=tuning.new_event_loop) as runner:
+        print(json.dumps(runner.run(Bench(told.tasks, single=told.single).run()), indent=2))
 
 
 if __name__ == "__main__":

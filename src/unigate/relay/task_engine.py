@@ -28,6 +28,8 @@ from unigate.tasks.pace import Rates
 log: Any = structlog.get_logger("unigate.tasks")
 #: Tasks that one process asks after at a time.
 PLACES = 4000
+#: Rows of tasks that are only put off, or have gone on a little, in one transaction.
+ROWS = 500
 
 
 class Files(Protocol):
@@ -119,8 +121,8 @@ class Engine:
         self.rates = Rates()
         self.claims = Claims(db, QUEUE, owner=self.owner, lease=lambda: svc.settings.tasks.lease_seconds, places=PLACES)
         #: Tasks with new progress, and tasks that are only to be looked at later, as rows for the database.
-        self.steps: Batches[dict[str, Any], None] = Batches(db, _progress)
-        self.snoozes: Batches[dict[str, Any], None] = Batches(db, _snooze)
+        self.steps: Batches[dict[str, Any], None] = Batches(db, _progress, together=ROWS)
+        self.snoozes: Batches[dict[str, Any], None] = Batches(db, _snooze, together=ROWS)
         self._operations = {operation.name: operation for operation in operations}
 
     def operation(self, name: str) -> Operation:

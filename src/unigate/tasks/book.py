@@ -26,8 +26,12 @@ class Batches(Generic[Item, R]):
     changes nothing but through the transaction.
     """
 
-    def __init__(self, db: Database, apply: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[R]]]) -> None:
+    def __init__(
+        self, db: Database, apply: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[R]]], *, together: int = TOGETHER
+    ) -> None:
+        """`together`: items in one transaction at most."""
         self._db = db
+        self._together = together
         self._apply = apply
         self._waiting: list[tuple[Item, asyncio.Future[R]]] = []
         self._task: asyncio.Task[None] | None = None
@@ -48,7 +52,7 @@ class Batches(Generic[Item, R]):
         """Write until nothing waits any more."""
         try:
             while self._waiting:
-                batch, self._waiting = self._waiting[:TOGETHER], self._waiting[TOGETHER:]
+                batch, self._waiting = self._waiting[: self._together], self._waiting[self._together :]
                 ready = [pair for pair in batch if not pair[1].done()]  # who waited may have left
                 if ready and not await self._try(ready):
                     for pair in ready:

@@ -18,7 +18,7 @@ from unigate.store.database import Database, Row
 log: Any = structlog.get_logger("unigate.tasks")
 
 #: Rows claimed in one transaction.
-AT_ONCE = 200
+AT_ONCE = 500
 #: Seconds between two claims, so that what falls due meanwhile is claimed together,
 REST = 0.05
 #: longest wait for a look at what others have put into the table,
