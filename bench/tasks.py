@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from unigate.base.clock import now_ms
+from unigate.base.errors import StoreUnavailable
 from unigate.base.live_settings import LiveSettings
 from unigate.http import tuning
 from unigate.spec.task import Pace
@@ -98,7 +99,12 @@ class Bench:
 
         async def one_after_the_other() -> None:
             for n in left:
-                task = await node.submit(self.kind, prompt=f"prompt {n}")
+                while True:  # as a client does that is told to come again
+                    try:
+                        task = await node.submit(self.kind, prompt=f"prompt {n}")
+                        break
+                    except StoreUnavailable:
+                        self.found["told_to_come_again"] = self.found.get("told_to_come_again", 0) + 1
                 made.append(task.id)
 
         began, cpu = time.monotonic(), time.process_time()

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from unigate.base.clock import now_ms
+from unigate.base.errors import StoreUnavailable
 from unigate.base.money import MAX_AMOUNT
 from unigate.billing.prices import Quote
 from unigate.relay.task_engine import Engine, log
@@ -101,10 +102,14 @@ class Finisher:
     async def free_place(self, channel: Channel) -> None:
         """A place at a channel is free: look at those that wait for one."""
         engine = self._engine
-        woken = await engine.book.write(
-            lambda tx: task_changes.wake(tx, channel.id, now=now_ms(), most=max(channel.concurrency, 1)),
-            order="~" + channel.id,
-        )
+        try:
+            woken = await engine.book.write(
+                lambda tx: task_changes.wake(tx, channel.id, now=now_ms(), most=max(channel.concurrency, 1)),
+                order="~" + channel.id,
+            )
+        except StoreUnavailable as error:  # they are looked at again in any case
+            log.warning("tasks that wait could not be woken", channel=channel.name, detail=error.detail)
+            return
         if woken:
             engine.claims.poke()
 

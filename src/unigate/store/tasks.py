@@ -5,6 +5,7 @@ Must not decide anything about a task.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from json import dumps
 from typing import Any, cast
 
 import msgspec
@@ -156,9 +157,12 @@ def read(row: Row) -> TaskRow:
 
 
 def text(value: object) -> str:
-    """A structure as JSON text that both databases take: PostgreSQL's text holds no NUL."""
-    told: str = _encode(value).decode("utf-8", "replace")
-    return told.replace("\\u0000", "\\ufffd")
+    """A structure as JSON text; what is no Unicode in it becomes a question mark."""
+    try:
+        told: bytes = _encode(value)
+    except UnicodeEncodeError:
+        told = dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+    return told.decode()
 
 
 def json(value: str) -> dict[str, Any]:
