@@ -109,7 +109,9 @@ def _own_numbers(call: Call) -> bool:
 def _states(svc: Services) -> list[str]:
     """The states of all operations by which a model may be called, as far as they are not switched off."""
     states = svc.settings.operations
-    found = [states.get(row.name) or states.get(row.family) or "live" for row in operations() if row.use in {"relay", "task"}]
+    found = [
+        states.get(row.name) or states.get(row.family) or "live" for row in operations() if row.use in {"relay", "task"}
+    ]
     return [state for state in found if state != "off"]
 
 
