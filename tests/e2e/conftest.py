@@ -49,6 +49,15 @@ def vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     process.stop()
 
 
+@pytest.fixture(scope="session")
+def quick_vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A sandbox whose tasks are done at once."""
+    home = tmp_path_factory.mktemp("quick")
+    process = start(["sandbox", "--port", "0", "--json", "--task-speed", "200"], home / "log")
+    yield process
+    process.stop()
+
+
 @pytest.fixture(scope="module")
 def module_postgres_url(_postgres: Cluster) -> Iterator[str]:
     """The address of a PostgreSQL database without any table, for the tests of a module."""
