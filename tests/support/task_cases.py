@@ -74,7 +74,8 @@ class Case:
         call = self.told["call"]
         found = TABLE.find(call.get("method", "POST").encode(), call["path"].encode())
         assert found is not None, call["path"]
-        self.operation: Operation = found[0]
+        within = [one for one in operations() if one.name == call.get("operation")]
+        self.operation: Operation = within[0] if within else found[0]
         self.params = {name: unquote(value) for name, value in found[1].items()}
         self.dialect: TaskDialect = task_dialect(self.operation.dialect)
 
