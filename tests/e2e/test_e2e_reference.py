@@ -8,8 +8,7 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from support.calls import ENTRIES, ROWS, answers, call, template
-from support.calls_midjourney import CHANNEL
+from support.calls import ENTRIES, ROWS, TASK_CHANNELS, TASK_PRICES, answers, call, template
 from support.contract import Contract, events
 from support.stage import MAIN, Stage, set_stage
 from support.world import Process
@@ -48,7 +47,7 @@ PRICED = [row for row in ROWS.values() if row.body == "json" and row.dialect not
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process, quick_vendors: Process) -> Iterator[Stage]:
     """A gateway with all models of the sandbox, at the prices that ship with it."""
-    text = (MAIN + CHANNEL + USERS + TASKS).replace("QUICK", quick_vendors.url)
+    text = (MAIN + TASK_CHANNELS + USERS + TASK_PRICES + TASKS).replace("QUICK", quick_vendors.url)
     built = set_stage(tmp_path_factory.mktemp("reference"), vendors, text)
     yield built
     built.stop()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from support import calls_midjourney
+from support import calls_midjourney, replicate
 from support.world import World
 from unigate.dialects import operations
 from unigate.reference.document import pages
@@ -13,6 +13,23 @@ from unigate.spec.operation import Operation
 
 Body = Mapping[str, object] | None
 ROWS: dict[str, Operation] = {row.name: row for row in operations() if not row.within}
+#: Dialect -> what makes a thing that an operation is about, and says where it is in the path.
+THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {"replicate": replicate.places}
+#: Further channels, for the operations of providers with tasks: lines below `channels:`, such as stage.MAIN ends with.
+TASK_CHANNELS = (
+    calls_midjourney.CHANNEL
+    + """\
+  - {name: replicate, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_walk, models: "*"}
+"""
+)
+#: Prices that do not ship, since what they price is the operator's own.
+TASK_PRICES = """\
+prices:
+  - {model: "deployments/*", per_second: 0.001}
+"""
+#: Statuses of calls that are in order, where that is not plain: of responses only those in the background can be
+#: cancelled, where providers call back nobody knows the address, and downloads need the vendor's signature.
+_STATUSES = {"openai.responses.cancel": 400, "replicate.files.download": 403}
 ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values() for entry in page.entries}
 #: Dialect -> what puts things that are there into the places and the body of an example.
 PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[dict[str, str], Body]]] = {
@@ -41,6 +58,8 @@ def _place(world: World, row: Operation, path: str, example: Example) -> tuple[s
         # A watcher is answered until the end, so that it is to come soon; one that is cancelled must not have ended.
         speed = "0.01" if row.use == "task_cancel" else "50"
         places["id"] = made(world, {"model": "gpt-4o-mini", "input": f"Hello [[speed:{speed}]]", "background": True})
+    elif row.dialect in THINGS:
+        places |= THINGS[row.dialect](world, row)
     return world.url + template(row, path).format(**places), body
 
 
@@ -66,14 +85,23 @@ def call(
     example = example or ENTRIES[row.name].examples[0]
     shown = {} if key == "-" else {"authorization": f"Bearer {key or world.key}"}
     url, body = _place(world, row, path, example)
-    return httpx.request(
-        row.method, url, params=dict(example.query), json=body, headers={**shown, **(headers or {})}, timeout=30
-    )
+    head = {**shown, **(headers or {})}
+    if ENTRIES[row.name].request_type == "multipart/form-data":
+        parts = {name: (f"{name}.txt", str(value)) for name, value in (body or {}).items()}
+        return httpx.request(row.method, url, files=parts, headers=head, timeout=30)
+    return httpx.request(row.method, url, params=dict(example.query), json=body, headers=head, timeout=30)
+
+
+def code_of(reply: httpx.Response) -> str:
+    """The code of an error, whatever form its dialect gives it."""
+    told = reply.json()
+    inner = told.get("error")
+    return str((inner if isinstance(inner, dict) else told)["code"])
 
 
 def owned(row: Operation) -> bool:
     """Whether it is about a thing that somebody else does not find."""
-    return row.use == "bound" or (row.dialect in ("tasks", "midjourney") and "{id}" in row.path)
+    return row.use == "bound" or (row.dialect in {"tasks", *PREPARED, *THINGS} and "{id}" in row.path)
 
 
 def lost(row: Operation) -> int:
@@ -89,10 +117,7 @@ def broke(row: Operation) -> int:
 
 
 def answers(row: Operation) -> int:
-    """The status of such a call that is in order; of responses only those in the background can be cancelled.
-
-    Where providers call back nobody knows the address.
-    """
+    """The status of such a call that is in order."""
     if row.use == "task_callback":
         return 404
-    return 400 if row.name == "openai.responses.cancel" else ENTRIES[row.name].status
+    return _STATUSES.get(row.name) or ENTRIES[row.name].status

@@ -10,7 +10,9 @@ from PIL import Image
 from replicate.client import Client
 
 from support.stage import Stage
+from support.world import World
 from unigate.dialects.replicate_models import MODELS
+from unigate.spec.operation import Operation
 
 SCHNELL = "black-forest-labs/flux-schnell"
 SDXL = f"stability-ai/sdxl:{MODELS['stability-ai/sdxl'].version}"
@@ -42,10 +44,23 @@ def client(stage: Stage, key: str = "") -> Iterator[Client]:
         made._client.close()
 
 
-def call(stage: Stage, method: str, path: str, *, key: str = "", **more: Any) -> httpx.Response:
+def call(stage: World, method: str, path: str, *, key: str = "", **more: Any) -> httpx.Response:
     """A plain call below `/replicate/v1`."""
     head = {"authorization": f"Bearer {key or stage.key}", **more.pop("headers", {})}
     return httpx.request(method, f"{stage.url}/replicate/v1{path}", headers=head, timeout=60, **more)
+
+
+def places(stage: World, row: Operation) -> dict[str, str]:
+    """What stands in the path of an operation that is about a prediction or a file, which is made for it."""
+    if "{id}" not in row.path:
+        return {}
+    if "/files/" in row.path:
+        made = call(stage, "POST", "/files", files={"content": ("a.txt", b"hello")})
+    else:
+        given = {"prompt": "[[fault:stuck]]"} if row.use == "task_cancel" else {"prompt": "a fox", **FAST}
+        made = call(stage, "POST", f"/models/{SCHNELL}/predictions", json={"input": given})
+    assert made.status_code == 201, made.text
+    return {"id": made.json()["id"]}
 
 
 def fetched(url: object) -> bytes:

@@ -89,7 +89,7 @@ _PREDICTIONS = (
             Example(
                 title="A deployment",
                 body={"input": {"prompt": "A lighthouse in a storm"}},
-                path={"owner": "acme", "name": "pictures"},
+                path={"owner": "sandbox", "name": "demo"},
             ),
         ),
     ),
