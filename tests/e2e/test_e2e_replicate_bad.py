@@ -140,6 +140,13 @@ def test_models_and_versions_that_are_not_there(stage: Stage) -> None:
     assert call(stage, "GET", f"/models/cjwbw/rembg/versions/{version}").json()["id"] == version
 
 
+def test_a_download_without_the_vendors_signature_harms_nobody(stage: Stage) -> None:
+    sent = call(stage, "POST", "/files", files={"content": ("a.png", photo(), "image/png")}).json()
+    for _ in range(3):
+        problem(call(stage, "GET", f"/files/{sent['id']}/download"), 403, "Forbidden")
+        assert call(stage, "GET", f"/files/{sent['id']}").status_code == 200
+
+
 def test_files_that_are_none(stage: Stage) -> None:
     problem(call(stage, "POST", "/files", content=b"hello"), 415, "Unsupported media type")
     reply = call(stage, "POST", "/files", files={"other": ("a.txt", b"hello")})

@@ -13,7 +13,15 @@ import msgspec
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.cursor import decode, encode
-from unigate.base.errors import BadAnswer, GatewayError, NoChannel, UnsupportedMediaType, UpstreamError, UpstreamRefused
+from unigate.base.errors import (
+    BadAnswer,
+    Forbidden,
+    GatewayError,
+    NoChannel,
+    UnsupportedMediaType,
+    UpstreamError,
+    UpstreamRefused,
+)
 from unigate.dialects import operations
 from unigate.dialects.replicate_errors import missing
 from unigate.dialects.replicate_models import MODELS
@@ -32,6 +40,7 @@ from unigate.store.pages import Page
 #: Files of one page; each is asked for at the vendor.
 PAGE = 20
 _PATH = "/replicate/v1/files"
+_DOWNLOAD = "/download"
 _JSON_TYPE = (b"content-type", b"application/json")
 
 
@@ -59,7 +68,7 @@ async def one(call: Call, svc: Services) -> Reply:
     gone = call.operation.method == "DELETE"
     try:
         candidate = svc.router.bound(binding)
-        query = submission(call, svc).query if "/download" in call.operation.path else ""
+        query = submission(call, svc).query if call.operation.path.endswith(_DOWNLOAD) else ""
         status, kind, body = await _ask(svc, candidate, call.operation, id=id, query=query)
     except UpstreamRefused as refusal:
         if refusal.upstream_status == 404:
@@ -68,7 +77,7 @@ async def one(call: Call, svc: Services) -> Reply:
     if gone:
         await svc.bindings.remove(binding)
         return Reply(b"", status, ())
-    if "/download" in call.operation.path:
+    if call.operation.path.endswith(_DOWNLOAD):
         return Reply(body, status, ((b"content-type", kind or b"application/octet-stream"),))
     return Reply(_shown(call, svc, _file(body)), status)
 
@@ -149,6 +158,9 @@ async def _asked(
     repeats = operation.method == "GET"
     answer = await svc.upstreams.client.send(endpoint, request, body[0], timeouts, may_repeat=repeats)
     try:
+        if answer.status in {401, 403} and operation.path.endswith(_DOWNLOAD):
+            # It says so of the caller's signature: our credential is not to be parked for it.
+            raise Forbidden("The signature of this download is not valid.")
         if not 200 <= answer.status < 300:
             raise UpstreamRefused(
                 answer.status,
