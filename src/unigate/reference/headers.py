@@ -70,7 +70,7 @@ def of_answer(operation: Operation) -> dict[str, object]:
     elif operation.use == "task_events":
         names.append("x-accel-buffering")
     elif operation.use in {"task", "task_get", "task_cancel"}:
-        names.append("x-unigate-cost")
+        names += ["x-unigate-cost", "x-unigate-ignored"] if operation.use == "task" else ["x-unigate-cost"]
     return {name: _ref(name) for name in names}
 
 
