@@ -54,7 +54,7 @@ class Desk:
             "usr_1",
             [Output(url=url, kind=kind) for url in urls],
             keep=True,
-            private=private,
+            private=lambda _url: private,
             settings=AssetSettings(keep_days=days),
             now=now_ms(),
         )

@@ -61,7 +61,9 @@ async def test_a_killed_copier_leaves_nothing_torn(
 ) -> None:
     db, storages = opening(database_url), Storages("file:///assets", data=tmp_path, aws={})
     output = Output(url=vendor.url("/gate"), kind="video")
-    (row,) = asset_rows("t1", "u", [output], keep=True, private=True, settings=AssetSettings(), now=now_ms())
+    (row,) = asset_rows(
+        "t1", "u", [output], keep=True, private=lambda _url: True, settings=AssetSettings(), now=now_ms()
+    )
     async with db.writing() as tx:
         await rows.add(tx, [row])
     first = await started(database_url, tmp_path, 1.0)

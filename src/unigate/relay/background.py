@@ -120,6 +120,8 @@ async def _find(call: Call, svc: Services, public_id: str) -> Task | None:
     task = await svc.tasks.get(public_id, call.key.user_id)
     if task is None or task.dialect != call.operation.dialect:
         return None
+    if not call.key.user_view and task.key_id != call.key.id:
+        return None
     if await svc.bindings.of(_deleted(call.operation), public_id, call.key.user_id) is not None:
         raise NotFound(f"{call.operation.binds.capitalize()} with id '{public_id}' not found.")
     return task

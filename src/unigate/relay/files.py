@@ -16,7 +16,7 @@ from unigate.store.assets import AssetRow
 from unigate.store.database import Database
 from unigate.store.objects import Found, Storages
 from unigate.tasks.fetching import fetch, inline
-from unigate.tasks.media import UNKNOWN, ending, media_type, plain
+from unigate.tasks.media import UNKNOWN, ending, fits, media_type, plain
 from unigate.upstream import Answer, Client
 
 #: What callers' `range`, `if-range` and `if-none-match` mean, the provider decides of its own file.
@@ -169,6 +169,8 @@ class _Reply:
         said = plain((answer.header(b"content-type") or b"").decode("latin-1"))
         begin = await _first(answer) if status == 200 else b""
         kind = media_type(begin, said, told=self._row.media_type, url=self._row.source)
+        if begin and not fits(self._row.kind, kind):
+            raise _unfetched(f"{kind} in place of {self._row.kind}")
         x.start(status, (*head, (b"accept-ranges", b"bytes"), *self._typed(kind)), length)
         if x.method != b"HEAD":
             await self._pour(begin, answer, most)

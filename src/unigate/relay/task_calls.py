@@ -71,7 +71,11 @@ class Caller:
         row = await engine.book.write(take, order=task.id)
         if row is None:
             raise Conflict("This task is not paused.", code="task_not_paused")
-        candidate = engine.svc.router.bound(binding_of(row.task))
+        try:
+            candidate = engine.svc.router.bound(binding_of(row.task))
+        except GatewayError:
+            await self._stay_paused(row)
+            raise
         try:
             if not candidate.take():
                 raise NoChannel(retry_after=1.0)

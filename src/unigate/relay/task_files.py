@@ -1,6 +1,8 @@
 """Files of tasks as the engine sees them: rows that are made with a task's success, and copied beside it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from urllib.parse import urlsplit
 
 from unigate.base.clock import now_ms
 from unigate.base.live_settings import AssetSettings
@@ -35,11 +37,11 @@ class TaskFiles:
                 task.user_id,
                 outputs,
                 keep=self._keep,
-                private=self._allow_private,
+                private=partial(self._private, channel),
                 settings=settings,
                 now=now,
             )
-            for task, outputs, _ in made
+            for task, outputs, channel in made
         }
         await assets.add(tx, [row for some in rows.values() for row in some])
         return {task_id: [row.asset for row in some] for task_id, some in rows.items()}
@@ -48,6 +50,24 @@ class TaskFiles:
         """See Files."""
         return await assets.of_tasks(tx, task_ids)
 
+    def _private(self, channel: Channel | None, url: str) -> bool:
+        """A file may lie at a private address at its channel's own host, and at those that its option `file_hosts` names.
+
+        What else a provider names may come from its callers, and leads to public addresses only.
+        """
+        if not self._allow_private or channel is None:
+            return False
+        named = channel.options.get("file_hosts")
+        return _host(url) in {_host(channel.base_url), *(named if isinstance(named, list) else ())}
+
     def added(self) -> None:
         """See Files."""
         self._copier.poke()
+
+
+def _host(url: str) -> str:
+    """The host that an address names; "" for one that can't be read."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""

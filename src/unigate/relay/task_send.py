@@ -185,7 +185,11 @@ class Sender:
         engine.changes.tell(task.id)
         if ended:
             now_row = replace(row, task=task, quote={**row.quote, "free": True} if accepted.free else row.quote)
-            done = await self._finisher.finish(ending_of(now_row, accepted.progress))
+            try:
+                done = await self._finisher.finish(ending_of(now_row, accepted.progress))
+            except StoreUnavailable as error:  # it is running, and is asked after
+                log.warning("a task could not be ended at once", task=task.id, detail=error.detail)
+                done = None
             return Sent("taken", done or task, None, list(attempts))
         engine.notices.progress(row.task, task)
         engine.claims.poke()

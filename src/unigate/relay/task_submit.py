@@ -35,6 +35,7 @@ from unigate.relay.task_send import Sender, Sent
 from unigate.relay.task_uses import submission
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
+from unigate.spec.caller import Key
 from unigate.spec.task import Draft, Failure, Json, Task, TaskApi
 from unigate.spec.usage import Usage
 from unigate.store import idempotency, task_changes, tasks
@@ -45,8 +46,12 @@ from unigate.store.tasks import TaskRow
 _encode = msgspec.json.Encoder().encode
 _count = count()
 _REPEATED = b"x-stainless-retry-count"
+#: Nobody tries as often as a longer number says.
+_DIGITS = 9
 #: How often a dialect may be asked for another id.
 _IDS = 3
+#: Seconds between two tries to take back what its caller was told is not there.
+_AGAIN = 0.5
 #: Seconds until a waiting task is looked at again without a reason.
 WAIT_LOOK = 2.0
 
@@ -103,7 +108,7 @@ class Submitter:
     async def _submit(self, call: Call, draft: Draft, base: str) -> Task:
         token = _token(call)
         if token is not None and not token.renews:
-            known = await self._known(token)
+            known = await self._known(token, call.key)
             if known is not None:
                 return known
         made = await self._make(call, draft, base, token)
@@ -113,7 +118,7 @@ class Submitter:
                 made = await self._enter(call, made)
                 break
             except Taken:
-                if token is not None and (known := await self._known(token)) is not None:
+                if token is not None and (known := await self._known(token, call.key)) is not None:
                     return known
                 made = replace(
                     made, row=replace(made.row, task=replace(made.row.task, id=_new_id(call, self._engine.svc, draft)))
@@ -122,7 +127,7 @@ class Submitter:
             raise StoreUnavailable(retry_after=1, detail="no free id was found for a task")
         return await self._send(made, draft)
 
-    async def _known(self, token: Token) -> Task | None:
+    async def _known(self, token: Token, key: Key) -> Task | None:
         """The task that this request made before; Conflict where its token belongs to another request."""
         async with self._engine.db.reading() as tx:
             found = await idempotency.find(tx, token, now=now_ms())
@@ -133,6 +138,8 @@ class Submitter:
             raise Conflict("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
         if row is None:
             raise Conflict("The task of this Idempotency-Key has been deleted.", code="idempotency_key_reused")
+        if not key.user_view and row.task.key_id != key.id:
+            raise Conflict("This Idempotency-Key was used with another key.", code="idempotency_key_reused")
         return row.task
 
     async def _make(self, call: Call, draft: Draft, base: str, token: Token | None) -> Made:
@@ -253,7 +260,9 @@ class Submitter:
         until = engine.lease_until(now, sending=True)
         bank = engine.svc.bank
         day = bank.today
-        row = replace(row, due_at=until, lease_until=until, quote={**row.quote, "day": day})
+        # From here on others count for how long it may be on its way: its body may have taken long to come.
+        task = replace(row.task, submitted_at=now if row.task.submitted_at else 0)
+        row = replace(row, task=task, due_at=until, lease_until=until, quote={**row.quote, "day": day})
         hours = engine.svc.settings.tasks.idempotency_hours
         entry = _Entry(row, made.token, now, now + hours * 3_600_000, lambda: self.spawn(self._abandon(row)))
         await bank.enter(call.key, row.task.held, entry, row.hold_id, day=day)
@@ -263,21 +272,21 @@ class Submitter:
         row = made.row
         try:
             sent = await self._sender.send(row, draft.body, made.candidates, made.parent, fresh=True)
+            if sent.outcome == "full" and draft.may_wait and await self._wait(made):
+                self._engine.claims.poke()
+                return replace(row.task, state="waiting")
+            if sent.outcome in {"full", "refused"}:
+                error = sent.error or QueueFull(task_id=row.task.id, retry_after=WAIT_LOOK)
+                await self._fail(row, error, sent)
+                raise error
         except StoreUnavailable:
             self.spawn(self._abandon(row))
             raise
-        if sent.outcome in {"taken", "unknown"}:
-            return sent.task
-        if sent.outcome == "full" and draft.may_wait and await self._wait(made):
-            self._engine.claims.poke()
-            return replace(row.task, state="waiting")
         if sent.outcome == "lost":
             async with self._engine.db.reading() as tx:
                 now_row = await tasks.find(tx, row.task.id)
             return row.task if now_row is None else now_row.task
-        error = sent.error or QueueFull(task_id=draft.task_id, retry_after=WAIT_LOOK)
-        await self._fail(row, error, sent)
-        raise error
+        return sent.task
 
     async def _wait(self, made: Made) -> bool:
         """Let it wait for a place; False where too many wait before it."""
@@ -313,10 +322,13 @@ class Submitter:
     async def _abandon(self, row: TaskRow) -> Task:
         """Its caller was refused although it stands written; nothing of it was sent."""
         error = StoreUnavailable()
-        try:
-            await self._fail(row, error, Sent("refused", row.task))
-        except StoreUnavailable as again:
-            log.warning("a task that was never sent is left to its lease", task=row.task.id, detail=again.detail)
+        while now_ms() < row.lease_until:  # as long as nobody else looks after it
+            try:
+                await self._fail(row, error, Sent("refused", row.task))
+                return row.task
+            except StoreUnavailable:
+                await asyncio.sleep(_AGAIN)
+        log.warning("a task that was never sent is left to its lease", task=row.task.id)
         return row.task
 
 
@@ -371,7 +383,7 @@ def _token(call: Call) -> Token | None:
     if named:
         return Token(user_id=key.user_id, token="k:" + sha256(named).hexdigest(), digest=digest)
     tries = x.header(_REPEATED)
-    if tries is None or not tries.isdigit():
+    if tries is None or not tries.isdigit() or len(tries) > _DIGITS:
         return None
     return Token(
         user_id=key.user_id,

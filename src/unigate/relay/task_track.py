@@ -174,7 +174,7 @@ class Tracker:
         """Ask when it is these tasks' turn, and take in what is said of each."""
         engine = self._engine
         rate = api.pace.rate / max(engine.svc.bank.alive, 1)
-        if engine.rates.full(channel.id, rate, _TURN):
+        if engine.rates.full(channel.id, _TURN):
             await asyncio.gather(*(self._one(row, self._put_off) for row in rows))
             return
         if wait := engine.rates.wait(channel.id, rate):
@@ -285,7 +285,10 @@ class Tracker:
             engine.rates.hold(channel.id, min(failure.retry_after or 1.0, _TURN))
         if told.kind != "credential":
             return
-        candidate = engine.svc.router.bound(binding_of(row.task))
+        try:
+            candidate = engine.svc.router.bound(binding_of(row.task))
+        except GatewayError:  # disabled meanwhile: nobody is to be told
+            return
         if candidate.take():
             engine.svc.router.failed(candidate, failure)
 

@@ -179,7 +179,8 @@ async def webhook_secret(call: Call, svc: Services) -> Reply:
 async def callback(call: Call, svc: Services) -> Reply:
     """`task_callback`: a provider tells of a task. Whoever has the address may; nobody is told anything."""
     told = Answered(status=200, body=call.body, headers=_headers(call.x))
-    if not await svc.tasks.called_back(unquote(call.params["task"]), unquote(call.params["secret"]), told):
+    task = unquote(call.params["task"])
+    if "\0" in task or not await svc.tasks.called_back(task, unquote(call.params["secret"]), told):
         raise callbacks.unknown()
     return Reply(b"{}")
 

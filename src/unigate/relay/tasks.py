@@ -119,7 +119,7 @@ class Tasks:
 
     async def submit(self, call: Call, draft: Draft, *, base: str) -> Task:
         """See TaskFace."""
-        return await self._submitter.submit(call, draft, base=base)
+        return await self._shown_one(await self._submitter.submit(call, draft, base=base))
 
     async def resume(self, call: Call, task: Task, body: Json) -> Task:  # noqa: ARG002 - as TaskFace has it
         """See TaskFace."""
@@ -255,8 +255,9 @@ class Tasks:
 
 
 async def _drop(tx: Tx, ended: int, now: int) -> int:
-    await idempotency.drop_ended(tx, now=now, most=TOGETHER)
-    return len(await tasks.drop_old(tx, made_before=ended * 1000, ended_before=ended, now=now, most=TOGETHER))
+    tokens = await idempotency.drop_ended(tx, now=now, most=TOGETHER)
+    old = await tasks.drop_old(tx, made_before=ended * 1000, ended_before=ended, now=now, most=TOGETHER)
+    return max(tokens, len(old))
 
 
 def _plain(section: object) -> Json:

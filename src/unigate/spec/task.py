@@ -159,7 +159,7 @@ class Progress:
     error: Failure | None = None
     #: What was consumed, where the provider tells; each in 0..2^40.
     units: Mapping[str, int] | None = None
-    #: Failed or canceled, and the provider bills it all the same.
+    #: Canceled, and the provider bills it all the same; what failed is never charged.
     billed: bool = False
 
 

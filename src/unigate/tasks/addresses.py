@@ -61,7 +61,8 @@ def place(url: str, *, allow_private: bool) -> Place:
 
 def _is_private(host: str) -> bool:
     """Whether a host is not public by itself, without asking anybody."""
-    if host == _LOCAL[0] or host.rstrip(".").endswith(_LOCAL[1]):
+    host = host.rstrip(".")
+    if host == _LOCAL[0] or host.endswith(_LOCAL[1]):
         return True
     with suppress(ValueError):
         return not is_public(ip_address(host))

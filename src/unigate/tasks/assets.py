@@ -26,13 +26,13 @@ def asset_rows(
     outputs: Sequence[Output],
     *,
     keep: bool,
-    private: bool,
+    private: Callable[[str], bool],
     settings: AssetSettings,
     now: int,
 ) -> list[AssetRow]:
     """The rows of a task that has succeeded: to be copied where we `keep` files.
 
-    `private`: its channel may lie at a private address, and so may its files.
+    `private`: whether a file may lie at a private address.
     """
     return [
         AssetRow(
@@ -41,8 +41,8 @@ def asset_rows(
             user_id=user_id,
             kind=output.kind,
             media_type=plain(output.media_type),
-            source=output.url,
-            private=private,
+            source=output.url.replace("\0", "%00"),  # PostgreSQL's text holds none
+            private=private(output.url),
             place=place,
             state="waiting" if keep else "remote",
             created_at=now,

@@ -7,7 +7,6 @@ another: to the same place, and as a whole, so nobody ever sees half of it.
 import asyncio
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -138,9 +137,11 @@ class Copier:
             await asyncio.sleep(self._lease / 3)
             if self._busy:
                 until = now_ms() + round(self._lease * 1000)
-                with suppress(StoreUnavailable):
+                try:
                     async with self._db.writing() as tx:
                         await rows.QUEUE.prolong(tx, self.owner, sorted(self._busy), until=until)
+                except Exception:  # the copies go on: at worst another process makes one of them too
+                    log.exception("leases of copies could not be extended")
 
     async def _keep_house(self) -> None:
         """Now and then delete what has come to its end, and what killed writers left."""

@@ -42,7 +42,7 @@ async def fetch(client: Client, url: str, timeouts: Timeouts, *, private: bool, 
     """
     for _ in range(REDIRECTS + 1):
         where, request = _request(url, private=private, headers=headers)
-        answer = await client.send(where, request, b"", timeouts)
+        answer = await client.send(where, request, b"", timeouts, once=True)
         if answer.status not in _REDIRECTS:
             return answer
         location = answer.header(b"location")

@@ -45,17 +45,16 @@ class Rates:
         self._next: dict[str, float] = {}
 
     def wait(self, name: str, rate: float) -> float:
-        """Book one request; seconds until it may go. `rate` 0: at once."""
-        if rate <= 0:
-            return 0.0
+        """Book one request; seconds until it may go. `rate` 0: at once, unless silence was asked for."""
         now = self._clock()
         at = max(self._next.get(name, now), now)
-        self._next[name] = at + 1.0 / rate
+        if rate > 0:
+            self._next[name] = at + 1.0 / rate
         return at - now
 
-    def full(self, name: str, rate: float, seconds: float) -> bool:
+    def full(self, name: str, seconds: float) -> bool:
         """Whether a request would have to wait for longer than so many seconds."""
-        return rate > 0 and self._next.get(name, 0.0) - self._clock() > seconds
+        return self._next.get(name, 0.0) - self._clock() > seconds
 
     def hold(self, name: str, seconds: float) -> None:
         """The provider asked for silence."""

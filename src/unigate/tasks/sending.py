@@ -73,7 +73,7 @@ async def send(
         signature = sign(letter.secrets, letter.id, now_ms() // 1000, letter.body) if letter.secrets else ()
         request = Request("POST", where.target, (_AGENT, *letter.headers, *signature))
         limits = Timeouts(connect=seconds, first_byte=seconds, idle=seconds, total=seconds)
-        answer = await client.send(where.endpoint, request, letter.body, limits, may_repeat=may_repeat)
+        answer = await client.send(where.endpoint, request, letter.body, limits, may_repeat=may_repeat, once=True)
         status = answer.status
         error = "" if 200 <= status < 300 else _refusal(status)
         told = await _beginning(answer)
