@@ -78,7 +78,10 @@ def _claiming(*more: ColumnElement[bool]) -> Update:
 _ADD = insert(outbox)
 _BY_ID = select(outbox).where(_THE_ONE)
 _CLAIM = _claiming()
-_CLAIM_ELSEWHERE = _claiming(outbox.c.host.not_in(bindparam("hosts", expanding=True)))
+_CLAIM_OTHERS = _claiming(
+    outbox.c.host.not_in(bindparam("hosts", expanding=True)),
+    outbox.c.user_id.not_in(bindparam("users", expanding=True)),
+)
 _NOTE = (
     update(outbox)
     .where(_THE_ONE, outbox.c.owner == bindparam("by"), _WAITING)
@@ -150,12 +153,22 @@ async def add(tx: Tx, rows: Sequence[OutboxRow]) -> None:
 
 
 async def claim(
-    tx: Tx, owner: str, *, now: int, until: int, most: int, without: Collection[str] = ()
+    tx: Tx,
+    owner: str,
+    *,
+    now: int,
+    until: int,
+    most: int,
+    without: Collection[str] = (),
+    without_users: Collection[str] = (),
 ) -> list[OutboxRow]:
-    """Take at most so many messages that are due, but none to the hosts `without`; nobody else has them until then."""
+    """Take at most so many messages that are due; nobody else has them until then.
+
+    None to the hosts `without`, and none of `without_users`: they have enough on their way.
+    """
     given = {"now": now, "until": until, "most": most, "by": owner}
-    if without:
-        rows = await tx.all(_CLAIM_ELSEWHERE, {**given, "hosts": sorted(without)})
+    if without or without_users:
+        rows = await tx.all(_CLAIM_OTHERS, {**given, "hosts": sorted(without), "users": sorted(without_users)})
     else:
         rows = await tx.all(_CLAIM, given)
     return sorted((OutboxRow(*row) for row in rows), key=lambda row: row.id)

@@ -40,6 +40,8 @@ T = TypeVar("T")
 _LOOK, _HOUSE, _AGAIN = 1.0, 60.0, 0.5
 #: And after a claim, so that what falls due meanwhile is taken together.
 _REST = 0.05
+#: One user has at most one part in so many of what is sent at once.
+_SHARE = 4
 #: Rows that one transaction deletes.
 _TOGETHER = 500
 _DAY_MS = 86_400_000
@@ -88,7 +90,9 @@ class Outbox:
         self.dialects = dialects
         self._owner = owner or ids.new("out")
         self._draw = random.Random().uniform  # noqa: S311 - spreads load, guards nothing
+        #: Messages on their way, by host and by user: neither keeps others waiting.
         self._busy: Counter[str] = Counter()
+        self._users: Counter[str] = Counter()
         self._poked = asyncio.Event()
         self._stopping = False
         self._group: asyncio.TaskGroup | None = None
@@ -152,23 +156,28 @@ class Outbox:
         if due is None or due > now:
             return _LOOK if due is None else min((due - now) / 1000, _LOOK)
         full = {host for host, count in self._busy.items() if count >= terms.per_host}
+        share = max(terms.at_once // _SHARE, 1)
+        enough = {user for user, count in self._users.items() if count >= share}
         until = now + round(terms.lease_seconds * 1000)
 
         async def claim(tx: Tx) -> tuple[list[OutboxRow], dict[str, Webhook]]:
-            taken = await rows.claim(tx, self._owner, now=now, until=until, most=most, without=full)
+            taken = await rows.claim(
+                tx, self._owner, now=now, until=until, most=most, without=full, without_users=enough
+            )
             return taken, await webhook_rows.by_ids(tx, {row.webhook_id for row in taken if row.webhook_id})
 
         taken, webhooks = await self._writes.write(claim)
         left = []
         for row in taken:
-            if self._busy[row.host] >= terms.per_host:
+            if self._busy[row.host] >= terms.per_host or self._users[row.user_id] >= share:
                 left.append(row.id)
             else:
                 self._busy[row.host] += 1
+                self._users[row.user_id] += 1
                 group.create_task(self._deliver(row, webhooks.get(row.webhook_id)))
         if left:
             await self._writes.write(lambda tx: rows.QUEUE.give_back(tx, self._owner, left, now=now))
-        return 0 if left or len(taken) == most else _LOOK if full else min(_LOOK, _REST)
+        return 0 if left or len(taken) == most else _LOOK if full or enough else min(_LOOK, _REST)
 
     async def _deliver(self, row: OutboxRow, webhook: Webhook | None) -> None:
         """Send a message, and write down how that went."""
@@ -184,9 +193,10 @@ class Outbox:
         except Exception:
             log.exception("a message could not be delivered", message=row.id)
         finally:
-            self._busy[row.host] -= 1
-            if self._busy[row.host] <= 0:
-                del self._busy[row.host]
+            for busy, name in ((self._busy, row.host), (self._users, row.user_id)):
+                busy[name] -= 1
+                if busy[name] <= 0:
+                    del busy[name]
             self.poke()
 
     async def _tell(self, row: OutboxRow) -> None:

@@ -16,8 +16,9 @@ from unigate.tasks.addresses import place
 from unigate.tasks.signing import sign
 from unigate.upstream import Answer, Client, ClientLimits
 
-#: For the client of whoever sends many of these: no two requests are alike, and few go to one host.
-LIMITS = ClientLimits(kept_heads=64, idle_connections=4, connections=2000)
+#: For the client of whoever sends many of these: no two requests are alike, few go to one host, and names that take long
+#: to be found must not keep those of vendors waiting.
+LIMITS = ClientLimits(kept_heads=64, idle_connections=4, connections=2000, lookups=1)
 #: Bytes that are read of an answer, and characters that are kept of an error.
 _READ, _SHOWN = 4096, 300
 _AGENT = (b"user-agent", f"unigate/{__version__}".encode())

@@ -47,7 +47,7 @@ class Client:
         self._limits = limits or ClientLimits()
         self._loop = asyncio.get_running_loop()
         self._now = self._loop.time
-        self._resolver = Resolver(self._limits.dns_seconds, lookup)
+        self._resolver = Resolver(self._limits.dns_seconds, lookup, at_once=self._limits.lookups)
         self._connector = Connector(self._limits, self._resolver, Contexts(ca_file))
         self._targets: dict[int, _Target] = {}
         self._pools: dict[Endpoint, Pool] = {}

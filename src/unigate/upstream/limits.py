@@ -24,6 +24,8 @@ class ClientLimits:
     sweep_seconds: float = 0.5
     #: How long an address found for a name is used.
     dns_seconds: float = 30.0
+    #: Names that are looked up at once; 0: as many as are asked for. A loop has few threads for it, shared by all clients.
+    lookups: int = 0
     #: Happy eyeballs: how long before the next address is tried beside the first.
     next_address_seconds: float = 0.25
     #: Request heads that are kept; a configuration has far fewer, and who sends none twice needs none.

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from unigate.base.errors import Unreachable
@@ -21,9 +22,11 @@ class Resolver:
     The system's look-up runs in the few threads that the loop has for it, so that calls for one name share one.
     """
 
-    def __init__(self, seconds: float, lookup: Lookup | None = None) -> None:
+    def __init__(self, seconds: float, lookup: Lookup | None = None, *, at_once: int = 0) -> None:
+        """`at_once`: look-ups that run beside each other at most; 0: any number."""
         self._seconds = seconds
         self._lookup = lookup or _system
+        self._places = asyncio.Semaphore(at_once) if at_once else None
         self._kept: dict[str, tuple[float, list[Address]]] = {}
         self._running: dict[str, asyncio.Task[list[Address]]] = {}
 
@@ -59,7 +62,8 @@ class Resolver:
 
     async def _find(self, host: str) -> list[Address]:
         try:
-            texts = await self._lookup(host)
+            async with self._places or nullcontext():
+                texts = await self._lookup(host)
         except (OSError, UnicodeError) as error:
             raise Unreachable(detail=f"no address for {host}: {error}") from None
         return [ip_address(text.partition("%")[0]) for text in dict.fromkeys(texts)]
