@@ -11,11 +11,11 @@ from unigate.spec.terms import Terms
 QUICK = Terms(silence=4.0, beat=0.25)
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], *, terms: Terms = QUICK) -> int:
     """Take what `unigate serve` takes, as the tests give it."""
     given = dict(zip(arguments[1::2], arguments[2::2], strict=False))
     settings = load(Path(given["--config"]), data=Path(given["--data"]))
-    return run.serve(with_server(settings, port=given["--port"]), as_json=True, terms=QUICK)
+    return run.serve(with_server(settings, port=given["--port"]), as_json=True, terms=terms)
 
 
 if __name__ == "__main__":

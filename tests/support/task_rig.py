@@ -218,7 +218,7 @@ class Rig:
             settings=self.settings,
             keeper=Keeper(partial(kept.save, self.db)),
         )
-        tasks = Tasks(self.db, svc, operations=OPERATIONS)
+        tasks = Tasks(self.db, svc, operations=OPERATIONS, failpoint=failpoint)
         svc.tasks = tasks
         tasks.engine.claims._look = look
         tasks.engine.claims._rest = rest

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import structlog
 
 from unigate.base import ids
+from unigate.billing.journal import Failpoint, no_failpoint
 from unigate.dialects import operations as every_operation
 from unigate.relay.services import Services
 from unigate.routing.health import CredentialHealth
@@ -109,12 +110,14 @@ class Engine:
         files: Files | None = None,
         notices: Notices | None = None,
         operations: Sequence[Operation] = (),
+        failpoint: Failpoint = no_failpoint,
     ) -> None:
         """`operations`: in place of those of the dialects."""
         self.db = db
         self.svc = svc
         self.files: Files = files or NoFiles()
         self.notices: Notices = notices or NoNotices()
+        self.failpoint = failpoint
         self.owner = ids.new("eng")
         self.book = Book(db)
         self.changes = Changes(db)

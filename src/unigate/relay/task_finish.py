@@ -77,7 +77,9 @@ class Finisher:
     async def finish(self, ending: Ending) -> Task | None:
         """End a task; as it is then, None where it was in none of the states. Raises StoreUnavailable."""
         engine = self._engine
+        engine.failpoint("task.before_finish")
         ended = await self._batches.put(ending)
+        engine.failpoint("task.after_finish")
         if ended is None:
             if ending.state == "succeeded":
                 log.warning(
@@ -123,6 +125,7 @@ class Finisher:
             if row is not None:
                 made[place] = _Ended(ending, row, _record(ending, row, cost, units))
         await self._settle(tx, list(made.values()), now)
+        self._engine.failpoint("task.before_finish_commit")
         return [made.get(place) for place in range(len(endings))]
 
     async def _settle(self, tx: Tx, ended: Sequence[_Ended], now: int) -> None:

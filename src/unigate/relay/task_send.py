@@ -136,7 +136,9 @@ class Sender:
         """A provider has the task: its handle goes to the journal before anything else, then to the row."""
         engine, progress = self._engine, accepted.progress
         handle = text(accepted.handle)
+        engine.failpoint("task.before_note")
         await self._note(Note(row.task.id, channel.id, credential_id, handle))
+        engine.failpoint("task.after_note")
         now = now_ms()
         patience = row.task.deadline_at - row.task.created_at
         api = engine.api_of(channel, row.task.called)
@@ -182,6 +184,7 @@ class Sender:
             log.error("a provider took a task that had ended", task=task.id, channel=channel.name, handle=handle)
             engine.svc.metrics.failed(channel.name, "task_taken_late")
             return Sent("lost", row.task)
+        engine.failpoint("task.after_taken")
         engine.changes.tell(task.id)
         if ended:
             now_row = replace(row, task=task, quote={**row.quote, "free": True} if accepted.free else row.quote)

@@ -265,7 +265,9 @@ class Submitter:
         row = replace(row, task=task, due_at=until, lease_until=until, quote={**row.quote, "day": day})
         hours = engine.svc.settings.tasks.idempotency_hours
         entry = _Entry(row, made.token, now, now + hours * 3_600_000, lambda: self.spawn(self._abandon(row)))
+        engine.failpoint("task.before_enter")
         await bank.enter(call.key, row.task.held, entry, row.hold_id, day=day)
+        engine.failpoint("task.after_enter")
         return replace(made, row=row)
 
     async def _send(self, made: Made, draft: Draft) -> Task:

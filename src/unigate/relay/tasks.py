@@ -14,6 +14,7 @@ import structlog
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import StoreUnavailable
+from unigate.billing.journal import Failpoint, no_failpoint
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_calls import Caller
@@ -84,9 +85,10 @@ class Tasks:
         link: Link = _source,
         secret: Secret = _no_secret,
         operations: Sequence[Operation] = (),
+        failpoint: Failpoint = no_failpoint,
     ) -> None:
         """`operations`: in place of those of the dialects."""
-        engine = self.engine = Engine(db, svc, files=files, notices=notices, operations=operations)
+        engine = self.engine = Engine(db, svc, files=files, notices=notices, operations=operations, failpoint=failpoint)
         self._link = link
         self._secret = secret
         finisher = self.finisher = Finisher(engine)

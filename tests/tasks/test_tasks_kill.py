@@ -1,0 +1,94 @@
+"""kill -9 at named points of a task's way, and what its caller, its vendor and the books say after a restart."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from support.task_process import ORDERS
+from support.task_rig import COST, MILLION, Rig, rig
+from unigate.store.database import Database
+
+PROGRAM = Path(__file__).parents[1] / "support" / "task_process.py"
+#: Where it dies, in the order in which a task comes by.
+PLACES = [
+    "task.before_enter",
+    "teller.before_transaction",
+    "teller.before_commit",
+    "teller.after_commit",
+    "task.after_enter",
+    "task.before_note",
+    "journal.before_write",
+    "journal.after_write",
+    "task.after_note",
+    "task.after_taken",
+    "task.before_finish",
+    "task.before_finish_commit",
+    "task.after_finish",
+]
+#: Between the row and the handle's journal: only the vendor knows whether it has the order.
+BLIND = {"teller.after_commit", "task.after_enter", "task.before_note", "journal.before_write"}
+
+
+@pytest.mark.parametrize("kind", ["one", "many"])
+@pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.parametrize("place", PLACES)
+async def test_killed_at_a_point_and_started_again(
+    sqlite_url: str, opening: Callable[..., Database], tmp_path: Path, place: str, count: int, kind: str
+) -> None:
+    """`many` is a vendor that can be asked for an order, `one` is not; the fifth is one of three at once."""
+    async with rig(opening(sqlite_url), tmp_path) as house:
+        taken = await _die(house, sqlite_url, kind, f"{place}:{count}")
+        node = await house.node(started=False)
+        await house.moved()
+        node.tasks.start()
+        again = [
+            await node.submit(kind, headers={"idempotency_key": f"order-{number}"}, number=number, steps=2)
+            for number in range(ORDERS)
+        ]
+        assert taken == {number: again[number].id for number in taken}
+        done = [await node.ended(task.id) for task in again]
+        await _judge(house, done_states={task.id: task.state for task in done}, blind=kind == "one" and place in BLIND)
+
+
+async def _die(house: Rig, url: str, kind: str, place: str) -> dict[int, str]:
+    """Let a process run into its point; the tasks of those orders that it had answered."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(PROGRAM),
+        url,
+        str(house.folder),
+        house.vendor.url,
+        kind,
+        place,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(60):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert process.returncode == -signal.SIGKILL, "it never came by"
+    return {line["order"]: line["task"] for line in map(json.loads, said.splitlines())}
+
+
+async def _judge(house: Rig, *, done_states: dict[str, str], blind: bool) -> None:
+    """Six orders are six tasks, none sent twice, each charged once if it succeeded; the wallet has the rest."""
+    rows, usage = await house.rows(), await house.usage()
+    assert {row["id"] for row in rows} == set(done_states) and len(rows) == ORDERS
+    assert len(house.vendor.orders) == len(set(house.vendor.orders))
+    lost = {id for id, state in done_states.items() if state != "succeeded"}
+    assert {done_states[id] for id in lost} <= ({"unknown"} if blind else set())
+    assert set(done_states) - lost <= set(house.vendor.orders)
+    charged = {row["id"]: COST if row["id"] not in lost else 0 for row in rows}
+    assert {row["id"]: row["cost"] for row in rows} == charged
+    by_request = {row["request_id"]: charged[row["id"]] for row in rows}
+    assert sorted((row["id"], row["charged"]) for row in usage) == sorted(by_request.items())
+    assert await house.spent() == (MILLION - sum(charged.values()), 0)
+    await house.sound()
