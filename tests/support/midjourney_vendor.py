@@ -9,6 +9,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from typing import Any
 
@@ -34,6 +35,9 @@ class MidjourneyVendor:
     #: Seconds until an order is answered, and until its picture is done: for one in four the whole, for others a part.
     thinks: float
     works: float
+    #: So many are worked on at once, the others from this moment on.
+    early: int = 0
+    opened: float = 0.0
     #: The `state` of every order that was read, as they came.
     orders: list[str] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -41,16 +45,22 @@ class MidjourneyVendor:
 
     def unfinished(self) -> int:
         """How many tasks it works on."""
-        return sum(monotonic() - job.began < job.takes for job in self.jobs.values())
+        return sum(self._part(job) < 1 for job in self.jobs.values())
 
-    def _job(self, state: str, account: str) -> Job:
+    def _part(self, job: Job) -> float:
+        began = job.began if int(job.id) < self.early else max(job.began, self.opened)
+        return min(max(monotonic() - began, 0) / job.takes, 1.0)
+
+    def _take(self, state: str, account: str) -> Job:
         number = len(self.jobs)
-        return Job(f"17{number:014d}", state, account, monotonic(), self.works * (1 + number % 4) / 4)
+        job = Job(str(number), state, account, monotonic(), self.works * (1 + number % 4) / 4)
+        self.jobs[job.id] = job
+        return job
 
     def shown(self, job: Job) -> dict[str, Any]:
         """A task as it stands."""
-        part = min((monotonic() - job.began) / job.takes, 1.0)
-        done = part == 1.0
+        part = self._part(job)
+        done = part == 1
         return {
             "id": job.id,
             "action": "IMAGINE",
@@ -68,8 +78,7 @@ class MidjourneyVendor:
         what = path.rpartition("/mj")[2].partition("?")[0]
         if what == "/submit/imagine":
             self.orders.append(body["state"])
-            job = self._job(body["state"], account)
-            self.jobs[job.id] = job
+            job = self._take(body["state"], account)
             await asyncio.sleep(self.thinks)
             return {"code": 1, "description": "提交成功", "result": job.id, "properties": {}}
         if what == "/task/list-by-condition":
@@ -85,9 +94,9 @@ class MidjourneyVendor:
 
 
 @asynccontextmanager
-async def selling(*, thinks: float, works: float) -> AsyncIterator[MidjourneyVendor]:
-    """A vendor on a free port."""
-    vendor = MidjourneyVendor(thinks=thinks, works=works)
+async def selling(*, thinks: float, works: float, early: int) -> AsyncIterator[MidjourneyVendor]:
+    """A vendor on a free port; `opened` is the test's to set."""
+    vendor = MidjourneyVendor(thinks=thinks, works=works, early=early, opened=inf)
     open_now: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
