@@ -97,6 +97,29 @@ def test_the_prompt_that_goes_on_asks_for_no_other_speed() -> None:
     assert draft.body["prompt"] == "cat" and draft.input["prompt"] == "cat --turbo"
 
 
+def test_no_field_goes_on_under_a_known_name_in_another_case() -> None:
+    """Many servers match names without regard to case, and would do what was neither checked nor paid for."""
+    told = {
+        "customId": "MJ::JOB::upsample::1::h",
+        "CustomId": "MJ::JOB::variation::1::h",
+        "taskId": "17",
+        "TASKID": "18",
+        "Mode": "TURBO",
+        "Prompt": "nude --turbo",
+        "NotifyHook": "https://a.example",
+        "\u017ftate": "long s",
+        "accountFilter": {"modes": ["FAST"], "Modes": ["TURBO"], "instanceId": "1"},
+        "remix": True,
+    }
+    draft = midjourney.read_task(submission("/mj/submit/action", told))
+    assert draft.operation == "midjourney.upscale"
+    assert draft.body == {
+        "customId": "MJ::JOB::upsample::1::h",
+        "remix": True,
+        "accountFilter": {"instanceId": "1"},
+    }
+
+
 @pytest.mark.parametrize(
     ("prompt", "words", "found"),
     [

@@ -44,11 +44,30 @@ _CHANGEABLE = ("IMAGINE", "VARIATION", "REROLL", "BLEND")
 _LONGEST_STATE = 255
 #: Fields that do not travel as they came.
 _OURS = frozenset({"state", "notifyHook", "mode", "taskId", "accountFilter", "botType"})
+#: Fields that are read here or sent on, and the same without regard to case.
+_KNOWN = _OURS | {
+    "prompt",
+    "base64",
+    "base64Array",
+    "dimensions",
+    "link",
+    "customId",
+    "action",
+    "index",
+    "content",
+    "jobId",
+    "sourceBase64",
+    "sourceUrl",
+    "targetBase64",
+    "targetUrl",
+    "maskBase64",
+}
+_FOLDED = frozenset(name.casefold() for name in _KNOWN)
 
 
 def read(asked: Submission) -> Draft:
     """The draft of a submission; Refused (or InvalidJson) where there can be no task."""
-    given = bodies.fields(asked.body)
+    given = _without_doubles(bodies.fields(asked.body))
     found = bodies.read(asked.operation.name, given)
     _check_common(given)
     words.check(found.prompt, asked.settings.get("banned_words"))
@@ -151,6 +170,14 @@ def shown_prompt(task: Task) -> str:
     return str(final or task.detail.get("prompt") or task.input.get("prompt") or "")
 
 
+def _without_doubles(given: bodies.Fields) -> bodies.Fields:
+    """The fields without those that differ from a known one in case only.
+
+    Servers that match names without regard to case would take them for it, though nothing here has seen what they say.
+    """
+    return {name: value for name, value in given.items() if name in _KNOWN or name.casefold() not in _FOLDED}
+
+
 def _check_common(given: bodies.Fields) -> None:
     state, hook = given.get("state"), given.get("notifyHook")
     if state is not None and (not isinstance(state, str) or len(state) > _LONGEST_STATE):
@@ -186,4 +213,4 @@ def _account(given: bodies.Fields) -> dict[str, Any]:
         return {}
     if not isinstance(told, dict):
         raise Refused("参数错误")
-    return {name: value for name, value in told.items() if name != "modes" and value is not None}
+    return {name: value for name, value in told.items() if name.casefold() != "modes" and value is not None}
