@@ -93,11 +93,16 @@ def _one(task: dict[str, Any], handle: Json) -> Progress | None:
 
 
 def canceled(handle: Json, answered: Answered) -> Progress:
-    """Where a task stands that was to be cancelled; UpstreamRefused. A server refunds what it cancels."""
+    """Where a task stands that was to be cancelled; UpstreamRefused. A server refunds what it cancels.
+
+    An answer that says nothing is not its word for that: the task's own status will tell.
+    """
     told = reading.decoded(answered.body)
-    if isinstance(told, dict) and "status" in told and told["status"] != "FAILURE":
+    if not isinstance(told, dict) or not ("status" in told or "code" in told):
+        return Progress(state="running")
+    if "status" in told and told["status"] != "FAILURE":
         return reading.progress(told, text=bool(handle.get("text")))
-    if isinstance(told, dict) and told.get("code", codes.OK) != codes.OK:
+    if told.get("code", codes.OK) != codes.OK:
         raise UpstreamRefused(400, answered.body)
     return Progress(state="canceled")
 
