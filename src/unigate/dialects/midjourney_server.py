@@ -49,8 +49,10 @@ def _shown(told: reading.Answer) -> dict[str, Any]:
 
 
 def _status(told: reading.Answer, order: Order) -> int:
-    if told.code == codes.NOT_FOUND:  # the task that is to be gone on from, or an account to do it
-        return 400 if order.parent is not None and "账号" not in told.description else 403
+    if told.code == codes.NOT_FOUND:
+        # What was named is not there, or no account for it; only where nothing was named does it tell of the server.
+        named = order.parent is not None or order.body.get("accountFilter") or order.operation.endswith(".show")
+        return 400 if named else 503
     return _ABOUT_US.get(told.description) or _STATUSES.get(told.code, 400)
 
 
