@@ -25,7 +25,7 @@ from unigate.base.errors import (
 from unigate.dialects import midjourney, midjourney_ids, midjourney_mode, midjourney_pictures, midjourney_words
 from unigate.dialects.midjourney_errors import ENGLISH, Refused
 from unigate.http.table import Table
-from unigate.spec.task import Answered, Failure, Submission, Task, TaskState
+from unigate.spec.task import Answered, Asset, Failure, Submission, Task, TaskState
 
 TABLE = Table(midjourney.OPERATIONS)
 VIEW = CaseView()
@@ -211,6 +211,24 @@ def test_what_waits_at_the_gateway_is_told_like_what_waits_at_the_server() -> No
     full = replace(TASK, state="failed", error=Failure(code="queue_full", message="The queue is full."))
     assert json.loads(midjourney.write_accepted(full, VIEW).body)["code"] == 23
     assert json.loads(midjourney.write_task(full, VIEW))["failReason"] == "队列已满"
+
+
+def test_an_upload_does_not_wait_for_a_place() -> None:
+    picture = "data:image/png;base64," + b64encode(b"\x89PNG\r\n\x1a\n" + bytes(100)).decode()
+    upload = submission("/mj/submit/upload-discord-images", {"base64Array": [picture]})
+    assert not midjourney.read_task(upload).may_wait
+    assert midjourney.read_task(submission("/mj/submit/imagine", {"prompt": "cat"})).may_wait
+
+
+def test_a_task_that_was_done_shows_its_first_picture() -> None:
+    """An upload has addresses and no picture that stands for all."""
+    pictures = tuple(
+        Asset(id=f"asset_{kind}", task_id=TASK.id, kind=kind, media_type="", source=f"https://a.example/{kind}")
+        for kind in ("video", "image")
+    )
+    done = replace(TASK, state="succeeded", detail={}, outputs=pictures)
+    assert json.loads(midjourney.write_task(done, VIEW))["imageUrl"] == f"{VIEW.base}/files/asset_image"
+    assert json.loads(midjourney.write_task(replace(done, outputs=()), VIEW))["imageUrl"] == ""
 
 
 def test_every_change_of_status_or_progress_is_told_and_no_other() -> None:

@@ -98,6 +98,7 @@ def read(asked: Submission) -> Draft:
         parent_id=found.parent_id,
         notify=Notify(url=hook) if hook else None,
         task_id=new_id(),
+        may_wait=found.action != "upload",  # its answer is its result
     )
 
 

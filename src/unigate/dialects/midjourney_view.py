@@ -81,7 +81,7 @@ def shown(task: Task, view: View) -> dict[str, Any]:
         "submitTime": task.created_at,
         "startTime": task.started_at,
         "finishTime": task.finished_at,
-        "imageUrl": (files.pop("imageUrl") or "") if done else next(iter(task.previews), ""),
+        "imageUrl": (files["imageUrl"] or _first(task, view)) if done else next(iter(task.previews), ""),
         "status": status(task),
         "progress": progress(task),
         "failReason": _reason(task),
@@ -145,6 +145,11 @@ def read(body: bytes) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BadAnswer(detail="the answer is no JSON object")
     return told
+
+
+def _first(task: Task, view: View) -> str:
+    """A link to the first of its pictures; "" where it has none."""
+    return next((view.link(one) for one in task.outputs if one.kind == "image"), "")
 
 
 def _description(task: Task, prompt: str) -> str:
