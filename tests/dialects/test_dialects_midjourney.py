@@ -25,6 +25,7 @@ from unigate.base.errors import (
 from unigate.dialects import midjourney, midjourney_ids, midjourney_mode, midjourney_pictures, midjourney_words
 from unigate.dialects.midjourney_errors import ENGLISH, Refused
 from unigate.http.table import Table
+from unigate.providers.midjourney_proxy import PROVIDER
 from unigate.spec.task import Answered, Asset, Failure, Submission, Task, TaskState
 
 TABLE = Table(midjourney.OPERATIONS)
@@ -338,3 +339,11 @@ def test_lists_of_ids() -> None:
     for bad in (b'{"ids":"17"}', b'{"ids":[true]}', b'{"ids":[{}]}', b"{}"):
         with pytest.raises(Refused):
             midjourney.read_ids(bad)
+
+
+def test_nothing_is_asked_about_what_was_answered_once_and_for_all() -> None:
+    api = PROVIDER.tasks["midjourney.upload"]
+    assert api.poll is not None and api.cancel is not None
+    for ask in (api.poll, api.cancel, api.asks["midjourney.image_seed"]):
+        with pytest.raises(Conflict):
+            ask({"text": False}, {})

@@ -1,6 +1,7 @@
 """How a Midjourney server answers whoever has it make tasks: what was taken, what was refused and as what that counts.
 
-A handle is `{"id": <the server's>, "text": <whether words alone may be the result>}`.
+A handle is `{"id": <the server's>, "text": <whether words alone may be the result>}`, without `id` where the answer to a
+submission was its end, so that there is nothing to ask after.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import Any
 from unigate.base.errors import BadAnswer, UpstreamRefused
 from unigate.dialects import midjourney_errors as codes
 from unigate.dialects import midjourney_progress as reading
-from unigate.spec.task import Accepted, Answered, Json, Order, Output, Progress
+from unigate.spec.task import Accepted, Answered, Failure, Json, Order, Output, Progress
 
 #: What a server's number amounts to as a status. A full server is asked again later, one that failed is passed over.
 _STATUSES = {codes.FULL: 429, codes.NO_ROOM: 429, codes.FAILED: 500, codes.UNKNOWN: 500}
@@ -25,9 +26,13 @@ def accepted(order: Order, answered: Answered) -> Accepted:
     """What the answer to a submission, or to a modal, says; UpstreamRefused with the status that a refusal amounts to, BadAnswer."""
     told = reading.answer(answered.body)
     if told.code == codes.OK and isinstance(told.result, list):
+        if not told.result:
+            error = Failure(code="empty_result", message="任务没有结果")
+            return Accepted(handle={"text": False}, progress=Progress(state="failed", error=error))
         outputs = [Output(url=address, kind="image") for address in told.result]
         return Accepted(
-            handle={}, progress=Progress(state="succeeded", detail={"result": told.result}, outputs=outputs)
+            handle={"text": False},
+            progress=Progress(state="succeeded", detail={"result": told.result}, outputs=outputs),
         )
     if told.code not in (codes.OK, codes.QUEUED, codes.EXISTS):
         raise UpstreamRefused(_status(told, order), answered.body, content_type=b"application/json")
@@ -82,7 +87,7 @@ def _listed(answered: Answered) -> list[dict[str, Any]]:
 def progress_many(handles: Sequence[Json], answered: Answered) -> list[Progress | None]:
     """The same of several, in the order of the handles; None: the server does not know it."""
     tasks = {str(task.get("id")): task for task in _listed(answered)}
-    found = [tasks.get(str(handle["id"])) for handle in handles]
+    found = [tasks.get(str(handle["id"])) if "id" in handle else None for handle in handles]
     return [None if task is None else _one(task, handle) for handle, task in zip(handles, found, strict=True)]
 
 

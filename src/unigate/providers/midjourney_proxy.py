@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from unigate.base.errors import Conflict
 from unigate.dialects import midjourney_server as server
 from unigate.spec.provider import Credential, Headers, Options, Provider
 from unigate.spec.task import Json, Message, Order, Pace, TaskApi
@@ -54,11 +55,13 @@ def _submit(path: str, order: Order, options: Json) -> Message:
 
 
 def _about(what: str, method: str, handle: Json, options: Json) -> Message:  # noqa: ARG001 - as all of them
+    if "id" not in handle:
+        raise Conflict("The provider of this task has answered once and for all.")
     return Message(method=method, path=f"/mj/task/{quote(str(handle['id']), safe='')}/{what}")
 
 
 def _poll_many(handles: Sequence[Json], options: Json) -> Message:  # noqa: ARG001
-    ids = [handle["id"] for handle in handles]
+    ids = [handle["id"] for handle in handles if "id" in handle]
     return Message(method="POST", path="/mj/task/list-by-condition", body=msgspec.json.encode({"ids": ids}))
 
 
