@@ -335,10 +335,19 @@ def test_ids_fit_into_the_numbers_of_javascript() -> None:
 def test_lists_of_ids() -> None:
     assert midjourney.read_ids(b'{"ids":["17",18,"task_1"]}') == ["17", "18"]
     assert midjourney.read_ids(b'{"ids":null}') == midjourney.read_ids(b'{"ids":[]}') == []
-    assert midjourney.read_ids(b'{"taskId":17}') == ["17"]
-    for bad in (b'{"ids":"17"}', b'{"ids":[true]}', b'{"ids":[{}]}', b"{}"):
+    assert midjourney.read_ids(b"{}") == []
+    for bad in (b'{"ids":"17"}', b'{"ids":[true]}', b'{"ids":[{}]}'):
         with pytest.raises(Refused):
             midjourney.read_ids(bad)
+
+
+def test_a_modal_is_about_one_task() -> None:
+    assert midjourney.read_resumed(b'{"taskId":17,"ids":[]}') == "17"
+    for bad in (b'{"ids":["17","18"]}', b'{"ids":[]}', b'{"taskId":null}', b"{}"):
+        with pytest.raises(Refused, match="taskId不能为空"):
+            midjourney.read_resumed(bad)
+    with pytest.raises(Refused, match="关联任务不存在或已失效"):
+        midjourney.read_resumed(b'{"taskId":["17"]}')
 
 
 def test_nothing_is_asked_about_what_was_answered_once_and_for_all() -> None:

@@ -22,13 +22,22 @@ from unigate.dialects.midjourney_errors import (
     unfinished,
     write_error,
 )
-from unigate.dialects.midjourney_read import go_on, read, read_ids, read_modal
+from unigate.dialects.midjourney_read import go_on, read, read_ids, read_modal, read_resumed
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Answered, Draft, Headers, Json, Submission, Task, View
 from unigate.spec.task_page import PageAsked
 
-__all__ = ["OPERATIONS", "Refused", "error_status", "pass_error", "read_ids", "translate", "write_error"]
+__all__ = [
+    "OPERATIONS",
+    "Refused",
+    "error_status",
+    "pass_error",
+    "read_ids",
+    "read_resumed",
+    "translate",
+    "write_error",
+]
 
 #: Pictures travel within JSON: five of them, each a third larger than its file.
 _BODY = 40 * 1024 * 1024

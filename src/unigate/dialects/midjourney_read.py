@@ -149,12 +149,14 @@ def read_modal(asked: Submission, task: Task) -> Json:
     return body
 
 
+def read_resumed(body: bytes) -> str:
+    """The id of the task that a modal is about, a number or a text; Refused."""
+    return bodies.task_id(bodies.fields(body).get("taskId"))
+
+
 def read_ids(body: bytes) -> list[str]:
-    """The ids of a list, or the one of a modal, numbers or texts; Refused."""
-    given = bodies.fields(body)
-    if "ids" not in given:
-        return [bodies.task_id(given.get("taskId"))]
-    told = given["ids"]
+    """The ids of a list, numbers or texts; Refused."""
+    told = bodies.fields(body).get("ids")
     if told is None:
         return []
     if not isinstance(told, list) or not all(isinstance(one, str | int) and not isinstance(one, bool) for one in told):

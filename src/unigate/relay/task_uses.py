@@ -56,8 +56,8 @@ class Asker(TaskWriter, Protocol):
 class Resumer(TaskDialect, Protocol):
     """A dialect with the use `task_resume`."""
 
-    def read_ids(self, body: bytes) -> Sequence[str]:
-        """Which task is to go on, alone; BadRequest."""
+    def read_resumed(self, body: bytes) -> str:
+        """Which task is to go on; BadRequest."""
         ...
 
     def read_resume(self, asked: Submission, task: Task) -> Json:
@@ -96,7 +96,7 @@ async def resume(call: Call, svc: Services) -> Reply:
     """`task_resume`: a paused task goes on."""
     spoken = cast(Resumer, task_dialect(call.operation.dialect))
     asked = submission(call, svc)
-    task = await _gone_on_from(call, svc, spoken, *spoken.read_ids(call.body))
+    task = await _gone_on_from(call, svc, spoken, spoken.read_resumed(call.body))
     task = await svc.tasks.resume(call, task, spoken.read_resume(asked, task))
     return spoken.write_accepted(task, view(call, svc))
 
