@@ -336,7 +336,11 @@ def test_lists_of_ids() -> None:
     assert midjourney.read_ids(b'{"ids":["17",18,"task_1"]}') == ["17", "18"]
     assert midjourney.read_ids(b'{"ids":null}') == midjourney.read_ids(b'{"ids":[]}') == []
     assert midjourney.read_ids(b"{}") == []
-    for bad in (b'{"ids":"17"}', b'{"ids":[true]}', b'{"ids":[{}]}'):
+    ids = [str(10**15 + one) for one in range(1000)]
+    full = json.dumps({"ids": ids}).encode()
+    assert midjourney.read_ids(full) == ids
+    assert len(full) < submission("/mj/task/list-by-condition", {}).operation.body_bytes == 64 * 1024
+    for bad in (json.dumps({"ids": [*ids, "1"]}).encode(), b'{"ids":"17"}', b'{"ids":[true]}', b'{"ids":[{}]}'):
         with pytest.raises(Refused):
             midjourney.read_ids(bad)
 

@@ -41,6 +41,8 @@ __all__ = [
 
 #: Pictures travel within JSON: five of them, each a third larger than its file.
 _BODY = 40 * 1024 * 1024
+#: Ids of tasks: a thousand of them.
+_IDS_BODY = 64 * 1024
 #: Tasks of one list.
 _LISTED = 100
 SIGNS = False
@@ -89,6 +91,7 @@ OPERATIONS = (
         "/task/list-by-condition",
         "task_several",
         body="json",
+        body_bytes=_IDS_BODY,
         also=("/task/list-by-ids",),
     ),
     _asks("image_seed", "GET", "/task/{id}/image-seed", "task_ask"),

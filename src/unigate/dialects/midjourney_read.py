@@ -42,6 +42,8 @@ ACTIONS: Mapping[str, str] = {
 _BOTS = {"MID_JOURNEY": "MID_JOURNEY", "NIJI_JOURNEY": "NIJI_JOURNEY", "mj": "MID_JOURNEY", "niji": "NIJI_JOURNEY"}
 _CHANGEABLE = ("IMAGINE", "VARIATION", "REROLL", "BLEND")
 _LONGEST_STATE = 255
+#: Tasks that one call may ask after.
+_MOST_IDS = 1000
 #: Fields that do not travel as they came.
 _OURS = frozenset({"state", "notifyHook", "mode", "taskId", "accountFilter", "botType"})
 #: Fields that are read here or sent on, and the same without regard to case.
@@ -159,7 +161,9 @@ def read_ids(body: bytes) -> list[str]:
     told = bodies.fields(body).get("ids")
     if told is None:
         return []
-    if not isinstance(told, list) or not all(isinstance(one, str | int) and not isinstance(one, bool) for one in told):
+    if not isinstance(told, list) or len(told) > _MOST_IDS:
+        raise Refused("参数错误")
+    if not all(isinstance(one, str | int) and not isinstance(one, bool) for one in told):
         raise Refused("参数错误")
     return [text for one in told if is_id(text := str(one))]
 

@@ -223,7 +223,7 @@ PAGE = Page(
             "Those of the tasks that there are.",
             _TASKS,
             [DONE],
-            request=record({"ids": maybe(many(either(text(), whole())))}),
+            request=record({"ids": maybe(many(either(text(), whole()), most=1000))}),
             body={"ids": ["1741531578038123"]},
             one=False,
         ),
