@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -143,6 +144,24 @@ def test_banned_words_are_whole_words(prompt: str, words: object, found: str | N
     with pytest.raises(Refused) as refused:
         midjourney_words.check(prompt, words)
     assert (refused.value.number, refused.value.properties["bannedWord"]) == (24, found)
+
+
+def test_prompts_end_after_ten_thousand_characters() -> None:
+    paused = replace(TASK, state="paused")
+    for name in ("imagine", "shorten", "modal"):
+        for length in (10_000, 10_001):
+            asked = submission(f"/mj/submit/{name}", {"prompt": "猫" * length, "taskId": TASK.id})
+            read = (
+                partial(midjourney.read_resume, asked, paused)
+                if name == "modal"
+                else partial(midjourney.read_task, asked)
+            )
+            if length == 10_000:
+                read()
+                continue
+            with pytest.raises(Refused, match="prompt长度不能超过10000") as refused:
+                read()
+            assert midjourney.translate(refused.value, "en").message == "prompt is longer than 10000 characters."
 
 
 @pytest.mark.parametrize("head", [b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"GIF89a", b"RIFF....WEBPVP8 "])

@@ -18,6 +18,7 @@ _SIMPLE = re.compile(r"([0-9]{1,20}) (?:([UV])([1-4])|(R))", re.IGNORECASE)
 _JOB = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 #: Characters of an address at most.
 LONGEST = 2000
+_LONGEST_PROMPT = 10_000
 
 Fields = Mapping[str, Any]
 
@@ -54,9 +55,16 @@ def read(operation: str, given: Fields) -> Asked:
 
 def _prompt(given: Fields) -> str:
     prompt = text(given, "prompt")
+    check_prompt(prompt)
+    return prompt
+
+
+def check_prompt(prompt: str) -> None:
+    """Refused for one that is blank or too long."""
     if not prompt.strip():
         raise Refused("prompt不能为空")
-    return prompt
+    if len(prompt) > _LONGEST_PROMPT:
+        raise Refused("prompt长度不能超过10000")
 
 
 def text(given: Fields, name: str) -> str:

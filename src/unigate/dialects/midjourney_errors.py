@@ -20,6 +20,7 @@ BY_RULES = frozenset({OK, NOT_FOUND, INVALID, FAILED, EXISTS, QUEUED, FULL, BANN
 ENGLISH: Mapping[str, str] = {
     "提交成功": "Submitted successfully.",
     "prompt不能为空": "prompt must not be empty.",
+    "prompt长度不能超过10000": "prompt is longer than 10000 characters.",
     "base64格式错误": "base64 is not a picture: PNG, JPEG, WebP or GIF, as a data URL, as base64, or its address.",
     "base64不能为空": "base64 must not be empty.",
     "base64List参数错误": "base64Array takes 2 to 5 pictures.",

@@ -138,8 +138,7 @@ def read_modal(asked: Submission, task: Task) -> Json:
     if task.state != "paused":
         raise unfinished()
     prompt = bodies.text(given, "prompt") or shown_prompt(task)
-    if not prompt.strip():
-        raise Refused("prompt不能为空")
+    bodies.check_prompt(prompt)
     words.check(prompt, asked.settings.get("banned_words"))
     mode = modes.known(task.conditions.get("mode")) or modes.DEFAULT
     body: dict[str, Any] = {"prompt": modes.without_flags(prompt, mode)}
