@@ -168,7 +168,7 @@ def _told(body: bytes) -> tuple[int, str, Mapping[str, object]]:
     """Number, description and properties of a server's answer; 0, "" and {} for what it does not tell."""
     try:
         told = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0, "", {}
     if not isinstance(told, dict):
         return 0, "", {}

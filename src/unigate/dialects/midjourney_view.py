@@ -140,7 +140,7 @@ def read(body: bytes) -> dict[str, Any]:
     """An object; BadAnswer."""
     try:
         told = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         told = None
     if not isinstance(told, dict):
         raise BadAnswer(detail="the answer is no JSON object")
