@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from support.task_cases import CaseView
 from unigate.base.errors import BadAnswer
 from unigate.dialects import midjourney, midjourney_view
+from unigate.spec.task import Failure, Task
 
 DEEP = b"[" * 100_000
 
@@ -14,3 +16,30 @@ def test_answers_that_are_too_deep_are_no_answers() -> None:
     assert json.loads(midjourney.pass_error(400, DEEP))["description"] == "提交失败"
     with pytest.raises(BadAnswer):
         midjourney_view.read(DEEP)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "shown"),
+    [
+        ("task_unknown", "It is not known.", "提交失败,结果未知"),
+        ("task_vanished", "It is gone.", "任务不存在或已失效"),
+        ("task_not_taken", "It was not taken.", "提交失败,任务未被接受"),
+        ("no_channel_available", "No channel is left.", "无可用的账号实例"),
+        ("task_timeout", "It took too long.", "任务超时"),
+        ("task_failed", "", "任务失败"),
+        ("task_failed", "违规", "违规"),
+    ],
+)
+def test_why_a_task_failed(code: str, message: str, shown: str) -> None:
+    failed = Task(
+        id="17",
+        called="midjourney.imagine",
+        operation="midjourney.imagine",
+        dialect="midjourney",
+        user_id="usr_1",
+        key_id="key_1",
+        model="midjourney",
+        state="unknown" if code == "task_unknown" else "failed",
+        error=Failure(code=code, message=message),
+    )
+    assert json.loads(midjourney.write_task(failed, CaseView()))["failReason"] == shown

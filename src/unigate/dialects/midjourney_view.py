@@ -43,7 +43,11 @@ _STATUS: Mapping[str, str] = {
 _WORDS: Mapping[str, str] = {
     "queue_full": "队列已满",
     "task_timeout": "任务超时",
+    "task_unknown": "提交失败,结果未知",
     "outcome_unknown": "提交失败,结果未知",
+    "task_vanished": "任务不存在或已失效",
+    "task_not_taken": "提交失败,任务未被接受",
+    "no_channel_available": "无可用的账号实例",
 }
 _MOVING = ("SUBMITTED", "IN_PROGRESS")
 
@@ -166,7 +170,7 @@ def _reason(task: Task) -> str:
     error = task.error
     if error is None:
         return "提交失败"
-    return _WORDS.get(error.code, error.message)
+    return _WORDS.get(error.code, error.message) or "任务失败"  # `task_failed` says why in the server's words
 
 
 def _properties(task: Task, prompt: str) -> dict[str, Any]:
