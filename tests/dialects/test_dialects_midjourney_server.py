@@ -6,8 +6,8 @@ import pytest
 
 from support.task_cases import CaseView
 from unigate.base.errors import BadAnswer
-from unigate.dialects import midjourney, midjourney_view
-from unigate.spec.task import Failure, Task
+from unigate.dialects import midjourney, midjourney_server, midjourney_view
+from unigate.spec.task import Answered, Failure, Task
 
 DEEP = b"[" * 100_000
 
@@ -43,3 +43,11 @@ def test_why_a_task_failed(code: str, message: str, shown: str) -> None:
         error=Failure(code=code, message=message),
     )
     assert json.loads(midjourney.write_task(failed, CaseView()))["failReason"] == shown
+
+
+def test_a_task_that_cannot_be_read_is_still_there() -> None:
+    """It would end as vanished else, although its server works on it."""
+    told = [{"id": "1", "status": 7}, {"id": "2", "status": "IN_PROGRESS"}]
+    handles = [{"id": "1"}, {"id": "2"}, {"id": "3"}, {"text": False}]
+    found = midjourney_server.progress_many(handles, Answered(status=200, body=json.dumps(told).encode()))
+    assert [one and one.state for one in found] == ["running", "running", None, None]

@@ -91,12 +91,12 @@ def progress_many(handles: Sequence[Json], answered: Answered) -> list[Progress 
     return [None if task is None else _one(task, handle) for handle, task in zip(handles, found, strict=True)]
 
 
-def _one(task: dict[str, Any], handle: Json) -> Progress | None:
-    """One that can't be read does not keep the others from being read."""
+def _one(task: dict[str, Any], handle: Json) -> Progress:
+    """One that can't be read does not keep the others from being read, and is still there."""
     try:
         return reading.progress(task, text=bool(handle.get("text")))
     except BadAnswer:
-        return None
+        return Progress(state="running")
 
 
 def canceled(handle: Json, answered: Answered) -> Progress:
