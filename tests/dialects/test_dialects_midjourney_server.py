@@ -7,7 +7,7 @@ import pytest
 from support.task_cases import CaseView
 from unigate.base.errors import BadAnswer
 from unigate.dialects import midjourney, midjourney_server, midjourney_view
-from unigate.spec.task import Answered, Failure, Task
+from unigate.spec.task import Answered, Failure, Order, Task
 
 DEEP = b"[" * 100_000
 
@@ -51,3 +51,20 @@ def test_a_task_that_cannot_be_read_is_still_there() -> None:
     handles = [{"id": "1"}, {"id": "2"}, {"id": "3"}, {"text": False}]
     found = midjourney_server.progress_many(handles, Answered(status=200, body=json.dumps(told).encode()))
     assert [one and one.state for one in found] == ["running", "running", None, None]
+
+
+def test_a_list_without_whose_tasks_they_are_does_not_say_that_ours_is_missing() -> None:
+    """It would be made once more else."""
+    order = Order(
+        task_id="17", called="midjourney.imagine", operation="midjourney.imagine", model="midjourney", body={}
+    )
+
+    def recovered(*tasks: object) -> object:
+        return midjourney_server.recovered(order, Answered(status=200, body=json.dumps(tasks).encode()))
+
+    ours = {"id": "2", "state": "17", "status": "IN_PROGRESS"}
+    assert recovered({"id": "1", "state": "18"}, {"id": "3", "state": None}) is None
+    assert recovered() is None
+    assert recovered({"id": "1"}, ours) is not None
+    with pytest.raises(BadAnswer):
+        recovered({"id": "1", "state": "18"}, {"id": "3"})

@@ -123,4 +123,6 @@ def recovered(order: Order, answered: Answered) -> Accepted | None:
             return Accepted(handle={"id": str(task["id"]), "text": text}, progress=reading.progress(task, text=text))
     if len(tasks) >= LISTED:
         raise BadAnswer(detail="the server's list of tasks ends before ours could stand in it")
+    if any("state" not in task for task in tasks):
+        raise BadAnswer(detail="the list does not tell whose tasks they are")
     return None
