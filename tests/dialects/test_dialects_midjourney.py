@@ -266,7 +266,7 @@ def test_every_change_of_status_or_progress_is_told_and_no_other() -> None:
 class Full(TooMany):
     """As the engine raises it."""
 
-    task_id = "1741531578038999"
+    shown_id = "1741531578038999"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from support.task_cases import CaseView
-from unigate.base.errors import BadAnswer
+from unigate.base.errors import BadAnswer, QueueFull
 from unigate.dialects import midjourney, midjourney_server, midjourney_view
 from unigate.spec.task import Answered, Failure, Order, Task
 
@@ -68,3 +68,10 @@ def test_a_list_without_whose_tasks_they_are_does_not_say_that_ours_is_missing()
     assert recovered({"id": "1"}, ours) is not None
     with pytest.raises(BadAnswer):
         recovered({"id": "1", "state": "18"}, {"id": "3"})
+
+
+def test_the_id_of_a_task_that_found_no_room_is_a_number_where_ids_are() -> None:
+    full = QueueFull(task_id="1741531578038999")
+    assert json.loads(midjourney.write_error(full, "req_1"))["result"] == "1741531578038999"
+    full.shown_id = midjourney.shown_id(full.task_id, CaseView(settings={"numeric_ids": True}))
+    assert json.loads(midjourney.write_error(midjourney.translate(full, "en"), "req_1"))["result"] == 1741531578038999

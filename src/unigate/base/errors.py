@@ -169,6 +169,8 @@ class QueueFull(TooMany):
         super().__init__(retry_after=retry_after)
         #: The task that ended by this, where its caller may ask after it; "": there is none.
         self.task_id = task_id
+        #: Its id as the caller's dialect writes it.
+        self.shown_id: object = task_id
 
 
 class CallerTooSlow(CallerError):

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from unigate.base.errors import GatewayError
+from unigate.dialects import midjourney_ids as ids
 from unigate.dialects import midjourney_view as views
 from unigate.dialects.midjourney_errors import (
     Refused,
@@ -147,6 +148,11 @@ def write_tasks(tasks: Sequence[Task], view: View, next_page: str = "") -> bytes
 def write_ask(task: Task, answered: Answered, view: View) -> Reply:  # noqa: ARG001 - as every dialect's
     """The seed of a task's picture, as its server told it; BadAnswer."""
     return views.seed(answered)
+
+
+def shown_id(task_id: str, view: View) -> object:
+    """An id as a reply to a submission names it."""
+    return ids.shown(task_id, view.key_options, view.settings)
 
 
 def missing(task_id: str) -> GatewayError:  # noqa: ARG001 - ids are not repeated to who guesses them

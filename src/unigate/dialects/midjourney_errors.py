@@ -79,7 +79,7 @@ class Refused(BadRequest):
         number: int = INVALID,
         *,
         properties: Mapping[str, object] | None = None,
-        result: str = "",
+        result: object = "",
     ) -> None:
         super().__init__(message)
         self.number = number
@@ -138,7 +138,7 @@ def write_error(error: GatewayError, request_id: str) -> bytes:
         return _written(INVALID, error.message, {}, "")
     number = NOT_FOUND if isinstance(error, Unknown) else _OWN.get(error.code, (INVALID, None))[0]
     if number == FULL:
-        return _written(FULL, error.message, {"discordInstanceId": ""}, getattr(error, "task_id", ""))
+        return _written(FULL, error.message, {"discordInstanceId": ""}, getattr(error, "shown_id", ""))
     kind = "upstream_error" if error.kind == "server_error" or isinstance(error, NoFunds) else error.kind
     return msgspec.json.encode(
         {
@@ -159,7 +159,7 @@ def pass_error(status: int, body: bytes) -> bytes:  # noqa: ARG001 - as every su
     return _written(number or INVALID, description or "提交失败", shown, "")
 
 
-def _written(number: int, description: str, properties: Mapping[str, object], result: str) -> bytes:
+def _written(number: int, description: str, properties: Mapping[str, object], result: object) -> bytes:
     told: dict[str, object] = {"code": number, "description": description, "properties": properties}
     return msgspec.json.encode(told if number == BANNED else {**told, "result": result})
 

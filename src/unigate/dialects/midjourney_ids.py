@@ -3,6 +3,7 @@
 Clients in JavaScript read them as numbers, so they stay below 2^53 (until the year 2255).
 """
 
+from collections.abc import Mapping
 from secrets import randbelow
 
 from unigate.base.clock import now_ms
@@ -18,3 +19,11 @@ def new_id(ms: int | None = None) -> str:
 def is_id(text: str) -> bool:
     """Whether a text may be such an id."""
     return text.isascii() and text.isdecimal() and len(text) <= 20
+
+
+def shown(task_id: str, key_options: Mapping[str, object], settings: Mapping[str, object]) -> object:
+    """The id as replies to submissions name it: a text, or a number where the key or the settings say so."""
+    numeric = key_options.get("midjourney_numeric_ids")
+    if numeric is None:
+        numeric = settings.get("numeric_ids", False)
+    return int(task_id) if numeric else task_id

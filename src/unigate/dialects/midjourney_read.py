@@ -16,7 +16,7 @@ from unigate.dialects import midjourney_mode as modes
 from unigate.dialects import midjourney_pictures as pictures
 from unigate.dialects import midjourney_words as words
 from unigate.dialects.midjourney_errors import OK, Refused, lost, unfinished
-from unigate.dialects.midjourney_ids import is_id, new_id
+from unigate.dialects.midjourney_ids import is_id, new_id, shown
 from unigate.spec.task import Draft, Json, Notify, Submission, Task
 
 #: The public name of the model, by which calls are routed.
@@ -95,7 +95,7 @@ def read(asked: Submission) -> Draft:
         operation=f"{MODEL}.{found.action}",
         model=MODEL,
         body=body,
-        input=about | ({"change": found.change} if found.change else {}),
+        input=about | _until_gone_on(asked, found),
         conditions={"mode": mode},
         parent_id=found.parent_id,
         notify=Notify(url=hook) if hook else None,
@@ -120,9 +120,10 @@ def go_on(draft: Draft, parent: Task) -> Draft:
     elif custom_id not in buttons.ids(offered):
         raise Refused("未知的 Action 类型")
     if buttons.family(str(custom_id)) == "bookmark":
-        raise Refused("提交成功", OK, result=parent.id)  # nothing is made: the answer is the task itself
+        result = int(parent.id) if draft.input.get("numeric") else parent.id
+        raise Refused("提交成功", OK, result=result)  # nothing is made: the answer is the task itself
     about = {
-        **{name: value for name, value in draft.input.items() if name != "change"},
+        **{name: value for name, value in draft.input.items() if name not in ("change", "numeric")},
         "prompt": shown_prompt(parent),
         "botType": draft.input.get("botType") or parent.input.get("botType", ""),
         "customId": custom_id,
@@ -174,6 +175,15 @@ def shown_prompt(task: Task) -> str:
     properties = task.detail.get("properties")
     final = properties.get("finalPrompt") if isinstance(properties, Mapping) and task.state == "paused" else None
     return str(final or task.detail.get("prompt") or task.input.get("prompt") or "")
+
+
+def _until_gone_on(asked: Submission, found: bodies.Asked) -> dict[str, Any]:
+    """What `go_on` wants to know of the request, and takes away again."""
+    if not found.parent_id:
+        return {}
+    numeric = isinstance(shown("1", asked.key_options, asked.settings), int)
+    change = {"change": found.change} if found.change else {}
+    return {**change, "numeric": numeric}
 
 
 def _without_doubles(given: bodies.Fields) -> bodies.Fields:

@@ -12,6 +12,7 @@ import msgspec
 from unigate.base.errors import BadAnswer
 from unigate.dialects import linked
 from unigate.dialects import midjourney_buttons as buttons
+from unigate.dialects import midjourney_ids as ids
 from unigate.dialects.midjourney_errors import EXISTS, FULL, OK, QUEUED
 from unigate.dialects.midjourney_read import shown_prompt
 from unigate.spec.reply import Reply
@@ -106,7 +107,7 @@ def accepted(task: Task, view: View) -> Reply:
     told = told if isinstance(told, Mapping) else {}
     number, text = told.get("code", OK), str(told.get("description") or "提交成功")
     properties: dict[str, Any] = dict(told.get("properties") or {})
-    result: object = result_id(task.id, view)
+    result: object = ids.shown(task.id, view.key_options, view.settings)
     if task.state == "paused":
         number, text = EXISTS, "Waiting for window confirm"
         properties = {name: value for name, value in properties.items() if name in ("finalPrompt", "remix")}
@@ -130,14 +131,6 @@ def seed(answered: Answered) -> Reply:
         raise BadAnswer(detail="the answer to image-seed has no code")
     text = str(told.get("description") or ("成功" if number == OK else "提交失败"))
     return Reply(_written(number, text, {}, str(result) if number == OK and result is not None else ""))
-
-
-def result_id(task_id: str, view: View) -> object:
-    """The id as replies to submissions name it: a text, or a number where the key or the settings say so."""
-    numeric = view.key_options.get("midjourney_numeric_ids")
-    if numeric is None:
-        numeric = view.settings.get("numeric_ids", False)
-    return int(task_id) if numeric else task_id
 
 
 def read(body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import msgspec
 
 from unigate.base.clock import monotonic
 from unigate.base.cursor import decode, encode
-from unigate.base.errors import NotFound
+from unigate.base.errors import NotFound, QueueFull
 from unigate.base.money import format_usd
 from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, task_writer
 from unigate.relay.call import Call
@@ -84,10 +84,19 @@ async def make(call: Call, svc: Services) -> Reply:
 
 
 async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Reply:
-    """Have a task made of a draft, and answer in its dialect. BadRequest for a callback that we don't call."""
+    """Have a task made of a draft, and answer in its dialect. BadRequest for a callback that we don't call.
+
+    A dialect may say how its callers read an id where there is no room: `shown_id(task_id, view)`.
+    """
     if draft.notify is not None and draft.notify.url:
         check_address(draft.notify.url, svc.settings.notify.allow_private_targets)
-    task = await svc.tasks.submit(call, draft, base=base_of(call.x, svc.settings))
+    try:
+        task = await svc.tasks.submit(call, draft, base=base_of(call.x, svc.settings))
+    except QueueFull as full:
+        shown: Callable[[str, View], object] | None = getattr(spoken, "shown_id", None)
+        if shown is not None and full.task_id:
+            full.shown_id = shown(full.task_id, view(call, svc))
+        raise
     task = await _waited(svc, task, draft.wait)
     return _priced(spoken.write_accepted(task, view(call, svc)), task)
 
