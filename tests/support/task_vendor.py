@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from unigate.base.errors import UpstreamRefused
+from unigate.base.errors import BadRequest, UpstreamRefused
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
 from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Output, Pace, Progress, TaskApi
@@ -150,6 +150,10 @@ class Vendor:
 
 
 def _submit(order: Order, _options: Json) -> Message:
+    if order.body.get("fault") == "cannot_send":
+        raise BadRequest("as ordered")
+    if order.body.get("fault") == "broken_code":
+        raise KeyError("as ordered")
     body = {"task": order.task_id, "body": dict(order.body), "callback": order.callback}
     return Message(method="POST", path="/jobs", body=json.dumps(body).encode())
 

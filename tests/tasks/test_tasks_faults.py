@@ -9,7 +9,7 @@ import pytest
 
 from support.task_rig import COST, MILLION, Rig, channel, rig
 from support.task_vendor import Vendor
-from unigate.base.errors import Conflict, GatewayError, NoChannel, QueueFull
+from unigate.base.errors import Conflict, GatewayError, NoChannel, QueueFull, UpstreamError, UpstreamRefused
 from unigate.store.database import Database
 
 
@@ -32,6 +32,18 @@ async def test_a_vendor_that_hangs_up_gets_one_order_and_the_task_ends_unknown(h
     assert house.vendor.orders == [task.id]
     assert await house.spent() == (MILLION, 0)
     assert node.svc.metrics.attempts["ch_1", "task_unknown"] == 1
+    await house.sound()
+
+
+@pytest.mark.parametrize(("fault", "error"), [("cannot_send", UpstreamRefused), ("broken_code", UpstreamError)])
+async def test_what_no_provider_can_send_leaves_nothing_behind(house: Rig, fault: str, error: type[Exception]) -> None:
+    node = await house.node()
+    with pytest.raises(error):
+        await node.submit(fault=fault)
+    (row,) = await house.rows()
+    assert (row["state"], row["cost"]) == ("failed", 0)
+    assert house.vendor.orders == []
+    assert await house.spent() == (MILLION, 0)
     await house.sound()
 
 

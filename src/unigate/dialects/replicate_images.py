@@ -19,7 +19,8 @@ _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
 def check(model: str, body: Mapping[str, object]) -> None:
-    """BadRequest for what a model that we know cannot do."""
+    """BadRequest for a size that is none, and for what a model that we know cannot do."""
+    _sides(body)
     known = MODELS.get(model)
     if known is None:
         return
@@ -30,7 +31,6 @@ def check(model: str, body: Mapping[str, object]) -> None:
     number = body.get("n")
     if type(number) is int and number > 1 and "num_outputs" not in known.fields:
         raise BadRequest(f"The model '{model}' makes one picture for each call.", param="n")
-    _sides(body)
 
 
 def input_of(model: str, body: Mapping[str, object]) -> dict[str, object]:

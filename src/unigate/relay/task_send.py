@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.base.errors import BadAnswer, Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_wire import ask, definite, unreadable
@@ -305,12 +305,20 @@ def tries_of(row: TaskRow) -> list[Attempt]:
 
 
 def written(api: TaskApi, order: Order, channel: Channel) -> Message:
-    """The message of a submission; a body that a provider's code cannot write is nothing that was sent."""
+    """The message of a submission. What a provider's code cannot write is nothing that was sent: Refused, UpstreamError."""
     try:
         return api.submit(order, channel.options)
     except UpstreamError as error:
         error.sent = False
         raise
+    except GatewayError as error:
+        log.warning("a provider cannot send an order", task=order.task_id, channel=channel.name, detail=error.message)
+        raise Refused(UpstreamRefused(400, b"")) from None
+    except Exception as error:
+        log.exception("a provider's message could not be written", task=order.task_id)
+        failure = BadAnswer(detail=f"the message could not be written: {error!r}")
+        failure.sent = False
+        raise failure from None
 
 
 def accepted_of(api: TaskApi, order: Order, answered: Answered) -> Accepted:
