@@ -84,6 +84,13 @@ def json_type(value: object) -> str:
     return "array" if isinstance(value, list) else "object"
 
 
+def count_of(value: object) -> int:
+    """A number of things, which may be written as 4.0; 0 where it is none."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        value = int(value)
+    return value if type(value) is int and value > 0 else 0
+
+
 def text(usual: str | None = None, *, needed: bool = False, about: str = "") -> Field:
     """A text."""
     return Field(kind="string", usual=usual, needed=needed, about=about)

@@ -15,6 +15,8 @@ from unigate.dialects.replicate_models import MODELS
 _OPENAI = ("quality", "style", "background", "moderation", "user", "output_compression", "partial_images")
 #: Fields that are read here, or mean nothing without a stream.
 _READ = frozenset({"model", "prompt", "n", "size", "response_format", "stream", "output_format", *_OPENAI})
+#: Fields of a model that `size` decides.
+_SIDED = frozenset({"width", "height", "aspect_ratio"})
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
@@ -47,11 +49,13 @@ def input_of(model: str, body: Mapping[str, object]) -> dict[str, object]:
     if "output_quality" in fields and body.get("output_compression") is not None:
         made["output_quality"] = body["output_compression"]
     made |= {name: body[name] for name in _OPENAI if name in fields and body.get(name) is not None}
-    return made | {name: value for name, value in body.items() if name not in _READ}
+    barred = _barred(body)
+    # What is priced stands in OpenAI's fields: nothing beside them may order something else.
+    return {name: value for name, value in body.items() if name not in _READ and name not in barred} | made
 
 
 def ignored(model: str, body: Mapping[str, object]) -> tuple[str, ...]:
-    """Fields of a call that a model that we know has nothing for."""
+    """Fields of a call that a model that we know has nothing for, and those that another one decides."""
     known = MODELS.get(model)
     fields = known.fields if known is not None else {}
     named = [name for name in _OPENAI if body.get(name) is not None and name not in fields]
@@ -59,7 +63,12 @@ def ignored(model: str, body: Mapping[str, object]) -> tuple[str, ...]:
         named = [name for name in named if name != "output_compression"]
     if known is not None and "output_format" not in fields and body.get("output_format") is not None:
         named.append("output_format")
-    return tuple(named)
+    return (*named, *sorted(_barred(body) & body.keys()))
+
+
+def _barred(body: Mapping[str, object]) -> frozenset[str]:
+    """Fields of the model's own whose place is taken: `n` alone says how many, and a size how large."""
+    return frozenset({"num_outputs"}) | (_SIDED if _sides(body) is not None else frozenset())
 
 
 def _sized(known: Known | None, body: Mapping[str, object]) -> dict[str, object]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from unigate.dialects.replicate_fields import Field
+from unigate.dialects.replicate_fields import Field, count_of
 
 #: What it is paid by.
 Unit = Literal["images", "videos", "milliseconds"]
@@ -36,8 +36,8 @@ class Known:
 
     def units(self, given: Mapping[str, object]) -> dict[str, int]:
         """What a prediction with this input consumes at most, by unit."""
-        asked = given.get("num_outputs")
-        if self.unit == "images" and self.lists and type(asked) is int and asked > 0:
+        asked = count_of(given.get("num_outputs"))
+        if self.unit == "images" and self.lists and asked:
             return {"images": asked}
         return {self.unit: self.hold}
 

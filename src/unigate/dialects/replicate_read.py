@@ -17,7 +17,7 @@ import msgspec
 from unigate.base.errors import NotFound
 from unigate.dialects.json_read import decode
 from unigate.dialects.replicate_errors import Invalid, NoVersion
-from unigate.dialects.replicate_fields import faults, json_type
+from unigate.dialects.replicate_fields import count_of, faults, json_type
 from unigate.dialects.replicate_known import Known
 from unigate.dialects.replicate_models import MODELS, VERSIONS
 from unigate.spec.binding import Binding
@@ -121,8 +121,8 @@ def _known(model: str, version: str) -> Known | None:
 
 def _asked(given: Mapping[str, object]) -> dict[str, int]:
     """Pictures that are asked of a model that is not known, by the field that most of them have."""
-    number = given.get("num_outputs")
-    return {"images": number} if type(number) is int and 0 < number <= 100 else {}
+    number = count_of(given.get("num_outputs"))
+    return {"images": number} if 0 < number <= 100 else {}
 
 
 def _wait(prefer: str) -> int:
