@@ -37,6 +37,8 @@ _HELD = {"milliseconds": 60_000, "images": 1, "videos": 1}
 _CONDITIONS = ("size", "resolution", "megapixels", "duration", "quality")
 #: A caller waits half a second longer than it says, which is to be enough for the way.
 _EARLY = 0.5
+#: Seconds for which the vendor may be late with an end that it was told.
+_LATER = 60.0
 _LONGEST_TEXT = 2048
 
 _BODY = msgspec.json.Decoder(dict[str, Any])
@@ -59,17 +61,19 @@ def read_task(asked: Submission) -> Draft:
     if known is not None and (found := list(faults(known.fields, given))):
         raise Invalid(found)
     wait, deadline = _wait(asked.headers.get("prefer", "")), _deadline(asked.headers.get("cancel-after"))
+    sent = {"version": version, "cancel_after": deadline}
     facts = {"version": version, "wait": wait, "cancel_after": deadline}
     return Draft(
         operation=OPERATION,
         model=model,
-        body={"input": given, **({"version": version} if version else {})},
+        body={"input": given, **{name: fact for name, fact in sent.items() if fact}},
         input={"input": _short(given), **{name: fact for name, fact in facts.items() if fact}},
         conditions={name: value for name in _CONDITIONS if isinstance(value := given.get(name), str | int)},
         units={**_HELD, **(known.units(given) if known is not None else _asked(given))},
         notify=_notify(body),
         wait=max(wait - _EARLY, _EARLY) if wait else 0.0,
-        deadline=float(deadline),
+        # The vendor ends it and says what it cost; we do where nothing is heard of that.
+        deadline=deadline + _LATER if deadline else 0.0,
         task_id=b32encode(token_bytes(17)).decode().lower()[:26],
     )
 

@@ -14,30 +14,36 @@ from unigate.dialects import replicate_answer, replicate_images
 from unigate.dialects.replicate_models import MODELS
 from unigate.dialects.replicate_read import DEPLOYMENTS
 from unigate.spec.provider import Provider
-from unigate.spec.task import Accepted, Answered, Json, Message, Order, Pace, Progress, TaskApi
+from unigate.spec.task import Accepted, Answered, Headers, Json, Message, Order, Pace, Progress, TaskApi
 
 #: Of which the vendor tells: what changes the task.
 _EVENTS = ["start", "output", "completed"]
+_JSON_TYPE = (b"content-type", b"application/json")
 
 
 def _submit(order: Order, options: Json) -> Message:  # noqa: ARG001 - as every provider's
     """A prediction, of whichever of the three ways its model is called by."""
-    chosen = order.body.get("version")
-    body: dict[str, object] = {name: value for name, value in order.body.items() if name != "version"}
+    chosen, span = order.body.get("version"), order.body.get("cancel_after")
+    body: dict[str, object] = {name: order.body[name] for name in order.body if name not in {"version", "cancel_after"}}
+    headers = (_JSON_TYPE, (b"cancel-after", b"%ds" % span)) if isinstance(span, int) else (_JSON_TYPE,)
     if order.callback:
         body |= {"webhook": order.callback, "webhook_events_filter": _EVENTS}
     name = order.model
     known = MODELS.get(name)
     if name.startswith(DEPLOYMENTS):
-        return Message(method="POST", path=f"/{name}/predictions", body=msgspec.json.encode(body))
+        return _posted(f"/{name}/predictions", body, headers)
     version = known.version if known is not None else ""
     if chosen:
         version = f"{name.partition(':')[0]}:{chosen}"
     elif known is None and ("/" not in name or ":" in name):
         version = name
     if not version:
-        return Message(method="POST", path=f"/models/{name}/predictions", body=msgspec.json.encode(body))
-    return Message(method="POST", path="/predictions", body=msgspec.json.encode({"version": version, **body}))
+        return _posted(f"/models/{name}/predictions", body, headers)
+    return _posted("/predictions", {"version": version, **body}, headers)
+
+
+def _posted(path: str, body: Json, headers: Headers) -> Message:
+    return Message(method="POST", path=path, body=msgspec.json.encode(body), headers=headers)
 
 
 def _submit_images(order: Order, options: Json) -> Message:
