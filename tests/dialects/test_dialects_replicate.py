@@ -9,6 +9,7 @@ import pytest
 from support.task_cases import BASE, NOW, CaseView
 from unigate.base.errors import CallerError, Forbidden, NoFunds, NotFound, TooMany, UpstreamRefused
 from unigate.dialects import operations, replicate
+from unigate.dialects.replicate_answer import progress
 from unigate.dialects.replicate_errors import Invalid
 from unigate.dialects.replicate_models import MODELS, VERSIONS
 from unigate.dialects.replicate_shown import openapi_schema
@@ -124,6 +125,20 @@ def test_a_stream_tells_each_thing_once() -> None:
 )
 def test_who_comes_back_gets_the_rest(last: str, names: list[str]) -> None:
     assert [name for name, _, _ in told(replicate.write_events(None, DONE, VIEW, last))] == names
+
+
+def test_no_log_ends_an_event_before_its_time() -> None:
+    bars = replace(RUNNING, detail={"logs": " 50%|x\r100%|x\r\nevent: done\rdata: {}\n"})
+    stream = replicate.write_events(START, bars, VIEW)
+    assert b"\r" not in stream
+    assert told(stream) == [("logs", "0.36", " 50%|x\n100%|x\nevent: done\ndata: {}\n")]
+
+
+def test_logs_are_kept_from_their_beginning() -> None:
+    head = "a" * 99_999
+    kept = [progress({}, {"status": "processing", "logs": head + more}, None) for more in ("", "bc", "bcd 70%|")]
+    assert [one.detail["logs"] for one in kept] == [head, head + "b", head + "b"]
+    assert kept[2].percent == 70
 
 
 def test_a_stream_tells_why_it_ends() -> None:

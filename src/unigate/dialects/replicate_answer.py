@@ -27,6 +27,7 @@ _VIDEO = re.compile(r"\.(?:mp4|webm|mov|gif)(?:[?#]|$)", re.IGNORECASE)
 _FILE = re.compile(r"https?://\S+|data:[\w.+/-]+[;,]\S*")
 #: A bar of progress in the logs; the last one counts.
 _PERCENT = re.compile(r"(\d{1,3})%\|")
+#: Logs are kept from their beginning: streams and callbacks tell by their length what is new in them.
 _LONGEST_LOGS = 100_000
 
 
@@ -55,7 +56,7 @@ def progress(handle: Json, told: Mapping[str, Any], known: Known | None) -> Prog
     return Progress(
         state=state,  # type: ignore[arg-type]
         percent=100 if state == "succeeded" else min(int(percents[-1]), 99) if percents else None,
-        detail={**detail, "logs": text[-_LONGEST_LOGS:]},
+        detail={**detail, "logs": text[:_LONGEST_LOGS]},
         outputs=files,
         error=_failure(told) if state == "failed" else None,
         units=units,

@@ -4,6 +4,7 @@ https://replicate.com/docs/reference/http#predictions. Addresses of the vendor d
 and files are our links.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -27,6 +28,8 @@ _COMMENT = b": nothing new\n\n"
 _UNKNOWN = "It is not known what became of this prediction. Nothing was charged for it."
 #: The moments of which a caller is told that named none.
 _USUAL = ("output", "completed")
+#: All that ends a line of an event stream: bars of progress hold bare carriage returns.
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _encode = msgspec.json.encode
 
 
@@ -196,5 +199,5 @@ def _ending(task: Task, id: str) -> list[bytes]:
 
 
 def _event(name: str, data: str, id: str) -> bytes:
-    lines = "".join(f"data: {line}\n" for line in data.split("\n"))
+    lines = "".join(f"data: {line}\n" for line in _LINE_END.split(data))
     return f"event: {name}\nid: {id}\n{lines}\n".encode()
