@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from support.task_cases import BASE, NOW, CaseView
-from unigate.base.errors import CallerError, Forbidden, NoFunds, NotFound, TooMany, UpstreamRefused
+from unigate.base.errors import BadRequest, CallerError, Forbidden, NoFunds, NotFound, TooMany, UpstreamRefused
 from unigate.dialects import operations, replicate
 from unigate.dialects.replicate_answer import progress
 from unigate.dialects.replicate_errors import Invalid
@@ -272,6 +272,7 @@ def test_ids_look_like_the_vendors() -> None:
         (NotFound(f"The model '{'ab' * 32}' does not exist.", code="model_not_found"), 422, "specified version"),
         (Forbidden(f"No price is set for {'ab' * 32}.", code="price_missing"), 422, "specified version"),
         (Forbidden("No price is set for a/b.", code="price_missing"), 403, "No price"),
+        (BadRequest("At most 50.", code="too_many_files"), 422, "At most 50."),
         (NoFunds(), 402, "quota"),
         (TooMany(retry_after=2.5), 429, "Expected available in 3 seconds."),
         (UpstreamRefused(413, b"{}"), 413, ""),

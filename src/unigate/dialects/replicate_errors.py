@@ -32,6 +32,8 @@ _TITLES = {
 _NO_KEY = "You did not pass a valid authentication token"
 _MISSING = "The requested resource could not be found."
 _VERSION = re.compile(r"\b[0-9a-f]{64}\b")
+#: Codes of what does not fit, which is 400 elsewhere.
+_UNFIT = frozenset({"invalid_callback", "too_many_files"})
 _SERVER = 500
 _MAX_DETAIL = 2000
 
@@ -64,7 +66,7 @@ def error_status(error: GatewayError) -> int:
     """A version that nothing serves or prices is no valid input; a vendor's refusal keeps its status."""
     if isinstance(error, UpstreamRefused):
         return error.upstream_status
-    return Invalid.status if _of_version(error) or error.code == "invalid_callback" else error.status
+    return Invalid.status if _of_version(error) or error.code in _UNFIT else error.status
 
 
 def write_error(error: GatewayError, request_id: str) -> bytes:

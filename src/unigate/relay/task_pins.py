@@ -7,11 +7,15 @@ the draft with what was found under these ids, pinned; it refuses what is not th
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
+from unigate.base.errors import BadRequest
 from unigate.dialects import TaskDialect
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.spec.binding import Binding
 from unigate.spec.task import Draft
+
+#: Things that one draft may name: each is looked up by itself.
+MOST = 50
 
 
 class Pinner(Protocol):
@@ -27,12 +31,14 @@ class Pinner(Protocol):
 
 
 async def pinned(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Draft:
-    """The draft with what it names resolved; as it is where it names nothing."""
+    """The draft with what it names resolved; as it is where it names nothing. BadRequest where it names too much."""
     if not hasattr(spoken, "kept_things"):
         return draft
     pinner = cast(Pinner, spoken)
     things = pinner.kept_things(draft)
     if not things:
         return draft
+    if len(things) > MOST:
+        raise BadRequest(f"At most {MOST} uploaded files can be named.", param="input", code="too_many_files")
     found = {id: await svc.bindings.of(kind, id, call.key.user_id) for kind, id in things}
     return pinner.with_kept(draft, {id: binding for id, binding in found.items() if binding is not None})
