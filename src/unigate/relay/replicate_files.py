@@ -178,7 +178,7 @@ async def _asked(
 def _file(body: bytes) -> dict[str, Any]:
     try:
         file = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadAnswer(detail=f"no file: {error}") from None
     if not isinstance(file.get("id"), str) or not file["id"]:
         raise BadAnswer(detail="a file without an id")
