@@ -13,6 +13,7 @@ from unigate.base.errors import BadRequest, GatewayError, NotFound
 from unigate.dialects import replicate_images
 from unigate.dialects.json_read import decode
 from unigate.dialects.openai_errors import pass_error, write_error
+from unigate.dialects.replicate_read import shortened
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Draft, Headers, Submission, Task, View
@@ -93,7 +94,7 @@ def read_task(asked: Submission) -> Draft:
         operation=GENERATIONS,
         model=facts.model,
         body=body,
-        input={name: value for name, value in body.items() if name != "model"},
+        input={name: shortened(value) for name, value in body.items() if name != "model"},
         conditions=conditions,
         units={"call": 1, "images": number, "milliseconds": 60_000 * number, "videos": number},
         wait=WAIT,

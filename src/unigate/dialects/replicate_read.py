@@ -67,7 +67,7 @@ def read_task(asked: Submission) -> Draft:
         operation=OPERATION,
         model=model,
         body={"input": given, **{name: fact for name, fact in sent.items() if fact}},
-        input={"input": _short(given), **{name: fact for name, fact in facts.items() if fact}},
+        input={"input": shortened(given), **{name: fact for name, fact in facts.items() if fact}},
         conditions={name: value for name in _CONDITIONS if isinstance(value := given.get(name), str | int)},
         units={**_HELD, **(known.units(given) if known is not None else _asked(given))},
         notify=_notify(body),
@@ -179,13 +179,13 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _short(value: object) -> object:
+def shortened(value: object) -> object:
     """An input as it is remembered: files that stand in it are named, not kept."""
     if isinstance(value, str):
         return value[:64] + "..." if len(value) > _LONGEST_TEXT and value.startswith("data:") else value
     if isinstance(value, Mapping):
-        return {name: _short(one) for name, one in value.items()}
-    return [_short(one) for one in value] if isinstance(value, list) else value
+        return {name: shortened(one) for name, one in value.items()}
+    return [shortened(one) for one in value] if isinstance(value, list) else value
 
 
 def kept_things(draft: Draft) -> tuple[tuple[str, str], ...]:
