@@ -271,6 +271,7 @@ def test_ids_look_like_the_vendors() -> None:
         (NotFound("The model 'a/b' does not exist.", code="model_not_found"), 404, "The model 'a/b' does not exist."),
         (NotFound(f"The model '{'ab' * 32}' does not exist.", code="model_not_found"), 422, "specified version"),
         (Forbidden(f"No price is set for {'ab' * 32}.", code="price_missing"), 422, "specified version"),
+        (Forbidden(f"No price is set for a/b:{'ab' * 32}.", code="price_missing"), 422, "specified version"),
         (Forbidden("No price is set for a/b.", code="price_missing"), 403, "No price"),
         (BadRequest("At most 50.", code="too_many_files"), 422, "At most 50."),
         (NoFunds(), 402, "quota"),

@@ -73,7 +73,17 @@ def test_what_does_not_fit(
     assert stage.received(MARK) == []
 
 
-@pytest.mark.parametrize("version", ["ab" * 32, "none-such", "a/b:c", f"stability-ai/sdxl:{REMBG.partition(':')[2]}"])
+@pytest.mark.parametrize(
+    "version",
+    [
+        "ab" * 32,
+        "none-such",
+        "a/b:c",
+        f"stability-ai/sdxl:{REMBG.partition(':')[2]}",
+        # It might cost more than the one that has a price.
+        f"stability-ai/sdxl:{'ab' * 32}",
+    ],
+)
 def test_versions_that_are_not_there(stage: Stage, version: str) -> None:
     reply = call(stage, "POST", "/predictions", json={"version": version, "input": {"prompt": MARK}})
     problem(reply, 422, "Invalid version or not permitted")

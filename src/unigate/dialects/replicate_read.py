@@ -102,20 +102,23 @@ def _model(asked: Submission, body: Mapping[str, object]) -> tuple[str, str]:
         return (known.name, "") if known is not None else (version, "")
     if _NAME.fullmatch(name) is None or (chosen and _VERSION.fullmatch(chosen) is None):
         raise NoVersion
-    return name, _chosen(name, chosen)
+    return _chosen(name, chosen)
 
 
-def _chosen(name: str, version: str) -> str:
-    """A version as it is sent: "" where it is the one that we would send. NoVersion where it is another model's.
+def _chosen(name: str, version: str) -> tuple[str, str]:
+    """Model and version, "" where it is the one that we would send. NoVersion where it is another model's.
 
-    What is paid by the picture has no versions to choose from: another one might be another price.
+    Another version of a model that we know is a model of its own, `owner/name:version`: it might cost more, so the
+    operator is to serve and price it by that name. What is paid by the picture has no versions to choose from.
     """
     known, owner = MODELS.get(name), VERSIONS.get(version)
     if owner is not None and owner.name != name:
         raise NoVersion
     if version and known is not None and not known.version:
         raise NoVersion
-    return "" if owner is not None else version
+    if version and known is not None and owner is None:
+        return f"{name}:{version}", version
+    return name, "" if owner is not None else version
 
 
 def _known(model: str, version: str) -> Known | None:

@@ -66,8 +66,8 @@ def prediction(task: Task, view: View) -> dict[str, Any]:
     known = MODELS.get(task.model)
     shown: dict[str, Any] = {
         "id": task.id,
-        # A bare version, too, is only a way to name a model.
-        "model": task.model if "/" in task.model else str(told.get("model") or ""),
+        # A version is only a way to name a model.
+        "model": task.model.partition(":")[0] if "/" in task.model else str(told.get("model") or ""),
         "version": told.get("version") or task.input.get("version") or (known.version if known else "") or "hidden",
         "input": task.input.get("input", {}),
         "logs": told.get("logs") or "",
