@@ -5,9 +5,11 @@ A size becomes width and height, or the nearest ratio that the model knows; fiel
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from math import log
 
 from unigate.base.errors import BadRequest
+from unigate.dialects.replicate_fields import Field
 from unigate.dialects.replicate_known import Known
 from unigate.dialects.replicate_models import MODELS
 
@@ -81,10 +83,21 @@ def _sized(known: Known | None, body: Mapping[str, object]) -> dict[str, object]
     if "size" in fields and body["size"] in fields["size"].of:
         return {"size": body["size"]}
     if "custom" in ratios:
-        return {"aspect_ratio": "custom", "width": width, "height": height}
+        return {"aspect_ratio": "custom", **_within(fields, width, height)}
     if ratios:
         return {"aspect_ratio": _nearest(width, height, [str(ratio) for ratio in ratios])}
-    return {"width": width, "height": height}
+    return _within(fields, width, height)
+
+
+def _within(fields: Mapping[str, Field], width: int, height: int) -> dict[str, object]:
+    """Width and height as they are, or made smaller in their ratio where the model does not go so far."""
+    sides = {"width": width, "height": height}
+    highest = {name: fields[name].high if name in fields else None for name in sides}
+    scale = min(Fraction(high) / sides[name] if high else Fraction(1) for name, high in highest.items())
+    if scale >= 1:
+        return dict(sides)
+    steps = {name: fields[name].step or 1 for name in sides}
+    return {name: max(int(side * scale) // steps[name], 1) * steps[name] for name, side in sides.items()}
 
 
 def _sides(body: Mapping[str, object]) -> tuple[int, int] | None:
