@@ -48,7 +48,7 @@ def test_why_a_task_failed(code: str, message: str, shown: str) -> None:
 def test_a_task_that_cannot_be_read_is_still_there() -> None:
     """It would end as vanished else, although its server works on it."""
     told = [{"id": "1", "status": 7}, {"id": "2", "status": "IN_PROGRESS"}]
-    handles = [{"id": "1"}, {"id": "2"}, {"id": "3"}, {"text": False}]
+    handles: list[dict[str, object]] = [{"id": "1"}, {"id": "2"}, {"id": "3"}, {"text": False}]
     found = midjourney_server.progress_many(handles, Answered(status=200, body=json.dumps(told).encode()))
     assert [one and one.state for one in found] == ["running", "running", None, None]
 

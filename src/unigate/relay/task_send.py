@@ -187,16 +187,19 @@ class Sender:
         engine.failpoint("task.after_taken")
         engine.changes.tell(task.id)
         if ended:
-            now_row = replace(row, task=task, quote={**row.quote, "free": True} if accepted.free else row.quote)
-            try:
-                done = await self._finisher.finish(ending_of(now_row, accepted.progress))
-            except StoreUnavailable as error:  # it is running, and is asked after
-                log.warning("a task could not be ended at once", task=task.id, detail=error.detail)
-                done = None
-            return Sent("taken", done or task, None, list(attempts))
+            return Sent("taken", await self._ended(row, task, accepted), None, list(attempts))
         engine.notices.progress(row.task, task)
         engine.claims.poke()
         return Sent("taken", task, None, list(attempts))
+
+    async def _ended(self, row: TaskRow, task: Task, accepted: Accepted) -> Task:
+        """A task that its provider has done by taking it."""
+        now_row = replace(row, task=task, quote={**row.quote, "free": True} if accepted.free else row.quote)
+        try:
+            return await self._finisher.finish(ending_of(now_row, accepted.progress)) or task
+        except StoreUnavailable as error:  # it is running, and is asked after
+            log.warning("a task could not be ended at once", task=task.id, detail=error.detail)
+            return task
 
     def order(self, row: TaskRow, body: Json, model: str, channel: Channel, parent: Json | None) -> Order:
         """What a channel is asked to do."""

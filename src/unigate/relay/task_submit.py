@@ -8,7 +8,6 @@ import asyncio
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from itertools import count
 from typing import Any
 
@@ -32,6 +31,7 @@ from unigate.relay.services import Services
 from unigate.relay.task_engine import Engine, binding_of, log
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_send import Sender, Sent
+from unigate.relay.task_token import token_of
 from unigate.relay.task_uses import submission
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
@@ -45,9 +45,6 @@ from unigate.store.tasks import TaskRow
 
 _encode = msgspec.json.Encoder().encode
 _count = count()
-_REPEATED = b"x-stainless-retry-count"
-#: Nobody tries as often as a longer number says.
-_DIGITS = 9
 #: How often a dialect may be asked for another id.
 _IDS = 3
 #: Seconds between two tries to take back what its caller was told is not there.
@@ -106,7 +103,7 @@ class Submitter:
                 log.error("a submission failed", error=repr(error))
 
     async def _submit(self, call: Call, draft: Draft, base: str) -> Task:
-        token = _token(call)
+        token = token_of(call)
         if token is not None and not token.renews:
             known = await self._known(token, call.key)
             if known is not None:
@@ -371,28 +368,6 @@ class _Entry:
 def svc_api(candidate: Candidate | None, called: str) -> TaskApi | None:
     """How a candidate's channel makes tasks of an operation."""
     return None if candidate is None else candidate.route.channel.provider.tasks.get(called)
-
-
-def _token(call: Call) -> Token | None:
-    """By what a request is known when it comes again; None where nobody could tell.
-
-    A client that repeats by itself says how often it has: its first try takes the token of what it sends, so that the
-    second finds it, while the same request on purpose makes another task.
-    """
-    x, key = call.x, call.key
-    digest = sha256(x.method + b"\n" + x.path + b"\n" + call.body).digest()
-    named = x.header(b"idempotency-key")
-    if named:
-        return Token(user_id=key.user_id, token="k:" + sha256(named).hexdigest(), digest=digest)
-    tries = x.header(_REPEATED)
-    if tries is None or not tries.isdigit() or len(tries) > _DIGITS:
-        return None
-    return Token(
-        user_id=key.user_id,
-        token="r:" + sha256(key.id.encode() + digest).hexdigest(),
-        digest=digest,
-        renews=int(tries) == 0,
-    )
 
 
 def _new_id(call: Call, svc: Services, draft: Draft) -> str:
