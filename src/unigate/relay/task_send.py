@@ -140,12 +140,11 @@ class Sender:
         await self._note(Note(row.task.id, channel.id, credential_id, handle))
         engine.failpoint("task.after_note")
         now = now_ms()
-        patience = row.task.deadline_at - row.task.created_at
         api = engine.api_of(channel, row.task.called)
         paused = progress.state == "paused"
         ended = progress.state in {"succeeded", "failed", "canceled"}
         first = interval(api.pace, 0, engine.svc.settings.tasks.poll_scale) if api is not None else 1.0
-        deadline = now + patience
+        deadline = now + row.task.deadline_at - row.task.created_at
         values = {
             "to_state": "paused" if paused else "running",
             "to_handle": handle,
