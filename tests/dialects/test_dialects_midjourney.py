@@ -70,6 +70,7 @@ def test_every_path_is_served_below_a_speed(row: Any, before: str) -> None:
         (None, "", {}, "cat", "fast"),
         (None, "", {}, "cat --relax", "relax"),
         (None, "", {}, "cat --TURBO --v 7", "turbo"),
+        (None, "", {}, "cat \u2014turbo", "turbo"),
         (None, "", {}, "cat --fastest", "fast"),
         (None, "", {}, "a--relax b", "fast"),
         (None, "", {"accountFilter": {"modes": ["TURBO"]}}, "cat --relax", "turbo"),
@@ -95,6 +96,7 @@ def test_the_deployment_has_a_speed_of_its_own() -> None:
 def test_the_prompt_that_goes_on_asks_for_no_other_speed() -> None:
     """Else it would be drawn at a speed that is not paid for."""
     assert midjourney_mode.without_flags("--turbo cat --fast --v 7 --relax", "fast") == "cat --fast --v 7"
+    assert midjourney_mode.without_flags("\u2014turbo cat \u2014relax", "fast") == "cat"
     draft = midjourney.read_task(submission("/mj-relax/mj/submit/imagine", {"prompt": "cat --turbo"}))
     assert draft.body["prompt"] == "cat" and draft.input["prompt"] == "cat --turbo"
 

@@ -10,7 +10,8 @@ DEFAULT: Mode = "fast"
 
 #: What stands before `/mj` in a path; some servers also name there where pictures are fetched.
 _SEGMENT = re.compile(r"(?:mj-)?(relax|fast|turbo)(?:-(?:relay|origin|proxy))?")
-_FLAG = re.compile(r"(?:^|(?<=\s))--(relax|fast|turbo)(?=\s|$)\s*", re.IGNORECASE)
+#: Keyboards make a dash of two hyphens, and servers two hyphens of a dash.
+_FLAG = re.compile(r"(?:^|(?<=\s))(?:--|\u2014)(relax|fast|turbo)(?=\s|$)\s*", re.IGNORECASE)
 
 
 def chosen(key: object, segment: str, body: Mapping[str, object], prompt: str, settings: Mapping[str, object]) -> Mode:
