@@ -7,7 +7,7 @@ import pytest
 from support.task_cases import CaseView
 from unigate.base.errors import BadAnswer, QueueFull
 from unigate.dialects import midjourney, midjourney_server, midjourney_view
-from unigate.spec.task import Answered, Failure, Order, Task
+from unigate.spec.task import Answered, Failure, Json, Order, Task
 
 DEEP = b"[" * 100_000
 
@@ -48,7 +48,7 @@ def test_why_a_task_failed(code: str, message: str, shown: str) -> None:
 def test_a_task_that_cannot_be_read_is_still_there() -> None:
     """It would end as vanished else, although its server works on it."""
     told = [{"id": "1", "status": 7}, {"id": "2", "status": "IN_PROGRESS"}]
-    handles: list[dict[str, object]] = [{"id": "1"}, {"id": "2"}, {"id": "3"}, {"text": False}]
+    handles: list[Json] = [{"id": "1"}, {"id": "2"}, {"id": "3"}, {"text": False}]
     found = midjourney_server.progress_many(handles, Answered(status=200, body=json.dumps(told).encode()))
     assert [one and one.state for one in found] == ["running", "running", None, None]
 
