@@ -131,7 +131,7 @@ def usages(reply: httpx.Response) -> list[dict[str, Any]]:
 
 
 def test_every_provider_is_tried() -> None:
-    assert set(VENDORS) == set(catalogue())
+    assert set(VENDORS) == {name for name, provider in catalogue().items() if "openai_chat" in provider.speaks}
 
 
 @pytest.mark.parametrize("provider", VENDORS)
