@@ -78,6 +78,9 @@ def _item(value: Any, at: str, named: Callable[[str], str], known: Iterable[Obje
         item.setdefault("status", "completed")
     elif kind not in _MUTE:
         checks.text(item, "call_id", f"{at}.call_id", required=True)
+    elif kind == "reasoning":
+        for number, part in enumerate(checks.listed(item.get("summary", []), f"{at}.summary")):
+            checks.mapping(part, f"{at}.summary[{number}]")
     item["type"] = kind
     item["id"] = item.get("id") or named(_PREFIXES.get(kind, "item"))
     return item
