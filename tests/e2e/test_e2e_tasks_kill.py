@@ -34,7 +34,7 @@ channels:
   - {name: mj, provider: midjourney_proxy, base_url: VENDOR, credentials: [ACCOUNTS], models: [midjourney]}
 prices: [{model: midjourney, per_call: 0.1}]
 settings:
-  tasks: {poll_scale: 0.3, lease_seconds: 3, send_seconds: 3}
+  tasks: {poll_scale: 0.3, lease_seconds: 3, send_seconds: 5}
   notify: {allow_private_targets: true, lease_seconds: 3, at_once: 64, per_host: 16}
 users: [{name: alice, credit: 100}]
 keys: [{name: app, user: alice, secret: sk-app-0123456789}]
@@ -171,10 +171,15 @@ async def test_a_node_is_killed_with_hundreds_of_tasks_under_way(empty_postgres_
     async with scene(tmp_path, empty_postgres_url) as seen:
         calling = asyncio.create_task(submit_all(seen))
         await until(lambda: len(seen.taken) >= DEATH or calling.done(), seconds=120, what="many answers")
+        seen.vendor.gate.clear()
+        await until(
+            lambda: seen.vendor.thinking >= AT_ONCE - 10 or calling.done(), seconds=60, what="orders on their way"
+        )
         assert seen.doomed.submitting, "it dies while it submits"
         assert seen.vendor.unfinished() >= DEATH - EARLY, "and while tasks are under way"
         seen.doomed.kill()
         seen.vendor.opened = monotonic()
+        seen.vendor.gate.set()
         await calling
         assert seen.cut and len(set(seen.taken.values())) == TASKS
         await seen.none_left("tasks WHERE finished_at = 0")

@@ -38,6 +38,9 @@ class MidjourneyVendor:
     #: So many are worked on at once, the others from this moment on.
     early: int = 0
     opened: float = 0.0
+    #: Orders are answered while this is set; how many wait for their answer.
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    thinking: int = 0
     #: The `state` of every order that was read, as they came.
     orders: list[str] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -79,7 +82,10 @@ class MidjourneyVendor:
         if what == "/submit/imagine":
             self.orders.append(body["state"])
             job = self._take(body["state"], account)
+            self.thinking += 1
             await asyncio.sleep(self.thinks)
+            await self.gate.wait()
+            self.thinking -= 1
             return {"code": 1, "description": "提交成功", "result": job.id, "properties": {}}
         if what == "/task/list-by-condition":
             found = [self.jobs[one] for one in body["ids"] if one in self.jobs]
@@ -97,6 +103,7 @@ class MidjourneyVendor:
 async def selling(*, thinks: float, works: float, early: int) -> AsyncIterator[MidjourneyVendor]:
     """A vendor on a free port; `opened` is the test's to set."""
     vendor = MidjourneyVendor(thinks=thinks, works=works, early=early, opened=inf)
+    vendor.gate.set()
     open_now: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
