@@ -220,8 +220,8 @@ PAGE = Page(
         _ask(
             "list_by_condition",
             "Get several tasks",
-            "Those of the tasks that there are.",
-            _TASKS,
+            "Those of the tasks that there are; `code` 4 where the body is no list of ids.",
+            either(_TASKS, ref("MidjourneyAnswer")),
             [DONE],
             request=record({"ids": maybe(many(either(text(), whole()), most=1000))}),
             body={"ids": ["1741531578038123"]},

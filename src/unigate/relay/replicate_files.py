@@ -15,6 +15,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.cursor import decode, encode
 from unigate.base.errors import (
     BadAnswer,
+    BadRequest,
     Forbidden,
     GatewayError,
     NoChannel,
@@ -49,6 +50,8 @@ async def upload(call: Call, svc: Services) -> Reply:
     kind = call.x.header(b"content-type") or b""
     if not kind.lower().startswith(b"multipart/form-data"):
         raise UnsupportedMediaType("A file is sent as multipart/form-data, with a part named content.")
+    if b"boundary=" not in kind.lower():
+        raise BadRequest("The content type names no boundary.")
     candidate = _place(call, svc)
     status, _, body = await _ask(svc, candidate, call.operation, content=call.body, content_type=kind)
     file = _file(body)
