@@ -13,14 +13,8 @@ import msgspec
 from unigate.base.errors import BadAnswer
 from unigate.spec.task import Failure, Output, Progress
 
-_KEPT = (
-    "action",
-    "status",
-    "prompt",
-    "promptEn",
-    "description",
-    "imageUrl",
-    "buttons",
+#: Members that some servers tell and clients may use; passed on as they are.
+MORE = (
     "videoUrl",
     "videoUrls",
     "imageUrls",
@@ -31,6 +25,16 @@ _KEPT = (
     "seed",
     "isWhite",
     "displays",
+)
+_KEPT = (
+    "action",
+    "status",
+    "prompt",
+    "promptEn",
+    "description",
+    "imageUrl",
+    "buttons",
+    *MORE,
 )
 _State = Literal["queued", "running", "paused", "succeeded", "failed", "canceled"]
 _STATES: Mapping[str, _State] = {

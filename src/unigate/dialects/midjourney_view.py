@@ -14,24 +14,12 @@ from unigate.dialects import linked
 from unigate.dialects import midjourney_buttons as buttons
 from unigate.dialects import midjourney_ids as ids
 from unigate.dialects.midjourney_errors import EXISTS, FULL, OK, QUEUED
+from unigate.dialects.midjourney_progress import MORE
 from unigate.dialects.midjourney_read import shown_prompt
 from unigate.spec.reply import Reply
 from unigate.spec.task import Answered, Task, View
 
 _JSON = (b"content-type", b"application/json")
-#: Members that some servers tell and clients may use; passed on as they are.
-_MORE = (
-    "videoUrl",
-    "videoUrls",
-    "imageUrls",
-    "imageWidth",
-    "imageHeight",
-    "thumbnailUrl",
-    "jobId",
-    "seed",
-    "isWhite",
-    "displays",
-)
 _STATUS: Mapping[str, str] = {
     "waiting": "NOT_START",
     "submitting": "NOT_START",
@@ -73,7 +61,7 @@ def shown(task: Task, view: View) -> dict[str, Any]:
     detail = task.detail
     done = task.state == "succeeded"
     prompt = shown_prompt(task)
-    files = linked({name: detail.get(name) for name in ("imageUrl", *_MORE)}, task.outputs, view)
+    files = linked({name: detail.get(name) for name in ("imageUrl", *MORE)}, task.outputs, view)
     assert isinstance(files, dict)
     about = task.input
     return {
@@ -97,7 +85,7 @@ def shown(task: Task, view: View) -> dict[str, Any]:
         "maskBase64": "",
         "mode": str(task.conditions.get("mode", "")).upper(),
         "parentId": task.parent_id,
-        **{name: value for name, value in files.items() if name in _MORE and value is not None and done},
+        **{name: value for name, value in files.items() if name in MORE and value is not None and done},
     }
 
 
