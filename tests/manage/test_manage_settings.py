@@ -145,6 +145,9 @@ def test_a_mistake_is_named_by_line_and_column(tmp_path: Path, text: str | bytes
         ("prices: [{model: a, from: tomorrow}]", ":1:27: expected a date such as 2026-01-01, not 'tomorrow': "),
         ("groups: [{name: a, multiplier: 1001}]", ":1:32: expected a multiplier, not '1001': "),
         ("keys: [{name: a, user: b, secret: s, addresses: [10.0.0.1/8]}]", ":1:50: expected an address or a network"),
+        ("settings: {public_url: ai.example.com}", ":1:24: expected a text matching regex"),
+        ("settings: {public_url: 'https://a b'}", ":1:24: expected a text matching regex"),
+        ("settings: {public_url: 'https://a/?b=1'}", ":1:24: expected a text matching regex"),
     ],
 )
 def test_a_mistake_tells_what_was_expected(tmp_path: Path, text: str, start: str) -> None:

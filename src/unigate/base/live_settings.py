@@ -12,6 +12,8 @@ _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=86_400)]
 _Pause = Annotated[float, msgspec.Meta(ge=0, le=604_800)]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+#: An address of http or https without a query, or nothing.
+_Address = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s?#]+)?$")]
 #: What is refused until an operator says otherwise.
 BANNED_WORDS = (
     "bestiality", "child porn", "childporn", "cp porn", "erotic", "explicit nudity", "fellatio", "gore", "hentai",
@@ -133,7 +135,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     relay: RelaySettings = RelaySettings()
     #: The gateway's address from outside (`https://ai.example.com`), for links and for providers that call back; "": links
     #: lead to where the caller reached us, and no provider is asked to call back.
-    public_url: str = ""
+    public_url: _Address = ""
     notify: NotifySettings = NotifySettings()
     assets: AssetSettings = AssetSettings()
     tasks: TaskSettings = TaskSettings()
