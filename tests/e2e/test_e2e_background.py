@@ -199,6 +199,7 @@ def test_the_same_request_twice_is_one_task(stage: Stage) -> None:
     assert len([one for one in stage.received(word) if one["method"] == "POST"]) == 1
 
 
+@pytest.mark.endpoint("P5")
 def test_events_tell_of_it_until_the_end(stage: Stage, sdk: openai.OpenAI) -> None:
     made = sdk.responses.create(model=MODEL, input="Watch [[speed:1]]", background=True)
     states = []
@@ -212,6 +213,7 @@ def test_events_tell_of_it_until_the_end(stage: Stage, sdk: openai.OpenAI) -> No
     assert states[0] in ("queued", "running") and states[-1] == "succeeded"
 
 
+@pytest.mark.endpoint("P5")
 def test_lists_have_what_is_asked_for(stage: Stage, sdk: openai.OpenAI) -> None:
     made = [sdk.responses.create(model=MODEL, input=f"{n} [[speed:9]]", background=True).id for n in range(3)]
     for one in made:

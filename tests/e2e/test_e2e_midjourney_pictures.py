@@ -29,6 +29,7 @@ def client(stage: Stage) -> Client:
     return Client(stage)
 
 
+@pytest.mark.endpoint("M1", "M5", "M11")
 def test_imagine_and_each_upscale_is_its_quarter(client: Client) -> None:
     grid = client.done("/submit/imagine", prompt="a red lighthouse --v 6.1", state="order-77", notifyHook="")
     assert (grid["action"], grid["state"], grid["progress"], grid["failReason"]) == ("IMAGINE", "order-77", "100%", "")
@@ -76,6 +77,7 @@ def test_films(client: Client) -> None:
         assert len(list(opened.decode(video=0))) > 10
 
 
+@pytest.mark.endpoint("M6")
 def test_a_window_of_its_own_zoom(client: Client) -> None:
     one = client.until(client.press(client.done("/submit/imagine", prompt="a tower"), "U2"))
     told = client.submit(
@@ -94,6 +96,7 @@ def test_a_window_of_its_own_zoom(client: Client) -> None:
     assert (late["code"], late["description"]) == (4, "关联任务状态错误")
 
 
+@pytest.mark.endpoint("M6")
 def test_a_region_that_is_painted_anew(client: Client) -> None:
     one = client.until(client.press(client.done("/submit/imagine", prompt="a house"), "U3"))
     before = picture(one["imageUrl"])
@@ -105,6 +108,7 @@ def test_a_region_that_is_painted_anew(client: Client) -> None:
     assert (made["status"], made["action"]) == ("SUCCESS", "VARIATION")
 
 
+@pytest.mark.endpoint("M7", "M8")
 def test_changes_by_number_and_by_word(client: Client) -> None:
     grid = client.done("/submit/imagine", prompt="a tree")
     whole = picture(grid["imageUrl"])
@@ -116,6 +120,7 @@ def test_changes_by_number_and_by_word(client: Client) -> None:
     assert (told["code"], told["description"]) == (4, "关联任务不允许执行变化")
 
 
+@pytest.mark.endpoint("M2", "M3", "M4")
 def test_blend_describe_shorten(client: Client) -> None:
     mixed = client.done("/submit/blend", base64Array=[drawn(RED), drawn(BLUE)], dimensions="LANDSCAPE")
     assert mixed["action"] == "BLEND"
@@ -135,6 +140,7 @@ def test_blend_describe_shorten(client: Client) -> None:
     )
 
 
+@pytest.mark.endpoint("M9", "M10", "M15")
 def test_faces_uploads_and_old_pictures(client: Client) -> None:
     swapped = client.done("/insight-face/swap", sourceBase64=drawn(RED), targetBase64=drawn(BLUE, (300, 200)))
     assert (swapped["action"], swapped["botType"]) == ("SWAP_FACE", "INSIGHT_FACE")
@@ -149,6 +155,7 @@ def test_faces_uploads_and_old_pictures(client: Client) -> None:
     assert client.until(client.press(back, "U1"))["status"] == "SUCCESS"
 
 
+@pytest.mark.endpoint("M13")
 def test_seeds(client: Client) -> None:
     done = client.done("/submit/imagine", prompt="a stone")
     told = client.call("GET", f"/task/{done['id']}/image-seed").json()

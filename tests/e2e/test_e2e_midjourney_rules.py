@@ -116,6 +116,7 @@ def test_a_task_is_its_owner_s(client: Client, stage: Stage) -> None:
     assert bob.call("GET", "/task/list").json() == []
 
 
+@pytest.mark.endpoint("M11")
 def test_a_picture_by_its_task_s_id(client: Client) -> None:
     done = client.done("/submit/imagine", prompt="a cat to be seen")
     reply = client.call("GET", f"/image/{done['id']}")
@@ -128,6 +129,7 @@ def test_a_picture_by_its_task_s_id(client: Client) -> None:
     assert (none.status_code, none.json()) == (500, {"error": "http_get_image_failed"})
 
 
+@pytest.mark.endpoint("M12")
 def test_lists(client: Client) -> None:
     ids = [client.taken("/submit/imagine", prompt=f"a cat {n}") for n in range(2)]
     found = client.call("POST", "/task/list-by-condition", {"ids": [*ids, 17, "x"]}).json()
@@ -173,6 +175,7 @@ def test_no_money(stage: Stage) -> None:
     assert stage.received(prompt) == []
 
 
+@pytest.mark.endpoint("M14")
 def test_banned_words_of_the_server(client: Client, stage: Stage) -> None:
     before = stage.settled()
     told = client.submit("/submit/imagine", prompt="a sandbox-banned cat")
@@ -225,6 +228,7 @@ def test_a_body_that_is_none(stage: Stage) -> None:
     assert reply.status_code == 413 and reply.json()["error"]["code"] == "request_too_large"
 
 
+@pytest.mark.endpoint("M14")
 @pytest.mark.parametrize(("fault", "number"), [("429", 30), ("503", 3)])
 def test_a_server_that_has_no_room(client: Client, stage: Stage, fault: str, number: int) -> None:
     before = stage.settled()
@@ -257,6 +261,7 @@ def test_an_accepted_task_whose_answer_got_lost_is_found_again(client: Client, s
     assert len(sent) == 1
 
 
+@pytest.mark.endpoint("M11")
 def test_cancelling(client: Client, stage: Stage) -> None:
     before = stage.settled()
     id = client.taken("/submit/imagine", prompt="a cat [[speed:0.05]]")
@@ -268,6 +273,7 @@ def test_cancelling(client: Client, stage: Stage) -> None:
     assert stage.settled() == before
 
 
+@pytest.mark.endpoint("M14")
 def test_notices_of_each_change(client: Client, stage: Stage) -> None:
     hook = f"{stage.sandbox.url}/sandbox/hooks/{mark()}"
     id = client.taken("/submit/imagine", prompt="a told cat [[speed:2]]", notifyHook=hook, state="order-9")

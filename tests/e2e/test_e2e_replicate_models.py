@@ -111,6 +111,7 @@ def test_every_model_is_tried() -> None:
     assert set(GIVEN) == set(MODELS) == set(PICTURES) | set(FILMS) | {"recraft-ai/recraft-v3-svg"}
 
 
+@pytest.mark.endpoint("I14")
 @pytest.mark.parametrize("model", PICTURES)
 def test_pictures(stage: Stage, model: str) -> None:
     prediction, cost = run(stage, model)
@@ -138,6 +139,7 @@ FILMS = (
 )
 
 
+@pytest.mark.endpoint("V12")
 @pytest.mark.parametrize("model", FILMS)
 def test_films(stage: Stage, model: str) -> None:
     prediction, cost = run(stage, model)
@@ -148,6 +150,7 @@ def test_films(stage: Stage, model: str) -> None:
     assert cost == charged(model, prediction, 1) > 0
 
 
+@pytest.mark.endpoint("O8")
 def test_pictures_in_openais_form(stage: Stage) -> None:
     body = {
         "model": "black-forest-labs/flux-schnell",

@@ -33,6 +33,7 @@ def replicate(stage: Stage) -> Iterator[Client]:
         yield made
 
 
+@pytest.mark.endpoint("I14")
 def test_run_by_name_and_by_version(stage: Stage, replicate: Client) -> None:
     (url,) = replicate.run(SCHNELL, input={"prompt": "a fox", "output_format": "png", **FAST})
     assert str(url).startswith(stage.url), "the vendor's addresses do not reach callers"
@@ -79,6 +80,7 @@ def test_refusals_raise(replicate: Client, stage: Stage) -> None:
     assert raised.value.status == 402
 
 
+@pytest.mark.endpoint("I14")
 def test_create_wait_get_and_list(stage: Stage, replicate: Client) -> None:
     version = replicate.models.get("stability-ai/sdxl").latest_version
     assert version is not None
@@ -98,6 +100,7 @@ def test_create_wait_get_and_list(stage: Stage, replicate: Client) -> None:
         assert raised.value.status == 404
 
 
+@pytest.mark.endpoint("I14")
 def test_cancel(stage: Stage, replicate: Client) -> None:
     used = stage.settled()["used"]
     made = replicate.models.predictions.create(SCHNELL, {"prompt": "x [[fault:stuck]]"})
@@ -107,6 +110,7 @@ def test_cancel(stage: Stage, replicate: Client) -> None:
     assert stage.settled()["used"] == used
 
 
+@pytest.mark.endpoint("I14")
 def test_streams(replicate: Client) -> None:
     events = list(replicate.stream(SCHNELL, input={"prompt": "a fox", "num_outputs": 2, **FAST}))
     names = [event.event.value for event in events]
@@ -117,6 +121,7 @@ def test_streams(replicate: Client) -> None:
     assert [opened(fetched(event.data)).size for event in events if event.event.value == "output"] == [(512, 512)] * 2
 
 
+@pytest.mark.endpoint("I14")
 def test_files_are_uploaded_for_inputs(stage: Stage, replicate: Client, tmp_path: Path) -> None:
     path = tmp_path / "fox.png"
     path.write_bytes(photo())
@@ -140,6 +145,7 @@ def test_files_are_uploaded_for_inputs(stage: Stage, replicate: Client, tmp_path
     assert file not in replicate.files.list()
 
 
+@pytest.mark.endpoint("I14")
 def test_webhooks_hold(stage: Stage, replicate: Client) -> None:
     address = f"{stage.sandbox.url}/sandbox/hooks/replicate-gateway"
     made = replicate.models.predictions.create(
@@ -160,6 +166,7 @@ def test_webhooks_hold(stage: Stage, replicate: Client) -> None:
         Webhooks.validate(headers=dict(found[0]["headers"]), body=str(found[0]["text"]) + " ", secret=secret)
 
 
+@pytest.mark.endpoint("I14")
 def test_models_and_account(replicate: Client) -> None:
     assert replicate.accounts.current().username == "alice"
     model = replicate.models.get("cjwbw/rembg")

@@ -28,6 +28,7 @@ def client(demo: Process) -> openai.OpenAI:
     return openai.OpenAI(base_url=demo.url + "/v1", api_key=demo.said["api_key"], max_retries=0, timeout=30)
 
 
+@pytest.mark.endpoint("O4")
 def test_chat(demo: Process) -> None:
     raw = client(demo).chat.completions.with_raw_response.create(model="gpt-4o-mini", messages=MESSAGES)
     reply = raw.parse()
@@ -119,6 +120,7 @@ def test_models(demo: Process) -> None:
         sdk.models.retrieve("no-such-model")
 
 
+@pytest.mark.endpoint("P1")
 def test_the_call_is_found_on_the_ledger(demo: Process) -> None:
     def data() -> dict[str, float]:
         auth = {"authorization": f"Bearer {demo.said['api_key']}"}
@@ -130,6 +132,7 @@ def test_the_call_is_found_on_the_ledger(demo: Process) -> None:
     wait_until(lambda: data()["used"] > before["used"] and data()["cache_used"] == 0)
 
 
+@pytest.mark.endpoint("P4")
 def test_the_dashboard_shows_the_same(demo: Process) -> None:
     auth = {"authorization": f"Bearer {demo.said['api_key']}"}
     for prefix in ("/v1", ""):

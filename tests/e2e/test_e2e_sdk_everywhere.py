@@ -55,6 +55,7 @@ def charged(raw: Any) -> float:
     return float(raw.headers["x-unigate-cost"])
 
 
+@pytest.mark.endpoint("O4")
 def test_chat(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         raw = sdk.chat.completions.with_raw_response.create(model=MODEL, messages=MESSAGES)
@@ -64,6 +65,7 @@ def test_chat(gateways: Gateways, sdk: openai.OpenAI) -> None:
         assert charged(raw) > 0
 
 
+@pytest.mark.endpoint("O4")
 def test_chat_streamed(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         chunks = list(
@@ -83,6 +85,7 @@ async def test_chat_async(gateways: Gateways) -> None:
         assert len([chunk async for chunk in stream]) > 3
 
 
+@pytest.mark.endpoint("O4")
 def test_tools_there_and_back(sdk: openai.OpenAI) -> None:
     asked: list[Any] = [{"role": "user", "content": "What is the weather in Paris?"}]
     tools: list[Any] = [{"type": "function", "function": {"name": "get_weather", "parameters": CITY}}]
@@ -96,6 +99,7 @@ def test_tools_there_and_back(sdk: openai.OpenAI) -> None:
     assert "21" in (second.content or "")
 
 
+@pytest.mark.endpoint("O10")
 def test_models(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
         assert MODEL in {model.id for model in sdk.models.list()}
@@ -118,6 +122,7 @@ def test_errors(gateways: Gateways, sdk: openai.OpenAI) -> None:
         assert unknown.value.code == "model_not_found"
 
 
+@pytest.mark.endpoint("O5")
 @needs("openai.completions")
 def test_completions(gateways: Gateways, sdk: openai.OpenAI) -> None:
     asked: dict[str, Any] = {"model": "gpt-3.5-turbo-instruct", "prompt": "The best thing is", "max_tokens": 12}
@@ -135,6 +140,7 @@ def test_completions(gateways: Gateways, sdk: openai.OpenAI) -> None:
         assert pieces[-1].usage is not None and pieces[-1].usage.completion_tokens > 0
 
 
+@pytest.mark.endpoint("O6")
 @needs("openai.embeddings")
 def test_embeddings(gateways: Gateways, sdk: openai.OpenAI) -> None:
     texts = ["A cat sat on the mat.", "A cat is sitting on a mat.", "Interest rates rose again."]
@@ -150,6 +156,7 @@ def test_embeddings(gateways: Gateways, sdk: openai.OpenAI) -> None:
         assert len(short.data[0].embedding) == 256
 
 
+@pytest.mark.endpoint("O11")
 @needs("openai.moderations")
 def test_moderations(gateways: Gateways, sdk: openai.OpenAI) -> None:
     for _ in gateways.origins:
@@ -162,6 +169,7 @@ def test_moderations(gateways: Gateways, sdk: openai.OpenAI) -> None:
         assert charged(raw) == 0
 
 
+@pytest.mark.endpoint("O12")
 @needs("openai.responses")
 def test_responses(gateways: Gateways, sdk: openai.OpenAI) -> None:
     """What one gateway stored, the next one goes on from, shows, lists and deletes."""
@@ -180,6 +188,7 @@ def test_responses(gateways: Gateways, sdk: openai.OpenAI) -> None:
         sdk.models.list()  # an odd number of calls: the next round begins with the other gateway
 
 
+@pytest.mark.endpoint("O12")
 @needs("openai.responses")
 def test_responses_streamed(sdk: openai.OpenAI) -> None:
     for _ in range(2):
@@ -219,6 +228,7 @@ def test_responses_are_their_makers(gateways: Gateways, sdk: openai.OpenAI, bob:
     assert sdk.responses.retrieve(made.id).id == made.id
 
 
+@pytest.mark.endpoint("O12")
 @needs("openai.responses")
 def test_responses_in_the_background(gateways: Gateways, sdk: openai.OpenAI, bob: openai.OpenAI) -> None:
     """Whichever gateway is asked knows how far it is."""
