@@ -20,10 +20,10 @@ from unigate.spec.provider import Credential
 from unigate.spec.task import Asset, Output, Task, TaskApi
 from unigate.store import task_changes
 from unigate.store.database import Database, Tx
-from unigate.store.tasks import QUEUE, TaskRow
+from unigate.store.tasks import TaskRow
 from unigate.tasks.book import Batches, Book
 from unigate.tasks.changes import Changes
-from unigate.tasks.claims import Claims
+from unigate.tasks.keeping import Keeping
 from unigate.tasks.pace import Rates
 
 log: Any = structlog.get_logger("unigate.tasks")
@@ -122,8 +122,8 @@ class Engine:
         self.book = Book(db)
         self.changes = Changes(db)
         self.rates = Rates()
-        self.claims = Claims(db, QUEUE, owner=self.owner, lease=lambda: svc.settings.tasks.lease_seconds, places=PLACES)
-        #: Tasks with new progress, and tasks that are only to be looked at later, as rows for the database.
+        self.claims = Keeping(db, owner=self.owner, lease=lambda: svc.settings.tasks.lease_seconds, places=PLACES)
+        #: Tasks with new progress, and tasks that are let go of to be looked at later, as rows for the database.
         self.steps: Batches[dict[str, Any], None] = Batches(db, _progress, together=ROWS)
         self.snoozes: Batches[dict[str, Any], None] = Batches(db, _snooze, together=ROWS)
         self._operations = {operation.name: operation for operation in operations}
@@ -169,7 +169,9 @@ def binding_of(task: Task) -> Binding:
 
 
 async def _progress(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[None]:
-    await task_changes.progress(tx, sorted(rows, key=lambda row: str(row["of"])))
+    rows = sorted(rows, key=lambda row: str(row["of"]))
+    await task_changes.step(tx, [row for row in rows if "to_state" not in row])
+    await task_changes.progress(tx, [row for row in rows if "to_state" in row])
     return [None] * len(rows)
 
 

@@ -80,6 +80,7 @@ class Finisher:
         engine.failpoint("task.before_finish")
         ended = await self._batches.put(ending)
         engine.failpoint("task.after_finish")
+        engine.claims.drop(ending.row.task.id)
         if ended is None:
             if ending.state == "succeeded":
                 log.warning(

@@ -19,9 +19,7 @@ from unigate.relay.task_wire import ask, unreadable
 from unigate.routing.failures import row_of
 from unigate.spec.channel import Channel
 from unigate.spec.provider import Credential
-from unigate.spec.task import Failure, Pace, Progress, TaskApi
-from unigate.store import tasks
-from unigate.store.database import Row
+from unigate.spec.task import Failure, Pace, Progress, Task, TaskApi, TaskState
 from unigate.store.tasks import TaskRow, text
 from unigate.tasks.pace import after_change, after_failure, interval
 
@@ -30,6 +28,7 @@ log: Any = structlog.get_logger("unigate.tasks")
 VANISHED = 3
 #: Seconds until a task is looked at again whose channel is gone or disabled.
 _GONE = 30.0
+_ENDED = frozenset({"succeeded", "failed", "canceled"})
 _NOT_FOUND = frozenset({404, 410})
 #: A request that would have to wait for longer than this for its turn is put off instead.
 _TURN = 5.0
@@ -46,11 +45,11 @@ class Tracker:
         self._finisher = finisher
         self._others = others
 
-    async def look(self, claimed: Sequence[Row]) -> None:
+    async def look(self, claimed: Sequence[TaskRow]) -> None:
         """Look after rows that were claimed together."""
         work: list[Awaitable[None]] = []
         together: dict[tuple[str, str, str], list[TaskRow]] = {}
-        for row in sorted(map(tasks.read, claimed), key=lambda one: one.number):
+        for row in sorted(claimed, key=lambda one: one.number):
             task = row.task
             if task.state == "running":
                 together.setdefault((task.channel_id, task.credential_id, task.called), []).append(row)
@@ -62,9 +61,9 @@ class Tracker:
             work += self._asked(rows)
         await asyncio.gather(*work)
 
-    async def told(self, row: TaskRow, progress: Progress) -> None:
-        """Take in what a provider says of a task that this process has claimed."""
-        if progress.state in {"succeeded", "failed", "canceled"}:
+    async def told(self, row: TaskRow, progress: Progress, *, kept: bool = False) -> None:
+        """Take in what a provider says of a task that this process has claimed; `kept`: it is asked after here."""
+        if progress.state in _ENDED:
             await self._finisher.finish(ending_of(row, progress))
             return
         task, now = row.task, now_ms()
@@ -72,37 +71,35 @@ class Tracker:
             await self._timed_out(row)
             return
         paused = progress.state == "paused"
-        percent = task.percent if progress.percent is None else max(0, min(progress.percent, 100))
-        after = replace(
-            task,
-            state="paused" if paused else "running",
-            queued=progress.state == "queued",
-            percent=percent,
-            detail=progress.detail or task.detail,
-            previews=tuple(progress.previews) or tuple(task.previews),
-            started_at=task.started_at or (now if progress.state == "running" else 0),
-        )
-        if replace(after, version=task.version) == replace(task, previews=tuple(task.previews)):
+        after = _after(task, progress, now)
+        if after is None:
             await self._later(row, polls=row.polls + 1)
             return
-        after = replace(after, version=task.version + 1)
         polls = after_change(row.polls + 1)
-        values = {
-            "of": task.id,
-            "by": self._engine.owner,
-            "claimed": row.lease_until,
-            "to_state": after.state,
-            "to_queued": int(after.queued),
-            "to_percent": after.percent,
-            "to_detail": text(after.detail),
-            "to_previews": text(after.previews),
-            "started": after.started_at,
-            "to_polls": polls,
-            "due": task.deadline_at if paused else self._due(row, now, polls),
-        }
-        await self._engine.steps.put(values)
+        due = task.deadline_at if paused else self._due(row, now, polls)
+        kept = kept and not paused
+        await self._engine.steps.put(self._step(row, after, polls, None if kept else due))
+        if kept:
+            self._engine.claims.keep(replace(row, task=after, polls=polls, errors=0, missing_since=0), due)
+        else:
+            self._engine.claims.drop(task.id)
         self._engine.changes.tell(task.id)
         self._engine.notices.progress(task, after)
+
+    def _step(self, row: TaskRow, after: Task, polls: int, due: int | None) -> dict[str, Any]:
+        """What is written of progress; `due`: let go of it until then."""
+        values = {
+            "of": after.id,
+            "by": self._engine.owner,
+            "to_queued": int(after.queued),
+            "to_percent": after.percent,
+            "started": after.started_at,
+            "to_polls": polls,
+        }
+        if due is None and after.detail == row.task.detail and after.previews == tuple(row.task.previews):
+            return values
+        values |= {"to_detail": text(after.detail), "to_previews": text(after.previews)}
+        return values if due is None else {**values, "to_state": after.state, "due": due}
 
     async def _one(self, row: TaskRow, look: Look) -> None:
         try:
@@ -190,12 +187,16 @@ class Tracker:
             log.exception("a provider's code failed", channel=channel.name)
             await asyncio.gather(*(self._one(row, self._unanswered) for row in rows))
             return
-        await asyncio.gather(
-            *(
-                self._one(row, self._missing if one is None else _told(self, one))
-                for row, one in zip(rows, found, strict=True)
-            )
-        )
+        now = now_ms()
+        news: list[Awaitable[None]] = []
+        for row, one in zip(rows, found, strict=True):
+            if one is None:
+                news.append(self._one(row, self._missing))
+            elif one.state in _ENDED or now >= row.task.deadline_at or _after(row.task, one, now) is not None:
+                news.append(self._one(row, _told(self, one)))
+            else:  # what most answers say
+                self._rest(row, now, polls=row.polls + 1)
+        await asyncio.gather(*news)
 
     async def _unanswered(self, row: TaskRow, least: float = 0.0) -> None:
         """Nothing was learnt: later, and later each time; at least so many seconds."""
@@ -257,11 +258,32 @@ class Tracker:
     async def _later(
         self, row: TaskRow, *, polls: int, errors: int = 0, missing: int = 0, seconds: float | None = None
     ) -> None:
+        """Look again later: in memory where it is asked after here, else whoever is first."""
         now = now_ms()
-        due = self._due(row, now, polls) if seconds is None else now + int(seconds * 1000)
-        values = {"of": row.task.id, "by": self._engine.owner, "claimed": row.lease_until, "to_polls": polls}
-        due = max(min(due, row.task.deadline_at), now)
+        if row.task.state == "running" and self._asks(row):
+            self._rest(row, now, polls=polls, errors=errors, missing=missing, seconds=seconds)
+            return
+        due = self._then(row, now, polls, seconds)
+        values = {"of": row.task.id, "by": self._engine.owner, "to_polls": polls}
         await self._engine.snoozes.put({**values, "to_errors": errors, "to_missing": missing, "due": due})
+        self._engine.claims.drop(row.task.id)
+
+    def _rest(
+        self, row: TaskRow, now: int, *, polls: int, errors: int = 0, missing: int = 0, seconds: float | None = None
+    ) -> None:
+        """Nothing has changed: nothing is written."""
+        after = replace(row, polls=polls, errors=errors, missing_since=missing)
+        self._engine.claims.keep(after, self._then(row, now, polls, seconds))
+
+    def _then(self, row: TaskRow, now: int, polls: int, seconds: float | None) -> int:
+        due = self._due(row, now, polls) if seconds is None else now + int(seconds * 1000)
+        return max(min(due, row.task.deadline_at), now)
+
+    def _asks(self, row: TaskRow) -> bool:
+        """Whether its provider can be asked, as far as is known."""
+        place = self._engine.place_of(row)
+        api = self._engine.api_of(place[0], row.task.called) if place is not None else None
+        return api is None or api.poll is not None or api.poll_many is not None
 
     def _due(self, row: TaskRow, now: int, polls: int) -> int:
         seconds = interval(self._pace(row), polls, self._engine.svc.settings.tasks.poll_scale)
@@ -308,4 +330,28 @@ async def _listed(one: Awaitable[Progress | None]) -> Sequence[Progress | None]:
 
 
 def _told(tracker: Tracker, progress: Progress) -> Look:
-    return lambda row: tracker.told(row, progress)
+    return lambda row: tracker.told(row, progress, kept=True)
+
+
+def _after(task: Task, progress: Progress, now: int) -> Task | None:
+    """A task that goes on, after what its provider says; None where that is nothing new."""
+    state: TaskState = "paused" if progress.state == "paused" else "running"
+    queued = progress.state == "queued"
+    percent = task.percent if progress.percent is None else max(0, min(progress.percent, 100))
+    detail = progress.detail or task.detail
+    previews = progress.previews or task.previews
+    started = task.started_at or (now if progress.state == "running" else 0)
+    if (state, queued, percent, started) == (task.state, task.queued, task.percent, task.started_at) and (
+        detail == task.detail and tuple(previews) == tuple(task.previews)
+    ):
+        return None
+    return replace(
+        task,
+        state=state,
+        queued=queued,
+        percent=percent,
+        detail=detail,
+        previews=tuple(previews),
+        started_at=started,
+        version=task.version + 1,
+    )

@@ -132,8 +132,8 @@ _PUT_BACK = (
         state=bindparam("to_state"), due_at=bindparam("due", type_=Integer()), lease_until=0, owner="", version=_NEXT
     )
 )
-#: A callback that came while we asked has put `due_at` before the claim's: then it is asked again at once.
-_DUE = case((tasks.c.due_at < bindparam("claimed", type_=Integer()), tasks.c.due_at), else_=bindparam("due"))
+#: A callback that came while we asked has put `due_at` before the lease's end: then it is asked again at once.
+_DUE = case((tasks.c.due_at < tasks.c.lease_until, tasks.c.due_at), else_=bindparam("due"))
 _FREE: dict[str, Any] = {"lease_until": 0, "owner": "", "due_at": _DUE}
 _SNOOZE = (
     update(tasks)
@@ -156,6 +156,20 @@ _PROGRESS = (
         version=_NEXT,
         **_FREE,
     )
+)
+#: It has gone on, and stays its owner's: neither its lease nor any index is touched.
+_STEP = {
+    "queued": bindparam("to_queued"),
+    "percent": bindparam("to_percent"),
+    "started_at": bindparam("started", type_=Integer()),
+    "polls": bindparam("to_polls"),
+    "version": _NEXT,
+}
+_STEPS = update(tasks).where(_ID, _MINE, _RUNNING).values(**_STEP)
+_STEPS_TOLD = (
+    update(tasks)
+    .where(_ID, _MINE, _RUNNING)
+    .values(detail=bindparam("to_detail"), previews=bindparam("to_previews"), **_STEP)
 )
 _END = (
     update(tasks)
@@ -266,6 +280,12 @@ async def snooze(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
 async def progress(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
     """Something has changed, but it has not ended."""
     await tx.many(_PROGRESS, rows)
+
+
+async def step(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
+    """Tasks that their owner keeps have gone on; those with `to_detail` have another detail or other previews too."""
+    await tx.many(_STEPS, [row for row in rows if "to_detail" not in row])
+    await tx.many(_STEPS_TOLD, [row for row in rows if "to_detail" in row])
 
 
 async def end(tx: Tx, task_id: str, states: Sequence[str], values: dict[str, Any]) -> TaskRow | None:

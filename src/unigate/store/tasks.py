@@ -52,12 +52,22 @@ class TaskRow:
 
 OPEN = one_of(tasks.c.state, "waiting", "submitting", "running", "paused")
 #: One that is being sent belongs to its sender until its lease ends, whatever happens.
-QUEUE = Queue(tasks, OPEN, returned=tasks.c.state != literal_column("'submitting'", Text()))
+QUEUE = Queue(
+    tasks,
+    OPEN,
+    returned=tasks.c.state != literal_column("'submitting'", Text()),
+    moved=one_of(tasks.c.state, "running"),
+)
 _NAMES = tuple(tasks.c.keys())
 _ADD = insert(tasks).on_conflict_do_nothing(index_elements=["id"])
 _ONE = select(tasks).where(tasks.c.id == bindparam("of"))
 _SEVERAL = select(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True)))
 _VERSIONS = select(tasks.c.id, tasks.c.version).where(tasks.c.id.in_(bindparam("ids", expanding=True)))
+_KEPT = select(tasks.c.id, tasks.c.version).where(
+    tasks.c.id.in_(bindparam("ids", expanding=True)),
+    tasks.c.owner == bindparam("by"),
+    one_of(tasks.c.state, "running"),
+)
 _AHEAD = select(func.count()).where(
     one_of(tasks.c.state, "waiting"),
     OPEN,
@@ -113,6 +123,11 @@ async def find_several(tx: Tx, task_ids: Sequence[str]) -> list[TaskRow]:
 async def versions(tx: Tx, task_ids: Sequence[str]) -> dict[str, int]:
     """How often each of these tasks has changed; those that exist."""
     return {str(id): int(version) for id, version in await tx.all(_VERSIONS, {"ids": list(task_ids)})}
+
+
+async def kept(tx: Tx, task_ids: Sequence[str], owner: str) -> dict[str, int]:
+    """How often each of these tasks has changed; those that run and are this owner's."""
+    return {str(id): int(version) for id, version in await tx.all(_KEPT, {"ids": list(task_ids), "by": owner})}
 
 
 async def ahead(tx: Tx, row: TaskRow) -> int:

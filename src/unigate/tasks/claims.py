@@ -5,8 +5,9 @@ leaves the lease to end. Must not know what the work is.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 
@@ -16,6 +17,7 @@ from unigate.store.claims import Queue
 from unigate.store.database import Database, Row
 
 log: Any = structlog.get_logger("unigate.tasks")
+T = TypeVar("T")
 
 #: Rows claimed in one transaction.
 AT_ONCE = 500
@@ -27,8 +29,8 @@ LOOK = 1.0
 PAUSE = 0.5
 
 
-class Claims:
-    """Claims rows of one queue for one process."""
+class Claiming(ABC, Generic[T]):
+    """Claims rows of one queue for one process, and hands them out as it reads them."""
 
     def __init__(
         self,
@@ -53,7 +55,14 @@ class Claims:
         self._stopping = False
         #: Rows at work, by id.
         self._at_work: dict[str, asyncio.Task[None]] = {}
-        self._id = queue.names.index("id")
+
+    @abstractmethod
+    def _read(self, rows: Sequence[Row]) -> Sequence[T]:
+        """What is to be worked on of rows that were claimed."""
+
+    @abstractmethod
+    def _id_of(self, one: T) -> str:
+        """The id of what is worked on."""
 
     def poke(self) -> None:
         """Something became due."""
@@ -64,15 +73,15 @@ class Claims:
         """How many rows are being worked on."""
         return len(self._at_work)
 
-    async def run(self, work: Callable[[Row], Awaitable[None]]) -> None:
+    async def run(self, work: Callable[[T], Awaitable[None]]) -> None:
         """Claim, and work on each row by itself, until `stop`. What the work raises is logged; the lease ends then."""
 
-        async def one_by_one(rows: Sequence[Row]) -> None:
+        async def one_by_one(rows: Sequence[T]) -> None:
             await work(rows[0])
 
         await self._run(one_by_one, together=False)
 
-    async def run_together(self, work: Callable[[Sequence[Row]], Awaitable[None]]) -> None:
+    async def run_together(self, work: Callable[[Sequence[T]], Awaitable[None]]) -> None:
         """The same for work that takes all rows of a claim at once."""
         await self._run(work, together=True)
 
@@ -93,7 +102,7 @@ class Claims:
         except StoreUnavailable as error:
             log.warning("claims could not be given back", detail=error.detail)
 
-    async def _run(self, work: Callable[[Sequence[Row]], Awaitable[None]], *, together: bool) -> None:
+    async def _run(self, work: Callable[[Sequence[T]], Awaitable[None]], *, together: bool) -> None:
         while not self._stopping:
             self._wake.clear()
             try:
@@ -113,33 +122,35 @@ class Claims:
             if not self._stopping:
                 await asyncio.sleep(self._rest)
 
-    async def _turn(self, work: Callable[[Sequence[Row]], Awaitable[None]], *, together: bool) -> float:
+    async def _turn(self, work: Callable[[Sequence[T]], Awaitable[None]], *, together: bool) -> float:
         """Claim what is due, as far as there are places; seconds until the next look."""
         most = min(self._places - len(self._at_work), AT_ONCE)
         if most <= 0:
             return self._look  # poked as soon as a place is free
-        async with self._db.reading() as tx:
-            due = await self._queue.next_due(tx)
         now = now_ms()
+        async with self._db.reading() as tx:
+            due = await self._queue.next_due(tx, self.owner, now=now)
         if due is None or due > now:
             return self._look if due is None else min((due - now) / 1000, self._look)
         async with self._db.writing() as tx:
             until = now + int(self._lease() * 1000)
             rows = await self._queue.claim(tx, self.owner, now=now, until=until, most=most)
         if rows:
-            for some in [rows] if together else [[row] for row in rows]:
-                self._start(work, some)
+            found = self._read(rows)
+            for some in [found] if together else [[one] for one in found]:
+                if some:
+                    self._start(work, some)
             return 0.0
         return min(self._look, 5 * self._rest)  # somebody else was quicker, or a lease ends later than it says
 
-    def _start(self, work: Callable[[Sequence[Row]], Awaitable[None]], rows: Sequence[Row]) -> None:
-        ids = [str(row[self._id]) for row in rows]
+    def _start(self, work: Callable[[Sequence[T]], Awaitable[None]], rows: Sequence[T]) -> None:
+        ids = [self._id_of(one) for one in rows]
         task = asyncio.get_running_loop().create_task(self._work(work, rows))
         for one in ids:
             self._at_work[one] = task
         task.add_done_callback(lambda done: self._ended(ids, done))
 
-    async def _work(self, work: Callable[[Sequence[Row]], Awaitable[None]], rows: Sequence[Row]) -> None:
+    async def _work(self, work: Callable[[Sequence[T]], Awaitable[None]], rows: Sequence[T]) -> None:
         try:
             await work(rows)
         except StoreUnavailable as error:
@@ -154,3 +165,13 @@ class Claims:
                 del self._at_work[one]
         if full:
             self._wake.set()
+
+
+class Claims(Claiming[Row]):
+    """Claims rows, and hands them out as they are."""
+
+    def _read(self, rows: Sequence[Row]) -> Sequence[Row]:
+        return rows
+
+    def _id_of(self, one: Row) -> str:
+        return str(one[self._queue.names.index("id")])
