@@ -58,5 +58,7 @@ class Enter:
             self._desk.want_exact(waiter.account.wallet, [waiter])
 
     def failed(self, error: BaseException) -> None:
-        """It was not written."""
+        """It was not written, or nobody knows: a process that counts as dead hears no more of its COMMIT."""
+        if self._granted:
+            self._entry.orphaned()
         self._waiter.give_up(f"no hold for a task: {error!r}")

@@ -15,7 +15,7 @@ from unigate.relay.task_engine import Engine, binding_of
 from unigate.relay.task_finish import Ending, Finisher
 from unigate.relay.task_send import Refused, Sender
 from unigate.relay.task_track import Tracker
-from unigate.relay.task_wire import ask, definite, unreadable
+from unigate.relay.task_wire import ask, definite, message_of, unreadable
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final
 from unigate.spec.channel import Channel
@@ -114,7 +114,7 @@ class Caller:
                 self._engine.svc,
                 channel,
                 credential,
-                asked(task.handle, channel.options),
+                message_of(lambda: asked(task.handle, channel.options)),
                 seconds=self._engine.svc.settings.tasks.send_seconds,
             )
         except UpstreamError as failure:
@@ -174,9 +174,9 @@ class Caller:
         channel, credential, api = self._known(task)
         if api.cancel is None:
             raise Conflict(_NO_CANCEL, code="task_not_cancelable")
-        message = api.cancel(task.handle, channel.options)
-        seconds = engine.svc.settings.tasks.lease_seconds
+        stop, seconds = api.cancel, engine.svc.settings.tasks.lease_seconds
         try:
+            message = message_of(lambda: stop(task.handle, channel.options))
             answered = await ask(engine.svc, channel, credential, message, seconds=seconds)
             said = _canceled(api, task, answered)
         except UpstreamRefused as refused:

@@ -6,7 +6,7 @@ nobody sends it again meanwhile. Must not decide what the caller is told.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -17,14 +17,14 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
-from unigate.relay.task_wire import ask, definite, unreadable
+from unigate.relay.task_wire import ask, definite, message_of, unreadable
 from unigate.routing.choice import Candidate, Verdict
 from unigate.routing.failures import final
 from unigate.spec.channel import Channel
 from unigate.spec.record import Attempt, Note
 from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Progress, Task, TaskApi
 from unigate.store import task_changes
-from unigate.store.tasks import TaskRow, text
+from unigate.store.tasks import TaskRow, json, text
 from unigate.tasks.pace import interval
 
 log: Any = structlog.get_logger("unigate.tasks")
@@ -145,6 +145,8 @@ class Sender:
         ended = progress.state in {"succeeded", "failed", "canceled"}
         first = interval(api.pace, 0, engine.svc.settings.tasks.poll_scale) if api is not None else 1.0
         deadline = now + row.task.deadline_at - row.task.created_at
+        due = deadline if paused else min(now + int(first * 1000), deadline)
+        until = self._kept_until(api, now) if not paused and not ended else 0
         values = {
             "to_state": "paused" if paused else "running",
             "to_handle": handle,
@@ -157,7 +159,9 @@ class Sender:
             "to_quote": text({**row.quote, "free": True} if accepted.free else row.quote),
             "started": now if progress.state == "running" else 0,
             "deadline": deadline,
-            "due": deadline if paused else min(now + int(first * 1000), deadline),
+            "due": until or due,
+            "until": until,
+            "to_owner": engine.owner if until else "",
         }
         task = replace(
             row.task,
@@ -188,8 +192,18 @@ class Sender:
         if ended:
             return Sent("taken", await self._ended(row, task, accepted), None, list(attempts))
         engine.notices.progress(row.task, task)
-        engine.claims.poke()
+        if until:
+            kept_row = _taken(row, task, values, attempts)
+            engine.claims.adopt(kept_row, due, until)
+        else:
+            engine.claims.poke()
         return Sent("taken", task, None, list(attempts))
+
+    def _kept_until(self, api: TaskApi | None, now: int) -> int:
+        """Until when a task that was taken just now is this process's to ask after; 0: it is whoever's is first."""
+        if api is None or (api.poll is None and api.poll_many is None) or not self._engine.claims.keeps:
+            return 0
+        return self._engine.lease_until(now, sending=False)
 
     async def _ended(self, row: TaskRow, task: Task, accepted: Accepted) -> Task:
         """A task that its provider has done by taking it."""
@@ -252,7 +266,7 @@ class Sender:
             raise Conflict("This task cannot go on.", code="task_not_paused")
         order = self.order(row, body, row.upstream_model, channel, row.task.handle)
         seconds = self._engine.svc.settings.tasks.send_seconds
-        message = api.resume(order, channel.options)
+        message = written(api.resume, order, channel)
         answered = await ask(self._engine.svc, channel, candidate.credential, message, seconds=seconds, submits=True)
         return accepted_of(api, order, answered)
 
@@ -261,7 +275,7 @@ class Sender:
         svc, channel = self._engine.svc, candidate.route.channel
         api = channel.provider.tasks[row.task.called]
         order = self.order(row, body, candidate.route.model, channel, parent)
-        message = written(api, order, channel)
+        message = written(api.submit, order, channel)
         seconds = svc.settings.tasks.send_seconds
         answered = await ask(svc, channel, candidate.credential, message, seconds=seconds, submits=True)
         return accepted_of(api, order, answered)
@@ -306,21 +320,16 @@ def tries_of(row: TaskRow) -> list[Attempt]:
     return _attempts.decode(row.attempts) if row.attempts else []
 
 
-def written(api: TaskApi, order: Order, channel: Channel) -> Message:
-    """The message of a submission. What a provider's code cannot write is nothing that was sent: Refused, UpstreamError."""
+def written(write: Callable[[Order, Json], Message], order: Order, channel: Channel) -> Message:
+    """The message of an order. What a provider's code cannot write is nothing that was sent: Refused, UpstreamError."""
     try:
-        return api.submit(order, channel.options)
+        return message_of(lambda: write(order, channel.options))
     except UpstreamError as error:
         error.sent = False
         raise
     except GatewayError as error:
         log.warning("a provider cannot send an order", task=order.task_id, channel=channel.name, detail=error.message)
         raise Refused(UpstreamRefused(400, b"")) from None
-    except Exception as error:
-        log.exception("a provider's message could not be written", task=order.task_id)
-        failure = BadAnswer(detail=f"the message could not be written: {error!r}")
-        failure.sent = False
-        raise failure from None
 
 
 def accepted_of(api: TaskApi, order: Order, answered: Answered) -> Accepted:
@@ -345,6 +354,20 @@ def ending_of(row: TaskRow, progress: Progress) -> Ending:
     error = progress.error or Failure(code="task_failed", message="The provider could not complete the task.")
     return Ending(
         row=row, state="failed", progress=progress, error=Failure(code=plain(error.code), message=plain(error.message))
+    )
+
+
+def _taken(row: TaskRow, task: Task, values: Mapping[str, Any], attempts: Sequence[Attempt]) -> TaskRow:
+    """The row of a task that was taken, as the database has it by now."""
+    return replace(
+        row,
+        task=replace(task, handle=json(values["to_handle"])),
+        body=b"",
+        quote=json(values["to_quote"]),
+        attempts=text(attempts) if attempts else row.attempts,
+        polls=0,
+        errors=0,
+        missing_since=0,
     )
 
 

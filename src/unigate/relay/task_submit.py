@@ -49,6 +49,8 @@ _count = count()
 _IDS = 3
 #: Seconds between two tries to take back what its caller was told is not there.
 _AGAIN = 0.5
+#: Seconds for which a request that comes again waits for the first.
+_UNDER_WAY = 5.0
 #: Seconds until a waiting task is looked at again without a reason.
 WAIT_LOOK = 2.0
 
@@ -76,6 +78,8 @@ class Submitter:
         self._finisher = finisher
         #: Submissions on their way: they go on when their callers leave.
         self._running: set[asyncio.Task[Task]] = set()
+        #: Tasks that are being taken back.
+        self._abandoned: set[str] = set()
 
     async def submit(self, call: Call, draft: Draft, *, base: str) -> Task:
         """See TaskFace; the caller may leave meanwhile."""
@@ -125,7 +129,21 @@ class Submitter:
         return await self._send(made, draft)
 
     async def _known(self, token: Token, key: Key) -> Task | None:
-        """The task that this request made before; Conflict where its token belongs to another request."""
+        """The task that this request made before; Conflict where its token belongs to another request.
+
+        One that is on its way may come to nothing, and then its request made none: it is waited for a little.
+        """
+        known = await self._holder(token, key)
+        if known is not None and _under_way(known):
+            await self._engine.changes.wait(known.task.id, beyond=known.task.version, seconds=_UNDER_WAY)
+            known = await self._holder(token, key)
+        if known is None:
+            return None
+        if known.task.id in self._abandoned:
+            raise StoreUnavailable(retry_after=1, detail="the task of this request is being taken back")
+        return known.task
+
+    async def _holder(self, token: Token, key: Key) -> TaskRow | None:
         async with self._engine.db.reading() as tx:
             found = await idempotency.find(tx, token, now=now_ms())
             if found is None:
@@ -137,7 +155,7 @@ class Submitter:
             raise Conflict("The task of this Idempotency-Key has been deleted.", code="idempotency_key_reused")
         if not key.user_view and row.task.key_id != key.id:
             raise Conflict("This Idempotency-Key was used with another key.", code="idempotency_key_reused")
-        return row.task
+        return row
 
     async def _make(self, call: Call, draft: Draft, base: str, token: Token | None) -> Made:
         """Everything that can be known before anything is written."""
@@ -321,12 +339,16 @@ class Submitter:
     async def _abandon(self, row: TaskRow) -> Task:
         """Its caller was refused although it stands written; nothing of it was sent."""
         error = StoreUnavailable()
-        while now_ms() < row.lease_until:  # as long as nobody else looks after it
-            try:
-                await self._fail(row, error, Sent("refused", row.task))
-                return row.task
-            except StoreUnavailable:
-                await asyncio.sleep(_AGAIN)
+        self._abandoned.add(row.task.id)
+        try:
+            while now_ms() < row.lease_until:  # as long as nobody else looks after it
+                try:
+                    await self._fail(row, error, Sent("refused", row.task))
+                    return row.task
+                except StoreUnavailable:
+                    await asyncio.sleep(_AGAIN)
+        finally:
+            self._abandoned.discard(row.task.id)
         log.warning("a task that was never sent is left to its lease", task=row.task.id)
         return row.task
 
@@ -363,6 +385,11 @@ class _Entry:
         """See Entry."""
         token = self._token
         return token is not None and not token.renews and await idempotency.find(tx, token, now=self._now) is not None
+
+
+def _under_way(row: TaskRow) -> bool:
+    """Whether a task is being sent right now, for all that its row says."""
+    return row.task.state in {"waiting", "submitting"} and bool(row.owner) and row.lease_until > now_ms()
 
 
 def svc_api(candidate: Candidate | None, called: str) -> TaskApi | None:

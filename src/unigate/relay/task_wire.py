@@ -3,16 +3,21 @@
 Every failure is an UpstreamError; its `sent` tells whether the provider may have read the message. Must not judge it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
+
+import structlog
 
 from unigate.base.clock import now_ms
-from unigate.base.errors import BadAnswer, UpstreamError, UpstreamRefused
+from unigate.base.errors import BadAnswer, GatewayError, UpstreamError, UpstreamRefused
 from unigate.relay.services import Services
 from unigate.routing.failures import read_retry_after
 from unigate.spec.channel import Channel
 from unigate.spec.provider import Credential
 from unigate.spec.task import Answered, Message
 
+log: Any = structlog.get_logger("unigate.tasks")
 #: An error's body is read as far as this.
 ERROR_LIMIT = 256 * 1024
 #: Statuses by which a gateway before the provider says that it got no answer: the provider may have read it all the same.
@@ -54,6 +59,19 @@ def definite(failure: UpstreamError) -> bool:
     if not failure.sent:
         return True
     return isinstance(failure, UpstreamRefused) and failure.upstream_status not in _NO_ANSWER
+
+
+def message_of(write: Callable[[], Message]) -> Message:
+    """A message as a provider's code writes it; BadAnswer, with nothing sent, where that fails."""
+    try:
+        return write()
+    except GatewayError:
+        raise
+    except Exception as error:
+        log.exception("a provider's message could not be written")
+        failure = BadAnswer(detail=f"the message could not be written: {error!r}")
+        failure.sent = False
+        raise failure from None
 
 
 def unreadable(error: Exception) -> BadAnswer:

@@ -107,8 +107,8 @@ _TOOK = (
         deadline_at=bindparam("deadline", type_=Integer()),
         due_at=bindparam("due", type_=Integer()),
         quote=bindparam("to_quote"),
-        lease_until=0,
-        owner="",
+        lease_until=bindparam("until", type_=Integer()),
+        owner=bindparam("to_owner"),
         polls=0,
         errors=0,
         version=_NEXT,
@@ -268,7 +268,7 @@ async def note_handles(tx: Tx, notes: Sequence[tuple[str, str, str, str]], *, no
 
 
 async def took(tx: Tx, task_id: str, values: dict[str, Any]) -> bool:
-    """The provider has taken it; False where it has ended meanwhile."""
+    """The provider has taken it, and `to_owner` asks after it; False where it has ended meanwhile."""
     return await tx.run(_TOOK, {"of": task_id, **values}) == 1
 
 

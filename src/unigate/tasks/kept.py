@@ -47,7 +47,9 @@ class Kept:
         return found
 
     def adopt(self, row: TaskRow, due: int, until: int) -> None:
-        """A row that became this process's by what it did."""
+        """A row that became this process's by what it did, if it was not claimed by it meanwhile."""
+        if row.task.id in self._busy or row.task.id in self._rows:
+            return
         self._lease(row.task.id, until)
         self.rest(row, due)
 
