@@ -1,0 +1,241 @@
+"""Tasks that a process keeps: nothing is written while nothing changes, and whoever else has a reason to look is heard."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.task_rig import COST, MILLION, Node, Rig, channel, rig
+from support.task_vendor import PROVIDER, Vendor
+from support.waiting import until
+from unigate.base.clock import now_ms
+from unigate.base.errors import StoreUnavailable
+from unigate.base.live_settings import LiveSettings, TaskSettings
+from unigate.spec.task import Answered, Pace
+from unigate.store.database import Database
+from unigate.store.tasks import QUEUE
+
+TOLD = Answered(status=200, body=b"{}")
+HOUR = 3600
+#: A lease that does not end while a test runs.
+LONG = LiveSettings(tasks=TaskSettings(lease_seconds=600, send_seconds=0.5, vanish_seconds=0.1, poll_scale=1.0))
+
+
+def paced(pace: Pace) -> Callable[[Vendor], list[Any]]:
+    """The vendor's channel, asked so often."""
+    apis = {name: dataclasses.replace(api, pace=pace) for name, api in PROVIDER.tasks.items()}
+    provider = dataclasses.replace(PROVIDER, tasks=apis)
+    return lambda vendor: [dataclasses.replace(channel(vendor), provider=provider)]
+
+
+@pytest.fixture
+async def house(database: Database, tmp_path: Path) -> AsyncIterator[Rig]:
+    async with rig(database, tmp_path, settings=LONG) as made:
+        yield made
+
+
+@pytest.fixture
+async def slow(database: Database, tmp_path: Path) -> AsyncIterator[Rig]:
+    """A vendor that is asked once an hour, by leases that do not end meanwhile."""
+    async with rig(database, tmp_path, settings=LONG, channels=paced(Pace(first=HOUR, longest=HOUR))) as made:
+        yield made
+
+
+async def step(node: Node) -> None:
+    claims = node.tasks.engine.claims
+    await claims._turn(node.tasks._tracker.look, together=True)
+    await until(lambda: not claims.at_work, seconds=30)
+
+
+async def test_nothing_is_written_while_nothing_changes(house: Rig) -> None:
+    node = await house.node()
+    task = await node.submit("many")
+    await until(lambda: house.vendor.polls >= 1, seconds=30)
+    before = await house.rows()
+    await until(lambda: house.vendor.polls >= 6, seconds=30)
+    assert await house.rows() == before
+    house.vendor.end(task.id)
+    assert (await node.ended(task.id)).cost == COST
+    assert node.tasks.engine.claims.kept == 0
+    await house.sound()
+
+
+async def test_progress_is_written_and_the_task_stays(house: Rig) -> None:
+    node = await house.node()
+    task = await node.submit("many", steps=40)
+
+    async def gone_on() -> dict[str, Any] | None:
+        (row,) = await house.rows()
+        return row if row["percent"] >= 30 else None
+
+    row = await _found(gone_on)
+    assert row["owner"] == node.tasks.engine.owner
+    assert row["due_at"] == row["lease_until"] > now_ms() + 60_000
+    assert row["detail"] == f'{{"job":"j0","percent":{row["percent"]}}}'
+    assert (await node.get(task.id)).version > 3
+
+
+async def test_a_callback_at_another_worker_reaches_a_kept_task_soon(slow: Rig) -> None:
+    owner, other = await slow.node(look=0.2), await slow.node(look=0.2)
+    task = await owner.submit("many")
+    (row,) = await slow.rows()
+    assert row["owner"] == owner.tasks.engine.owner
+    slow.vendor.end(task.id)
+    assert await other.tasks.called_back(task.id, row["secret"], TOLD)
+    assert (await other.ended(task.id)).cost == COST
+    assert slow.vendor.polls == 1
+    await slow.sound()
+
+
+async def test_a_callback_while_its_owner_asks_makes_it_ask_again(slow: Rig) -> None:
+    owner, other = await slow.node(look=0.05), await slow.node(look=0.05)
+    task = await owner.submit("many")
+    (row,) = await slow.rows()
+    slow.vendor.poll_gate.clear()
+    await other.tasks.called_back(task.id, row["secret"], TOLD)
+    await until(lambda: slow.vendor.polls_waiting == 1, seconds=30)
+    await other.tasks.called_back(task.id, row["secret"], TOLD)
+
+    async def heard() -> bool | None:
+        (row,) = await slow.rows()
+        return row["due_at"] == row["lease_until"] or None  # its owner has claimed it once more
+
+    await _found(heard)
+    assert slow.vendor.polls_waiting == 1  # and does not ask twice at a time
+    slow.vendor.poll_gate.set()
+    await until(lambda: slow.vendor.polls == 2, seconds=30)
+
+
+async def test_a_cancellation_at_another_worker_does_not_wait_for_the_lease(house: Rig) -> None:
+    owner, other = await house.node(started=False), await house.node(started=False)
+    task = await owner.submit("many")
+    assert owner.tasks.engine.claims.kept == 1
+    assert (await other.tasks.cancel(task)).state == "canceled"
+    asked = house.vendor.polls
+    await until(lambda: owner.tasks.engine.claims.late > 0, seconds=30)
+    await step(owner)
+    assert (house.vendor.polls, owner.tasks.engine.claims.kept) == (asked, 0)
+    assert await house.spent() == (MILLION, 0)
+    await house.sound()
+
+
+async def test_the_tasks_of_a_stalled_owner_are_taken_over(database: Database, tmp_path: Path) -> None:
+    async with rig(database, tmp_path) as house:  # leases of 0.6 s
+        owner = await house.node(started=False)
+        made = [await owner.submit(kind) for kind in ("one", "many", "one")]
+        assert owner.tasks.engine.claims.kept == 3
+        other = await house.node()
+
+        async def taken_over() -> bool | None:
+            return all(row["owner"] == other.tasks.engine.owner for row in await house.rows()) or None
+
+        await _found(taken_over)
+        for task in made:
+            house.vendor.end(task.id)
+        assert {(await other.ended(task.id)).state for task in made} == {"succeeded"}
+        await house.sound()
+
+
+async def test_what_was_taken_over_is_not_asked_after_by_its_old_owner(house: Rig) -> None:
+    owner, other = await house.node(started=False), await house.node(started=False)
+    task = await owner.submit("many")
+    await house.set(task.id, lease_until=1, due_at=1)  # it could not be prolonged in time
+    await step(other)
+    assert (house.vendor.polls, other.tasks.engine.claims.kept) == (1, 1)
+    await until(lambda: owner.tasks.engine.claims.late > 0, seconds=30)
+    await step(owner)
+    assert (house.vendor.polls, owner.tasks.engine.claims.kept) == (1, 0)
+    await until(lambda: other.tasks.engine.claims.late > 0, seconds=30)
+    await step(other)
+    assert house.vendor.polls == 2
+
+
+async def test_a_row_that_somebody_changed_is_read_anew(house: Rig) -> None:
+    owner = await house.node(started=False)
+    task = await owner.submit("many")
+    await house.set(task.id, version=17, percent=42)
+    await until(lambda: owner.tasks.engine.claims.late > 0, seconds=30)
+    await step(owner)
+    (job,) = house.vendor.jobs.values()
+    job["percent"] = 50
+    await until(lambda: owner.tasks.engine.claims.late > 0, seconds=30)
+    await step(owner)
+    assert ((await owner.get(task.id)).version, (await owner.get(task.id)).percent) == (19, 50)
+
+
+async def test_leases_are_prolonged_together(database: Database, tmp_path: Path) -> None:
+    async with rig(database, tmp_path, channels=paced(Pace(first=HOUR, longest=HOUR))) as house:  # leases of 0.6 s
+        node = await house.node()
+        for kind in ("one", "many"):
+            await node.submit(kind)
+        first = max(row["lease_until"] for row in await house.rows())
+
+        async def prolonged() -> bool | None:
+            rows = await house.rows()
+            assert {row["owner"] for row in rows} == {node.tasks.engine.owner}
+            return all(row["lease_until"] == row["due_at"] > first + 1000 for row in rows) or None
+
+        await _found(prolonged)
+        assert house.vendor.polls == 0
+        assert node.tasks.engine.claims.kept == 2
+
+
+async def test_prolonging_touches_neither_others_rows_nor_ended_ones_nor_moved_dates(slow: Rig) -> None:
+    node, other = await slow.node(started=False), await slow.node(started=False)
+    mine, moved, theirs, ended = [await node.submit("many") for _ in range(4)]
+    await slow.set(theirs.id, owner=other.tasks.engine.owner)
+    await other.tasks.cancel(ended)
+    await slow.set(moved.id, due_at=5)
+    before = {row["id"]: row for row in await slow.rows()}
+    until_then = now_ms() + 10_000_000
+    asked = [mine.id, moved.id, theirs.id, ended.id]
+    async with slow.db.writing() as tx:
+        still = await QUEUE.keep(tx, node.tasks.engine.owner, asked, until=until_then)
+    after = {row["id"]: row for row in await slow.rows()}
+    assert still == {mine.id, moved.id}
+    assert (after[theirs.id], after[ended.id]) == (before[theirs.id], before[ended.id])
+    assert after[mine.id] == {**before[mine.id], "lease_until": until_then, "due_at": until_then}
+    assert after[moved.id] == {**before[moved.id], "lease_until": until_then}
+
+
+async def test_one_that_stops_gives_back_what_it_keeps(slow: Rig) -> None:
+    owner = await slow.node()
+    task = await owner.submit("many")
+    await owner.stop()
+    (row,) = await slow.rows()
+    assert (row["state"], row["owner"], row["lease_until"]) == ("running", "", 0)
+    assert row["due_at"] > now_ms() + 60_000  # when it would have been asked after
+    other = await slow.node()
+    slow.vendor.end(task.id)
+    await other.tasks.called_back(task.id, row["secret"], TOLD)
+    assert (await other.ended(task.id)).state == "succeeded"
+    await slow.sound()
+
+
+async def test_a_database_that_is_away_costs_no_task(house: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    node = await house.node()
+    task = await node.submit("many")
+
+    def away(*_args: object, **_more: object) -> None:
+        raise StoreUnavailable(detail="as ordered")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.db, "reading", away)
+        patch.setattr(house.db, "writing", away)
+        await asyncio.sleep(0)
+        asked = house.vendor.polls
+        await until(lambda: node.tasks.engine.claims.late > 100, seconds=30)
+    assert house.vendor.polls <= asked + 1
+    house.vendor.end(task.id)
+    assert (await node.ended(task.id)).cost == COST
+
+
+async def _found(look: Callable[[], Any], *, seconds: float = 30.0) -> Any:
+    """What a look finds in the end."""
+    async with asyncio.timeout(seconds):
+        while (found := await look()) is None:
+            await asyncio.sleep(0.01)
+    return found
