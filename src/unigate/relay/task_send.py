@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import BadAnswer, Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_wire import ask, definite, message_of, unreadable

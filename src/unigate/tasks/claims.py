@@ -6,7 +6,7 @@ leaves the lease to end. Must not know what the work is.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -144,15 +144,24 @@ class Claiming(ABC, Generic[T]):
         return min(self._look, 5 * self._rest)  # somebody else was quicker, or a lease ends later than it says
 
     def _start(self, work: Callable[[Sequence[T]], Awaitable[None]], rows: Sequence[T]) -> None:
-        ids = [self._id_of(one) for one in rows]
-        task = asyncio.get_running_loop().create_task(self._work(work, rows))
+        self._run_for([self._id_of(one) for one in rows], self._work(work, rows))
+
+    def _beside(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that is no row's, as long as there is time for work; what it raises is logged."""
+        self._run_for([name], self._guarded(work))
+
+    def _run_for(self, ids: Sequence[str], work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         for one in ids:
             self._at_work[one] = task
         task.add_done_callback(lambda done: self._ended(ids, done))
 
     async def _work(self, work: Callable[[Sequence[T]], Awaitable[None]], rows: Sequence[T]) -> None:
+        await self._guarded(work(rows))
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
         try:
-            await work(rows)
+            await work
         except StoreUnavailable as error:
             log.warning("work on what was claimed failed", detail=error.detail)
         except Exception:

@@ -6,6 +6,7 @@ it once more. A lease that could not be prolonged in time is lost: the task is f
 first. Must not know what is done with a task.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -22,6 +23,8 @@ from unigate.tasks.kept import Kept
 log: Any = structlog.get_logger("unigate.tasks")
 #: Leases prolonged, and rows given back, in one transaction: others want to write too.
 TOGETHER = 300
+#: By what name the work of prolonging goes.
+_LEASES = "~leases"
 
 Work = Callable[[Sequence[TaskRow]], Awaitable[None]]
 
@@ -102,11 +105,14 @@ class Keeping(Claiming[TaskRow]):
         rows = self._kept.due(now, most) if most > 0 else []
         if rows and (mine := await self._mine(rows)):
             self._start(work, mine)
-        more = await self._prolong(now)
+        if _LEASES not in self._at_work and self._ending(
+            now
+        ):  # beside the rest: it may have to wait for its turn to write
+            self._beside(_LEASES, self._prolong())
         wait = await super()._turn(work, together=together)
         now = now_ms()
         if (due := self._kept.next) is not None and most > 0:
-            wait = 0.0 if more else min(wait, max(due - now, 0) / 1000)
+            wait = min(wait, max(due - now, 0) / 1000)
         self._planned = now + int(wait * 1000)
         return wait
 
@@ -130,17 +136,18 @@ class Keeping(Claiming[TaskRow]):
                 self._kept.read_anew(anew[id])
         return [anew.get(row.task.id, row) for row in rows if row.task.id in found]
 
-    async def _prolong(self, now: int) -> bool:
-        """Prolong the leases that end first, if it is time; whether more of them wait for it."""
-        lease = int(self._lease() * 1000)
-        ending = self._kept.ending(now + lease // 2, TOGETHER)
-        if not ending:
-            return False
-        until = now_ms() + lease
-        async with self._db.writing() as tx:
-            still = await self._queue.keep(tx, self.owner, sorted(ending), until=until)
-        self._kept.prolonged(ending, still, until)
-        return len(ending) == TOGETHER
+    def _ending(self, now: int) -> list[str]:
+        """Those whose leases end first, if it is time to prolong them."""
+        return self._kept.ending(now + int(self._lease() * 500), TOGETHER)
+
+    async def _prolong(self) -> None:
+        """Prolong leases until none ends soon, and let others write in between."""
+        while ending := self._ending(now_ms()):
+            until = now_ms() + int(self._lease() * 1000)
+            async with self._db.writing() as tx:
+                still = await self._queue.keep(tx, self.owner, sorted(ending), until=until)
+            self._kept.prolonged(ending, still, until)
+            await asyncio.sleep(self._rest)
 
     def _read(self, rows: Sequence[Row]) -> Sequence[TaskRow]:
         found = [tasks.read(row) for row in rows]
