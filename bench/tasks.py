@@ -60,6 +60,7 @@ class Bench:
     def __init__(self, count: int, *, single: bool) -> None:
         self.count = count
         self.kind = "one" if single else "many"
+        self.refused = 0
         self.found: dict[str, Any] = {"tasks": count, "asked": "one by one" if single else "50 at a time"}
 
     async def run(self) -> dict[str, Any]:
@@ -152,14 +153,33 @@ class Bench:
         child.stdin.flush()
         self.found["polls"] = json.loads(await asyncio.to_thread(child.stdout.readline))["polls"]
         began = time.monotonic()
+        over = asyncio.Event()
+        callers = [asyncio.create_task(self.submit_meanwhile(node, over)) for _ in range(8)]
         ended = 0
         while ended < self.count and time.monotonic() - began < 300:
             await asyncio.sleep(0.2)
             async with node.db.reading() as tx:
                 row = await tx.one(_ENDED)
             ended = int(row[0]) if row is not None else 0
-        self.found["all_ended_seconds"] = round(time.monotonic() - began, 1)
+        seconds = time.monotonic() - began
+        over.set()
+        waits = sorted(wait for some in await asyncio.gather(*callers) for wait in some)
+        self.found["all_ended_seconds"] = round(seconds, 1)
         self.found["ended"] = ended
+        told = {"per_second": round(len(waits) / seconds), "p50": waits[len(waits) // 2], "max": waits[-1]}
+        self.found["submits_meanwhile"] = {**told, "told_to_come_again": self.refused}
+
+    async def submit_meanwhile(self, node: Any, over: asyncio.Event) -> list[float]:
+        """One caller of eight, while all that was there ends: how long each submission took."""
+        waits: list[float] = []
+        while not over.is_set():
+            began = time.monotonic()
+            try:
+                await node.submit(self.kind, prompt="meanwhile")
+            except StoreUnavailable:
+                self.refused += 1
+            waits.append(round(time.monotonic() - began, 3))
+        return waits
 
 
 def main() -> None:

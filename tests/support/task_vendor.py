@@ -6,6 +6,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,8 @@ class Vendor:
     #: Every order that was read, by our task's id.
     orders: list[str] = field(default_factory=list)
     polls: int = 0
+    #: How often each task of ours was asked after.
+    polled: Counter[str] = field(default_factory=Counter)
     canceled: list[str] = field(default_factory=list)
     #: What polls are answered with while it is set.
     poll_status: int = 200
@@ -141,6 +144,8 @@ class Vendor:
 
     def _seen(self, job: dict[str, Any] | None) -> dict[str, Any] | None:
         """A job when it is asked after: one step further, if it goes by steps."""
+        if job is not None:
+            self.polled[job["task"]] += 1
         if job is not None and job["state"] == "running" and job["left"] > 0:
             job["left"] -= 1
             job["percent"] = min(99, job["percent"] + 10)

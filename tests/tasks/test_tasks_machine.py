@@ -19,6 +19,7 @@ from support.task_rig import MILLION, Node, Rig, rig
 from support.waiting import until
 from unigate.base.clock import now_ms
 from unigate.base.errors import GatewayError
+from unigate.base.live_settings import LiveSettings, TaskSettings
 from unigate.spec.task import Answered
 from unigate.store.migrate import migrate
 from unigate.store.open import connect
@@ -27,6 +28,8 @@ from unigate.store.task_tables import tasks
 R = TypeVar("R")
 TOLD = Answered(status=200, body=b"{}")
 HOUR = 3_600_000
+#: No lease ends but by a rule.
+SETTINGS = LiveSettings(tasks=TaskSettings(lease_seconds=600, send_seconds=0.5, vanish_seconds=0.1, poll_scale=1.0))
 FAULTS = ["", "", "", "hang_up", "hang_up_before", "garbage", "fail", "refuse"]
 
 
@@ -42,7 +45,7 @@ class Machine(RuleBasedStateMachine):
         shutil.copy(self.template, path)
         self.loop = asyncio.new_event_loop()
         self.db = self.run(self._connect(path))
-        self.house = rig(self.db, self.folder)
+        self.house = rig(self.db, self.folder, settings=SETTINGS)
         self.rig: Rig = self.run(self.house.__aenter__())
         self.nodes: list[Node] = [self.run(self.rig.node(started=False)) for _ in range(2)]
 
@@ -79,6 +82,50 @@ class Machine(RuleBasedStateMachine):
         claims = self.nodes[at].tasks.engine.claims
         await claims._turn(self.nodes[at].tasks._tracker.look, together=True)
         await until(lambda: not claims.at_work, seconds=30)
+
+    @rule(at=st.integers(0, 1))
+    def one_stops_and_another_owns_nothing_yet(self, at: int) -> None:
+        self.run(self._renew(at))
+
+    async def _renew(self, at: int) -> None:
+        old = self.nodes[at]
+        await old.stop()
+        assert not [row for row in await self.rig.rows() if row["owner"] == old.tasks.engine.owner]
+        self.nodes[at] = await self.rig.node(started=False)
+
+    @rule(at=st.integers(0, 1))
+    def leases_are_lost(self, at: int) -> None:
+        """A process was stalled: its memory says that tasks are its own, and their rows do not any more."""
+        self.run(self._lose(at))
+
+    async def _lose(self, at: int) -> None:
+        async with self.db.writing() as tx:
+            lost = (tasks.c.owner == self.nodes[at].tasks.engine.owner, tasks.c.state == "running")
+            await tx.run(update(tasks).where(*lost).values(lease_until=1, due_at=1))
+        await self._look(1 - at)
+        owned = [row["id"] for row in await self.rig.rows() if row["owner"] == self.nodes[1 - at].tasks.engine.owner]
+        asked = self.rig.vendor.polled.copy()
+        await self._look(at)
+        assert not [id for id in owned if self.rig.vendor.polled[id] != asked[id]]
+
+    @rule(pick=st.integers(0, 9), state=st.sampled_from(["succeeded", "running"]))
+    def callback_at_another_worker(self, pick: int, state: str) -> None:
+        """Its owner asks at its next look."""
+        self.run(self._callback_elsewhere(pick, state))
+
+    async def _callback_elsewhere(self, pick: int, state: str) -> None:
+        owners = {node.tasks.engine.owner: at for at, node in enumerate(self.nodes)}
+        rows = [row for row in await self.rig.rows() if row["state"] == "running" and row["owner"] in owners]
+        if not rows:
+            return
+        row = rows[pick % len(rows)]
+        at = owners[row["owner"]]
+        if state == "succeeded":
+            self.rig.vendor.end(row["id"])
+        asked = self.rig.vendor.polled[row["id"]]
+        await self.nodes[1 - at].tasks.called_back(row["id"], row["secret"], TOLD)
+        await self._look(at)
+        assert self.rig.vendor.polled[row["id"]] > asked or (await self.nodes[at].get(row["id"])).ended
 
     @rule(way=st.sampled_from(["look", "cancel"]), ends=st.booleans())
     def a_lease_ends_while_its_owner_asks(self, way: str, ends: bool) -> None:
