@@ -17,6 +17,7 @@ from unigate.base.live_settings import LiveSettings, TaskSettings
 from unigate.spec.task import Answered, Pace
 from unigate.store.database import Database
 from unigate.store.tasks import QUEUE
+from unigate.tasks import keeping
 
 TOLD = Answered(status=200, body=b"{}")
 HOUR = 3600
@@ -231,6 +232,18 @@ async def test_a_database_that_is_away_costs_no_task(house: Rig, monkeypatch: py
     assert house.vendor.polls <= asked + 1
     house.vendor.end(task.id)
     assert (await node.ended(task.id)).cost == COST
+
+
+async def test_no_more_are_kept_than_there_is_room_for(house: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "MOST", 1)
+    node = await house.node()
+    made = [await node.submit(kind) for kind in ("one", "many", "many")]
+    await until(lambda: min(house.vendor.polled[task.id] for task in made) >= 2, seconds=30)
+    assert node.tasks.engine.claims.kept <= 1
+    for task in made:
+        house.vendor.end(task.id)
+    assert [(await node.ended(task.id)).cost for task in made] == [COST] * 3
+    await house.sound()
 
 
 async def _found(look: Callable[[], Any], *, seconds: float = 30.0) -> Any:

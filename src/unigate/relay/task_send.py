@@ -6,7 +6,7 @@ nobody sends it again meanwhile. Must not decide what the caller is told.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -193,8 +193,7 @@ class Sender:
             return Sent("taken", await self._ended(row, task, accepted), None, list(attempts))
         engine.notices.progress(row.task, task)
         if until:
-            kept_row = _taken(row, task, values, attempts)
-            engine.claims.adopt(kept_row, due, until)
+            engine.claims.adopt(_taken(row, task, handle, attempts, free=accepted.free), due, until)
         else:
             engine.claims.poke()
         return Sent("taken", task, None, list(attempts))
@@ -357,13 +356,13 @@ def ending_of(row: TaskRow, progress: Progress) -> Ending:
     )
 
 
-def _taken(row: TaskRow, task: Task, values: Mapping[str, Any], attempts: Sequence[Attempt]) -> TaskRow:
+def _taken(row: TaskRow, task: Task, handle: str, attempts: Sequence[Attempt], *, free: bool) -> TaskRow:
     """The row of a task that was taken, as the database has it by now."""
     return replace(
         row,
-        task=replace(task, handle=json(values["to_handle"])),
+        task=replace(task, handle=json(handle)),
         body=b"",
-        quote=json(values["to_quote"]),
+        quote={**row.quote, "free": True} if free else row.quote,
         attempts=text(attempts) if attempts else row.attempts,
         polls=0,
         errors=0,

@@ -73,11 +73,11 @@ class Tracker:
         paused = progress.state == "paused"
         after = _after(task, progress, now)
         if after is None:
-            await self._later(row, polls=row.polls + 1)
+            await self._looked(row)
             return
         polls = after_change(row.polls + 1)
         due = task.deadline_at if paused else self._due(row, now, polls)
-        kept = kept and not paused
+        kept = kept and not paused and self._engine.claims.keeps
         await self._engine.steps.put(self._step(row, after, polls, None if kept else due))
         if kept:
             self._engine.claims.keep(replace(row, task=after, polls=polls, errors=0, missing_since=0), due)
@@ -194,9 +194,15 @@ class Tracker:
                 news.append(self._one(row, self._missing))
             elif one.state in _ENDED or now >= row.task.deadline_at or _after(row.task, one, now) is not None:
                 news.append(self._one(row, _told(self, one)))
+            elif not self._engine.claims.keeps:
+                news.append(self._one(row, self._looked))
             else:  # what most answers say
                 self._rest(row, now, polls=row.polls + 1)
         await asyncio.gather(*news)
+
+    async def _looked(self, row: TaskRow) -> None:
+        """Nothing has changed."""
+        await self._later(row, polls=row.polls + 1)
 
     async def _unanswered(self, row: TaskRow, least: float = 0.0) -> None:
         """Nothing was learnt: later, and later each time; at least so many seconds."""
@@ -260,7 +266,7 @@ class Tracker:
     ) -> None:
         """Look again later: in memory where it is asked after here, else whoever is first."""
         now = now_ms()
-        if row.task.state == "running" and self._asks(row):
+        if row.task.state == "running" and self._asks(row) and self._engine.claims.keeps:
             self._rest(row, now, polls=polls, errors=errors, missing=missing, seconds=seconds)
             return
         due = self._then(row, now, polls, seconds)

@@ -23,6 +23,8 @@ from unigate.tasks.kept import Kept
 log: Any = structlog.get_logger("unigate.tasks")
 #: Leases prolonged, and rows given back, in one transaction: others want to write too.
 TOGETHER = 300
+#: Tasks kept at most, of some 5 KB each; what is more is let go of after each look.
+MOST = 50_000
 #: By what name the work of prolonging goes.
 _LEASES = "~leases"
 
@@ -61,8 +63,8 @@ class Keeping(Claiming[TaskRow]):
 
     @property
     def keeps(self) -> bool:
-        """Whether tasks may be kept: not by a process that stops."""
-        return not self._stopping
+        """Whether more tasks may be kept: not by a process that stops, nor by one that has enough."""
+        return not self._stopping and len(self._kept) < MOST
 
     def keep(self, row: TaskRow, due: int) -> None:
         """Look at a task again then that was handed out, as it is now."""
