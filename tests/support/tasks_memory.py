@@ -76,6 +76,9 @@ class Memory:
             )
         )
 
+    async def submit_several(self, call: Call, drafts: Sequence[Draft], *, base: str) -> list[Task]:
+        return [await self.submit(call, draft, base=base) for draft in drafts]
+
     async def resume(self, call: Call, task: Task, body: Json) -> Task:
         self.resumed.append(body)
         return self.change(task.id, state="running")

@@ -39,7 +39,7 @@ class Enter:
         elif await self._entry.enter(tx):
             self._granted = True
             if purpose.id:
-                await holds.open_several(tx, [(purpose, amount)], at=now_ms())
+                await holds.open_several(tx, waiter.opens(amount), at=now_ms())
         else:
             self._taken = True
 

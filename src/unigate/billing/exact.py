@@ -127,7 +127,8 @@ class Exact:
     async def _hold(self, tx: Tx) -> None:
         now = now_ms()
         granted = [(waiter, self._granted[id(waiter)]) for waiter in self._waiters if id(waiter) in self._granted]
-        await holds.open_several(tx, [(w.purpose, amount) for w, amount in granted if w.hold is None], at=now)
+        opened = [one for waiter, amount in granted if waiter.hold is None for one in waiter.opens(amount)]
+        await holds.open_several(tx, opened, at=now)
         more: dict[str, tuple[holds.Purpose, int]] = {}
         for waiter, amount in granted:
             hold = waiter.hold

@@ -6,8 +6,9 @@ and the subtraction nothing else can run. Must not reach the database.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 from unigate.base.clock import LONG_AGO, Seconds
@@ -295,6 +296,11 @@ class SingleHold(Hold):
 class Entry(Protocol):
     """What is written in the transaction that takes a hold for a task: its row, and the token of its request."""
 
+    @property
+    def parts(self) -> Sequence[tuple[str, int]]:
+        """Ids and amounts of the holds that what is held is divided into, one for each task; none: one hold for all."""
+        ...
+
     async def enter(self, tx: Tx) -> bool:
         """Write it; False, with nothing written, where the token is another task's or the task's id is taken."""
         ...
@@ -362,6 +368,11 @@ class Waiter:
         #: The hold to raise, None where a new one is wanted.
         self.hold = hold
         self.future = future
+
+    def opens(self, amount: int) -> list[tuple[Purpose, int]]:
+        """The new holds that it gets with an amount."""
+        parts = self.entry.parts if self.entry is not None else ()
+        return [(replace(self.purpose, id=id_), part) for id_, part in parts] or [(self.purpose, amount)]
 
     @property
     def waiting(self) -> bool:

@@ -19,6 +19,14 @@ class TaskFace(Protocol):
         """
         ...
 
+    async def submit_several(self, call: Call, drafts: Sequence[Draft], *, base: str) -> list[Task]:
+        """Make several tasks of one request, in the order of the drafts: none is sent before the money for all is held.
+
+        Raises what `submit` does where money is short, or the first cannot be sent: there is none of them then. One of the
+        others that nobody took has `failed`. Their ids follow from the first one's (`-2`, `-3`, ...) where drafts name none.
+        """
+        ...
+
     async def resume(self, call: Call, task: Task, body: Json) -> Task:
         """Go on with a paused task; Conflict where it is not paused."""
         ...

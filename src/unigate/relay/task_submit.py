@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,6 +25,7 @@ from unigate.base.errors import (
     UpstreamRefused,
 )
 from unigate.billing.bank import Taken
+from unigate.billing.lease import Entry
 from unigate.dialects import task_dialect
 from unigate.relay.call import Call
 from unigate.relay.services import Services
@@ -45,8 +46,9 @@ from unigate.store.tasks import TaskRow
 
 _encode = msgspec.json.Encoder().encode
 _count = count()
+Result = TypeVar("Result")
 #: How often a dialect may be asked for another id.
-_IDS = 3
+ID_TRIES = 3
 #: Seconds between two tries to take back what its caller was told is not there.
 _AGAIN = 0.5
 #: Seconds for which a request that comes again waits for the first.
@@ -77,13 +79,17 @@ class Submitter:
         self._sender = sender
         self._finisher = finisher
         #: Submissions on their way: they go on when their callers leave.
-        self._running: set[asyncio.Task[Task]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         #: Tasks that are being taken back.
         self._abandoned: set[str] = set()
 
     async def submit(self, call: Call, draft: Draft, *, base: str) -> Task:
         """See TaskFace; the caller may leave meanwhile."""
-        task = asyncio.get_running_loop().create_task(self._submit(call, draft, base))
+        return await self.detached(self._submit(call, draft, base))
+
+    async def detached(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """What comes of some work, which goes on if nobody waits for it any more."""
+        task = asyncio.get_running_loop().create_task(work)
         self._running.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
@@ -99,7 +105,7 @@ class Submitter:
         self._running.add(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[Task]) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if not task.cancelled() and isinstance(task.exception(), Exception):
             error = task.exception()
@@ -114,7 +120,7 @@ class Submitter:
                 return known
         made = await self._make(call, draft, base, token)
         await self._refuse_if_full(draft, made)
-        for _ in range(_IDS):
+        for _ in range(ID_TRIES):
             try:
                 made = await self._enter(call, made)
                 break
@@ -122,7 +128,7 @@ class Submitter:
                 if token is not None and (known := await self._known(token, call.key)) is not None:
                     return known
                 made = replace(
-                    made, row=replace(made.row, task=replace(made.row.task, id=_new_id(call, self._engine.svc, draft)))
+                    made, row=replace(made.row, task=replace(made.row.task, id=new_id(call, self._engine.svc, draft)))
                 )
         else:
             raise StoreUnavailable(retry_after=1, detail="no free id was found for a task")
@@ -270,22 +276,32 @@ class Submitter:
 
     async def _enter(self, call: Call, made: Made) -> Made:
         """Write the task and take its money. Raises Taken, NoFunds, StoreUnavailable."""
+        made, entry = self._entry(made)
+        await self._enter_with(call, entry, made, made.row.task.held)
+        return made
+
+    def _entry(self, made: Made) -> tuple[Made, "TaskEntry"]:
+        """A task as it is written now, and what is written of it."""
         engine, row = self._engine, made.row
         now = now_ms()
         until = engine.lease_until(now, sending=True)
-        bank = engine.svc.bank
-        day = bank.today
         # From here on others count for how long it may be on its way: its body may have taken long to come.
         task = replace(row.task, submitted_at=now if row.task.submitted_at else 0)
-        row = replace(row, task=task, due_at=until, lease_until=until, quote={**row.quote, "day": day})
-        hours = engine.svc.settings.tasks.idempotency_hours
-        entry = _Entry(row, made.token, now, now + hours * 3_600_000, lambda: self.spawn(self._abandon(row)))
-        engine.failpoint("task.before_enter")
-        await bank.enter(call.key, row.task.held, entry, row.hold_id, day=day)
-        engine.failpoint("task.after_enter")
-        return replace(made, row=row)
+        quote = {**row.quote, "day": engine.svc.bank.today}
+        row = replace(row, task=task, due_at=until, lease_until=until, quote=quote)
+        ends_at = now + engine.svc.settings.tasks.idempotency_hours * 3_600_000
+        entry = TaskEntry(row, made.token, now, ends_at, lambda: self.spawn(self._abandon(row)))
+        return replace(made, row=row), entry
 
-    async def _send(self, made: Made, draft: Draft) -> Task:
+    async def _enter_with(self, call: Call, entry: Entry, made: Made, amount: int) -> None:
+        """Write an entry and take its money, under the hold and as of the day of a task."""
+        engine, row = self._engine, made.row
+        engine.failpoint("task.before_enter")
+        await engine.svc.bank.enter(call.key, amount, entry, row.hold_id, day=int(str(row.quote["day"])))
+        engine.failpoint("task.after_enter")
+
+    async def _send(self, made: Made, draft: Draft, *, known: bool = False) -> Task:
+        """Send it, or let it wait; `known`: its caller has its id whatever comes of it."""
         row = made.row
         try:
             sent = await self._sender.send(row, draft.body, made.candidates, made.parent, fresh=True)
@@ -294,7 +310,7 @@ class Submitter:
                 return replace(row.task, state="waiting")
             if sent.outcome in {"full", "refused"}:
                 error = sent.error or QueueFull(task_id=row.task.id, retry_after=WAIT_LOOK)
-                await self._fail(row, error, sent)
+                await self._fail(row, error, sent, known=known)
                 raise error
         except StoreUnavailable:
             self.spawn(self._abandon(row))
@@ -321,7 +337,7 @@ class Submitter:
 
         return await engine.book.write(wait, order=row.task.id)
 
-    async def _fail(self, row: TaskRow, error: GatewayError, sent: Sent) -> None:
+    async def _fail(self, row: TaskRow, error: GatewayError, sent: Sent, *, known: bool = False) -> None:
         """It came to nothing: the money goes back, and the same request may be made again."""
         status = error.upstream_status if isinstance(error, UpstreamRefused) else error.status
         await self._finisher.finish(
@@ -330,7 +346,7 @@ class Submitter:
                 state="failed",
                 error=Failure(code=error.code, message=error.message),
                 states=("submitting", "waiting"),
-                forgotten=True,
+                forgotten=not known,
                 attempts=sent.attempts,
                 status=status,
             )
@@ -353,11 +369,14 @@ class Submitter:
         return row.task
 
 
-class _Entry:
+class TaskEntry:
     """A task's row and token, as billing writes them beside the hold."""
 
+    #: One hold for it.
+    parts: Sequence[tuple[str, int]] = ()
+
     def __init__(self, row: TaskRow, token: Token | None, now: int, ends_at: int, orphaned: Callable[[], None]) -> None:
-        self._row = row
+        self.row = row
         self._token = token
         self._now = now
         self._ends_at = ends_at
@@ -365,7 +384,7 @@ class _Entry:
 
     async def enter(self, tx: Tx) -> bool:
         """See Entry."""
-        row, token = self._row, self._token
+        row, token = self.row, self._token
         if token is not None and not await idempotency.add(
             tx, token, row.task.id, now=self._now, ends_at=self._ends_at
         ):
@@ -378,8 +397,8 @@ class _Entry:
 
     async def entered(self, tx: Tx) -> bool:
         """See Entry."""
-        found = await tasks.find(tx, self._row.task.id)
-        return found is not None and found.task.request_id == self._row.task.request_id
+        found = await tasks.find(tx, self.row.task.id)
+        return found is not None and found.task.request_id == self.row.task.request_id
 
     async def taken(self, tx: Tx) -> bool:
         """See Entry."""
@@ -397,7 +416,7 @@ def svc_api(candidate: Candidate | None, called: str) -> TaskApi | None:
     return None if candidate is None else candidate.route.channel.provider.tasks.get(called)
 
 
-def _new_id(call: Call, svc: Services, draft: Draft) -> str:
+def new_id(call: Call, svc: Services, draft: Draft) -> str:
     """Another id, where the one that a draft had is taken: its dialect knows in which shape."""
     if not draft.task_id:
         return ids.new("task")

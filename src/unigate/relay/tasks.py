@@ -22,7 +22,7 @@ from unigate.relay.task_engine import Engine, Files, Notices
 from unigate.relay.task_finish import Finisher
 from unigate.relay.task_resend import Resender
 from unigate.relay.task_send import Sender
-from unigate.relay.task_submit import Submitter
+from unigate.relay.task_several import SeveralSubmitter
 from unigate.relay.task_track import Tracker
 from unigate.spec.operation import Operation
 from unigate.spec.task import Answered, Asset, Draft, Json, Task, TaskState, View
@@ -96,7 +96,7 @@ class Tasks:
         resender = Resender(engine, sender, finisher)
         others = {"waiting": resender.waiting, "submitting": resender.submitting}
         self._tracker = Tracker(engine, finisher, others)
-        self._submitter = Submitter(engine, sender, finisher)
+        self._submitter = SeveralSubmitter(engine, sender, finisher)
         self._caller = Caller(engine, sender, finisher, self._tracker)
         self._reads: Reads[Task] = Reads(db, self._read)
         self._loops: list[asyncio.Task[None]] = []
@@ -122,6 +122,11 @@ class Tasks:
     async def submit(self, call: Call, draft: Draft, *, base: str) -> Task:
         """See TaskFace."""
         return await self._shown_one(await self._submitter.submit(call, draft, base=base))
+
+    async def submit_several(self, call: Call, drafts: Sequence[Draft], *, base: str) -> list[Task]:
+        """See TaskFace."""
+        made = await self._submitter.submit_several(call, drafts, base=base)
+        return [await self._shown_one(task) for task in made]
 
     async def resume(self, call: Call, task: Task, body: Json) -> Task:  # noqa: ARG002 - as TaskFace has it
         """See TaskFace."""
