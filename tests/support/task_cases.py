@@ -78,6 +78,8 @@ class Case:
         self.operation: Operation = within[0] if within else found[0]
         self.params = {name: unquote(value) for name, value in found[1].items()}
         self.dialect: TaskDialect = task_dialect(self.operation.dialect)
+        #: Headers of the reply that do not come from its dialect.
+        self.marks: tuple[tuple[bytes, bytes], ...] = ()
 
     @property
     def api(self) -> TaskApi:
@@ -101,6 +103,10 @@ class Case:
     def draft(self) -> Draft:
         """What the dialect reads in it."""
         draft = self.dialect.read_task(self.submission())
+        if self.api.fits is not None:
+            fit = self.api.fits(self.told.get("upstream_model", draft.model), draft.body)
+            self.marks = ((b"x-unigate-ignored", ", ".join(fit.ignored).encode()),) if fit.ignored else ()
+            draft = vars(self.dialect)["parts"](draft, [fit])[0]
         parent = self.told.get("parent")
         if parent is None:
             return draft
@@ -130,6 +136,11 @@ class Case:
             "headers": {name.decode(): value.decode() for name, value in request.headers},
             "body": value_of(message.body),
         }
+
+    def accepted(self, task: Task) -> Reply:
+        """The reply to the submission."""
+        reply = self.dialect.write_accepted(task, self.view)
+        return replace(reply, headers=(*reply.headers, *self.marks))
 
     def refusal(self, error: GatewayError) -> Reply:
         """An error as the caller sees it."""

@@ -12,6 +12,7 @@ from unigate.base.errors import BadRequest
 from unigate.dialects.replicate_fields import Field
 from unigate.dialects.replicate_known import Known
 from unigate.dialects.replicate_models import MODELS
+from unigate.spec.task import Fit
 
 #: Fields of OpenAI's call that a model gets only where it has one of that name.
 _OPENAI = ("quality", "style", "background", "moderation", "user", "output_compression", "partial_images")
@@ -22,19 +23,21 @@ _SIDED = frozenset({"width", "height", "aspect_ratio"})
 _SIZE = re.compile(r"([1-9][0-9]{1,4})x([1-9][0-9]{1,4})")
 
 
-def check(model: str, body: Mapping[str, object]) -> None:
-    """BadRequest for a size that is none, and for what a model that we know cannot do."""
+def fit(model: str, body: Mapping[str, object]) -> Fit:
+    """How many of the pictures one prediction makes; `model` is the name at the vendor.
+
+    BadRequest for a size that is none, and for models that make no pictures of words alone.
+    """
     _sides(body)
     known = MODELS.get(model)
     if known is None:
-        return
+        return Fit(ignored=_ignored(None, body))
     needed = [name for name, field in known.fields.items() if field.needed and name != "prompt"]
     if known.makes != "image" or "prompt" not in known.fields or needed:
         why = f": it needs {' and '.join(needed)}" if needed else ""
         raise BadRequest(f"The model '{model}' does not make pictures from a prompt alone{why}.", param="model")
-    number = body.get("n")
-    if type(number) is int and number > 1 and "num_outputs" not in known.fields:
-        raise BadRequest(f"The model '{model}' makes one picture for each call.", param="n")
+    several = known.fields.get("num_outputs")
+    return Fit(most=int(several.high or 1) if several is not None else 1, ignored=_ignored(known, body))
 
 
 def input_of(model: str, body: Mapping[str, object]) -> dict[str, object]:
@@ -56,9 +59,8 @@ def input_of(model: str, body: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in body.items() if name not in _READ and name not in barred} | made
 
 
-def ignored(model: str, body: Mapping[str, object]) -> tuple[str, ...]:
-    """Fields of a call that a model that we know has nothing for, and those that another one decides."""
-    known = MODELS.get(model)
+def _ignored(known: Known | None, body: Mapping[str, object]) -> tuple[str, ...]:
+    """Fields of a call that a model has nothing for, and those that another one decides."""
     fields = known.fields if known is not None else {}
     named = [name for name in _OPENAI if body.get(name) is not None and name not in fields]
     if "output_quality" in fields:

@@ -85,7 +85,7 @@ _PREDICTIONS = TaskApi(
     pace=Pace(first=0.5, growth=1.2, longest=10.0, rate=40.0),
     deadline=7200.0,
 )
-_IMAGES = replace(_PREDICTIONS, submit=_submit_images)
+_IMAGES = replace(_PREDICTIONS, submit=_submit_images, fits=replicate_images.fit)
 PROVIDER = Provider(
     name="replicate",
     title="Replicate",

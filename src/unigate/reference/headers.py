@@ -18,6 +18,10 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-unigate-overhead-ms": ("The gateway's own share of the time until the reply began, in milliseconds.", text()),
     "x-unigate-channel": ("The channel that answered. Only operators' keys are told.", text()),
     "x-unigate-ignored": ("What the call asked for and the provider could not be asked, by name.", text()),
+    "x-unigate-failed": (
+        "How many of the orders that a call was divided into came to nothing, which is free.",
+        whole(low=1),
+    ),
     "x-unigate-limited": (
         "The output limit sent to the provider: lower than asked, since the balance is small.",
         text(),
@@ -71,6 +75,7 @@ def of_answer(operation: Operation) -> dict[str, object]:
         names.append("x-accel-buffering")
     elif operation.use in {"task", "task_get", "task_cancel"}:
         names += ["x-unigate-cost", "x-unigate-ignored"] if operation.use == "task" else ["x-unigate-cost"]
+        names += ["x-unigate-failed"] if operation.family == "images" else []
     return {name: _ref(name) for name in names}
 
 

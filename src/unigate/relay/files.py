@@ -4,7 +4,9 @@ Nothing is held in memory beyond a piece, and nothing is read faster than the ca
 by whoever calls this. A type that may run scripts does so in nobody's name: it is served as a sandboxed document.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+
+from msgspec.structs import replace
 
 from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, TooLarge, UpstreamError
 from unigate.base.live_settings import AssetSettings
@@ -17,6 +19,7 @@ from unigate.store.database import Database
 from unigate.store.objects import Found, Storages
 from unigate.tasks.fetching import fetch, inline
 from unigate.tasks.media import UNKNOWN, ending, fits, media_type, plain
+from unigate.tasks.sources import Opened, open_source
 from unigate.upstream import Answer, Client
 
 #: What callers' `range`, `if-range` and `if-none-match` mean, the provider decides of its own file.
@@ -54,6 +57,21 @@ class Files:
         """A task's file by its number; NotFound, Gone."""
         async with self._db.reading() as tx:
             return _there(await rows.of_task(tx, task_id, place))
+
+    async def open(self, asset_id: str, *, most: int) -> Opened:
+        """A file to be read once, of at most so many bytes: from our storage, else from where its provider has it.
+
+        Raises NotFound, Gone, Refused, TooLarge (from its pieces too), UpstreamError, StoreUnavailable.
+        """
+        row = await self.find(asset_id)
+        if row.state == "kept" and row.size <= most:
+            found = await self._storages.open(row.store).get(row.path)
+            if found is not None:
+                return Opened(media_type=row.media_type, pieces=found.pieces, close=lambda: None)
+        settings = self._settings()
+        bounded = replace(settings, file_bytes=min(most, settings.file_bytes))
+        opened = await open_source(self._client, row, bounded)
+        return Opened(media_type=opened.media_type, pieces=_bounded(opened.pieces, most), close=opened.close)
 
     async def serve(
         self,
@@ -210,6 +228,15 @@ class _Reply:
         shown = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind or UNKNOWN
         found = [(b"content-type", shown.encode()), (b"content-disposition", f'{manner}; filename="{name}"'.encode())]
         return found if kind.startswith(_HARMLESS) and kind != _SVG else [*found, _SANDBOX]
+
+
+async def _bounded(pieces: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    left = most
+    async for piece in pieces:
+        left -= len(piece)
+        if left < 0:
+            raise TooLarge(f"The file is larger than {most} bytes.")
+        yield piece
 
 
 def _there(row: AssetRow | None) -> AssetRow:

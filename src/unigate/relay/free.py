@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote
 
 from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, operations, platform
-from unigate.relay import midjourney_image, replicate_files, replicate_uses
+from unigate.relay import midjourney_image, pictures, replicate_files, replicate_uses
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
 from unigate.relay.services import Services
@@ -77,6 +77,7 @@ async def credit_grants(call: Call, svc: Services) -> Reply:
 #: `Operation.use` -> the use case.
 USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]] = {
     **TASK_USES,
+    "task": pictures.make,
     "midjourney_image": midjourney_image.image,
     "replicate_account": replicate_uses.account,
     "replicate_file": replicate_files.one,

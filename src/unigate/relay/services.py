@@ -10,6 +10,7 @@ from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
 from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
+from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.task_face import TaskFace
@@ -36,6 +37,8 @@ class Services:
     settings: LiveSettings = field(default_factory=LiveSettings)
     #: Set once all else is there, since tasks are made and followed by the other services.
     tasks: TaskFace = field(init=False, repr=False, compare=False)
+    #: The files that tasks made; set with them.
+    files: Files = field(init=False, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.
     listener: Listener | None = None
     #: Keeps prompts and answers of calls that are to be kept.

@@ -53,7 +53,7 @@ class TaskParts:
         self._letters = Client(LIMITS)
         self._outbox = Outbox(db, self._letters, self._secrets, lambda: svc.settings.notify)
         #: Serves files below `/files/`, by links that `links` signs.
-        self.files = Files(db, client, storages, lambda: svc.settings.assets)
+        self.files = svc.files = Files(db, client, storages, lambda: svc.settings.assets)
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
         self.tasks = svc.tasks = Tasks(
             db,

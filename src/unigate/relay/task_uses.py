@@ -97,8 +97,8 @@ async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -
         if shown is not None and full.task_id:
             full.shown_id = shown(full.task_id, view(call, svc))
         raise
-    task = await _waited(svc, task, draft.wait)
-    return _priced(spoken.write_accepted(task, view(call, svc)), task)
+    task = await waited(svc, task, draft.wait)
+    return priced(spoken.write_accepted(task, view(call, svc)), task)
 
 
 async def resume(call: Call, svc: Services) -> Reply:
@@ -114,7 +114,7 @@ async def get(call: Call, svc: Services) -> Reply:
     """`task_get`: the task that `{id}` in the path names."""
     spoken = task_writer(call.operation.dialect)
     task = await named(call, svc, spoken)
-    return _priced(Reply(spoken.write_task(task, view(call, svc))), task)
+    return priced(Reply(spoken.write_task(task, view(call, svc))), task)
 
 
 async def several(call: Call, svc: Services) -> Reply:
@@ -150,7 +150,7 @@ async def cancel(call: Call, svc: Services) -> Reply:
     task = await named(call, svc, spoken)
     if not task.ended:
         task = await svc.tasks.cancel(task)
-    return _priced(Reply(spoken.write_task(task, view(call, svc))), task)
+    return priced(Reply(spoken.write_task(task, view(call, svc))), task)
 
 
 async def watch(call: Call, svc: Services) -> Pieces | Reply:
@@ -273,7 +273,7 @@ def _shows_every(spoken: TaskWriter) -> bool:
     return getattr(spoken, "EVERY_TASK", False) is True
 
 
-async def _waited(svc: Services, task: Task, seconds: float) -> Task:
+async def waited(svc: Services, task: Task, seconds: float) -> Task:
     """The task once it has ended or waits for its caller, or as it is when the time is over."""
     until = monotonic() + seconds
     while not (task.ended or task.state == "paused") and (left := until - monotonic()) > 0:
@@ -284,7 +284,7 @@ async def _waited(svc: Services, task: Task, seconds: float) -> Task:
     return task
 
 
-def _priced(reply: Reply, task: Task) -> Reply:
+def priced(reply: Reply, task: Task) -> Reply:
     """A reply that shows an ended task tells its cost."""
     if not task.ended:
         return reply

@@ -15,7 +15,7 @@ from unigate.routing.health import ChannelHealth, CredentialHealth, Rules
 from unigate.routing.judging import Event, Judge
 from unigate.routing.plans import Plan, Site, last_resort, make_plan, refusal, shuffled, upstream_name, usable, weight
 from unigate.spec.binding import Binding
-from unigate.spec.channel import Channel
+from unigate.spec.channel import Channel, Route
 from unigate.spec.operation import Operation
 
 __all__ = ["Candidate", "Event", "Router", "Rules", "Verdict"]
@@ -110,6 +110,11 @@ class Router:
         plan = self._plans.get((model, group, operation.name)) or self._plan(model, group, operation)
         now = self._clock()
         return any(not site.health.parked and site.health.full(now) for tier in plan.tiers for site in tier)
+
+    def served(self, model: str, group: str, operation: Operation) -> list[Route]:
+        """By which routes such calls may ever go, whatever the state of their channels; NotFound as in `routes`."""
+        plan = self._plans.get((model, group, operation.name)) or self._plan(model, group, operation)
+        return [site.route for site in plan.sites]
 
     def pinned(self, place: Binding, model: str, group: str, operation: Operation) -> list[Candidate]:
         """The one candidate for a call that goes on from something that only one channel knows.

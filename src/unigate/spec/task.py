@@ -186,6 +186,16 @@ class Pace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How a call for several things fits what a model at a channel makes of one order."""
+
+    #: Things that one order makes at most; 0: as many as are asked for.
+    most: int = 0
+    #: Fields that the model has nothing for.
+    ignored: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskApi:
     """How a provider makes tasks of one kind: pure functions over messages and answers.
 
@@ -195,6 +205,9 @@ class TaskApi:
 
     submit: Callable[[Order, Json], Message]
     accepted: Callable[[Order, Answered], Accepted]
+    #: For calls that may take several orders: (model at the channel, body) to how they fit; BadRequest where the model
+    #: cannot serve such calls. None: one order carries any of them.
+    fits: Callable[[str, Json], Fit] | None = None
     #: (handle, options of the channel); None: the task ends with its being accepted, or tells by its callback only.
     poll: Callable[[Json, Json], Message] | None = None
     progress: Callable[[Json, Answered], Progress] | None = None

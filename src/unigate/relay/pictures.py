@@ -1,0 +1,139 @@
+"""Calls for several pictures, which may need several tasks: made together, waited for together, answered as one.
+
+Each picture that was made is charged; what failed is not, and the answer has what there is. Nothing is held in memory of
+pictures that are answered themselves: they pass through, from our storage or from where their provider has them.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from dataclasses import replace
+from typing import Protocol, cast
+
+from unigate.base.errors import BadAnswer, CallerError, GatewayError
+from unigate.base.money import format_usd
+from unigate.base.picture_size import picture_size
+from unigate.dialects import TaskDialect, task_dialect
+from unigate.dialects.openai_images import Inlined, failed, pictures
+from unigate.relay import task_uses
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.relay.task_base import base_of
+from unigate.relay.task_uses import submission, view, waited
+from unigate.spec.exchange import Header
+from unigate.spec.reply import Pieces, Reply
+from unigate.spec.task import Asset, Draft, Fit, Task, View
+from unigate.tasks.sources import Opened
+
+_JSON_TYPE = (b"content-type", b"application/json")
+#: Of a picture's beginning, what is looked at for its size.
+_BEGIN = 4096
+
+
+class Parting(TaskDialect, Protocol):
+    """A dialect whose calls may need several tasks."""
+
+    def parts(self, draft: Draft, fits: Sequence[Fit]) -> list[Draft]:
+        """The draft as orders of which each model makes all that it asks for."""
+        ...
+
+    def inlines(self, draft: Draft) -> bool:
+        """Whether the pictures themselves are asked for."""
+        ...
+
+    def write_pictures(self, tasks: Sequence[Task], view: View) -> Reply:
+        """The reply when all have ended, or the time is over."""
+        ...
+
+    def write_inline(self, tasks: Sequence[Task], made: Sequence[Inlined]) -> AsyncGenerator[bytes, None]:
+        """The answer that holds the pictures."""
+        ...
+
+
+async def make(call: Call, svc: Services) -> Reply | Pieces:
+    """`task`: as `task_uses.make`, or with as many tasks as the call needs."""
+    if not hasattr(task_dialect(call.operation.dialect), "parts"):
+        return await task_uses.make(call, svc)
+    spoken = cast(Parting, task_dialect(call.operation.dialect))
+    draft = spoken.read_task(submission(call, svc))
+    svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
+    fits = _fits(call, svc, draft)
+    ignored = list(dict.fromkeys(name for fit in fits for name in fit.ignored))
+    if ignored:
+        call.marks.append((b"x-unigate-ignored", ", ".join(ignored).encode()))
+    drafts = spoken.parts(draft, fits)
+    made = await svc.tasks.submit_several(call, drafts, base=base_of(call.x, svc.settings))
+    tasks = await asyncio.gather(*(waited(svc, task, draft.wait) for task in made))
+    done = all(task.ended for task in tasks)
+    cost = ((b"x-unigate-cost", format_usd(sum(task.cost for task in tasks)).encode()),) if done else ()
+    if done and spoken.inlines(draft) and (assets := pictures(tasks)):
+        return await _inline(svc, spoken, tasks, assets, cost)
+    reply = spoken.write_pictures(tasks, view(call, svc))
+    return replace(reply, headers=(*reply.headers, *cost))
+
+
+def _fits(call: Call, svc: Services, draft: Draft) -> list[Fit]:
+    """How the call fits the models that may serve it; BadRequest where none of them can."""
+    found: list[Fit] = []
+    refused: CallerError | None = None
+    for route in svc.router.served(draft.model, call.key.group.name, call.operation):
+        fits = route.channel.provider.tasks[call.operation.name].fits
+        try:
+            found.append(fits(route.model, draft.body) if fits is not None else Fit())
+        except CallerError as error:
+            refused = refused or error
+    if refused is not None and not found:
+        raise refused
+    return found
+
+
+async def _inline(
+    svc: Services, spoken: Parting, tasks: Sequence[Task], assets: Sequence[Asset], cost: tuple[Header, ...]
+) -> Pieces:
+    """The pictures themselves. BadAnswer, before anything was answered, where one of them is not to be had."""
+    most = svc.settings.relay.answer_bytes
+    opened = await asyncio.gather(*(svc.files.open(one.id, most=most) for one in assets), return_exceptions=True)
+    there = [one for one in opened if isinstance(one, Opened)]
+    try:
+        for one in opened:
+            if isinstance(one, BaseException):
+                raise one
+        made = await asyncio.gather(*(_inlined(one) for one in there))
+    except GatewayError as error:
+        _close(there)
+        at = ", ".join(f"/v1/tasks/{task.id}" for task in tasks if task.state == "succeeded")
+        words = f"The pictures were made, but not all of them could be fetched. They stand at GET {at}."
+        raise BadAnswer(words, detail=error.detail or error.message) from None
+    except BaseException:
+        _close(there)
+        raise
+    return Pieces(_closing(spoken.write_inline(tasks, made), there), (_JSON_TYPE, *failed(tasks), *cost))
+
+
+async def _inlined(opened: Opened) -> Inlined:
+    """A picture with what its beginning tells."""
+    begin = b""
+    pieces = opened.pieces
+    while len(begin) < _BEGIN and (piece := await anext(pieces, b"")):
+        begin += piece
+    kind = opened.media_type.partition("/")[2].partition("+")[0]
+    return Inlined(format=kind, sides=picture_size(begin), pieces=_after(begin, pieces))
+
+
+async def _after(begin: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield begin
+    async for piece in pieces:
+        yield piece
+
+
+async def _closing(pieces: AsyncGenerator[bytes, None], there: Sequence[Opened]) -> AsyncGenerator[bytes, None]:
+    """Pieces, after which nothing stays open, however they end."""
+    try:
+        async for piece in pieces:
+            yield piece
+    finally:
+        _close(there)
+
+
+def _close(there: Sequence[Opened]) -> None:
+    for one in there:
+        one.close()
