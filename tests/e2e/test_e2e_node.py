@@ -82,6 +82,20 @@ def responses(seen: dict[str, Any]) -> None:
     assert (later["begun"], later["ended"]) == ("queued", "completed")
 
 
+def background(seen: dict[str, Any]) -> None:
+    created, done = seen["created"], seen["done"]
+    assert (created["status"], created["background"], created["output"]) == ("queued", True, [])
+    assert (done["id"], done["status"]) == (created["id"], "completed")
+    assert done["text"] and done["usage"]["output_tokens"] > 0
+    assert seen["next"]["text"] and seen["next"]["previous"] == created["id"]
+    canceled = seen["canceled"]
+    assert [canceled[name] for name in ("status", "after", "twice")] == ["cancelled"] * 3
+    assert canceled["id"] != created["id"]
+    assert seen["late"] is None or seen["late"]["status"] == 400
+    assert seen["unknown"]["status"] == 404
+    assert (seen["streamed"]["name"], seen["streamed"]["status"]) == ("BadRequestError", 400)
+
+
 #: Check of a script's words, by the script's name, and the operation that it is about.
 SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "chat": ("openai.chat", chat),
@@ -91,11 +105,14 @@ SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "embeddings": ("openai.embeddings", embeddings),
     "moderations": ("openai.moderations", moderations),
     "responses": ("openai.responses", responses),
+    "background": ("openai.responses", background),
 }
+#: What others look at.
+ELSEWHERE = {"client", "replicate"}
 
 
 def test_each_script_has_its_test() -> None:
-    assert {path.stem for path in FOLDER.glob("*.mjs")} == {*SCRIPTS, "client"}
+    assert {path.stem for path in FOLDER.glob("*.mjs")} == {*SCRIPTS} | ELSEWHERE
 
 
 @pytest.mark.parametrize("script", [name for name, (operation, _) in SCRIPTS.items() if operation in SERVED])

@@ -14,12 +14,24 @@ from support.world import Process
 
 MARK = "a-call-that-is-not-to-be-sent"
 PATH = f"/models/{SCHNELL}/predictions"
+#: A group whose channel names its models, and somebody of it.
+LISTED = f"""  - name: listed
+    provider: replicate
+    base_url: SANDBOX/replicate/v1
+    credentials: r8_unigate
+    models: [{SCHNELL}]
+    groups: [listed]
+groups: [{{name: listed}}]
+users:
+  - {{name: lister, group: listed, credit: 100}}
+"""
+LISTER = "  - {name: lister, user: lister, secret: sk-lister-0123456789}\n"
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
     """A gateway with a channel to Replicate, that tells nobody in private networks."""
-    built = set_stage(tmp_path_factory.mktemp("bad"), vendors, CHANNELS)
+    built = set_stage(tmp_path_factory.mktemp("bad"), vendors, CHANNELS.replace("users:\n", LISTED) + LISTER)
     yield built
     built.settled()
     charged = [row["cost"] for row in built.rows().values() if row["cost"]]
@@ -87,6 +99,24 @@ def test_what_does_not_fit(
 def test_versions_that_are_not_there(stage: Stage, version: str) -> None:
     reply = call(stage, "POST", "/predictions", json={"version": version, "input": {"prompt": MARK}})
     problem(reply, 422, "Invalid version or not permitted")
+    assert stage.received(MARK) == []
+
+
+@pytest.mark.parametrize(
+    "version", ["ab" * 32, REMBG, REMBG.partition(":")[2], "cjwbw/rembg", f"acme/thing:{'ab' * 32}"]
+)
+def test_versions_that_no_channel_serves(stage: Stage, version: str) -> None:
+    body = {"version": version, "input": {"prompt": MARK, "image": "https://example.com/a.png"}}
+    reply = call(stage, "POST", "/predictions", json=body, key="sk-lister-0123456789")
+    problem(reply, 422, "Invalid version or not permitted")
+    assert stage.received(MARK) == []
+
+
+@pytest.mark.parametrize("name", ["models/acme/thing", "models/cjwbw/rembg", "deployments/acme/thing"])
+def test_models_that_no_channel_serves(stage: Stage, name: str) -> None:
+    body = {"input": {"prompt": MARK, "image": "https://example.com/a.png"}}
+    reply = call(stage, "POST", f"/{name}/predictions", json=body, key="sk-lister-0123456789")
+    assert problem(reply, 404, None)["detail"] == "The requested resource could not be found."
     assert stage.received(MARK) == []
 
 

@@ -11,7 +11,15 @@ from urllib.parse import parse_qs, urlencode
 
 from unigate.base.clock import utc
 from unigate.base.errors import BadRequest
-from unigate.dialects.replicate_errors import ERROR_TYPE, Invalid, error_status, missing, pass_error, write_error
+from unigate.dialects.replicate_errors import (
+    ERROR_TYPE,
+    Invalid,
+    error_status,
+    missing,
+    pass_error,
+    unserved,
+    write_error,
+)
 from unigate.dialects.replicate_read import FILE, kept_things, read_task, with_kept
 from unigate.dialects.replicate_write import (
     SIGNS,
@@ -40,6 +48,7 @@ __all__ = [
     "pass_error",
     "read_page",
     "read_task",
+    "unserved",
     "with_kept",
     "write_accepted",
     "write_error",

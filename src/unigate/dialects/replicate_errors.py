@@ -12,6 +12,7 @@ from typing import ClassVar
 import msgspec
 
 from unigate.base.errors import CallerError, GatewayError, NotFound, UpstreamRefused
+from unigate.spec.task import Submission
 
 ERROR_TYPE = b"application/problem+json"
 _TITLES = {
@@ -62,6 +63,11 @@ def missing(task_id: str) -> GatewayError:
     return NotFound(_MISSING, param=task_id[:100])
 
 
+def unserved(asked: Submission) -> GatewayError:
+    """The error for what no channel serves: a version is no valid input, a model or deployment in the path is not there."""
+    return NotFound(_MISSING, code="model_not_found") if "owner" in asked.params else NoVersion()
+
+
 def error_status(error: GatewayError) -> int:
     """A version that nothing serves or prices is no valid input; a vendor's refusal keeps its status."""
     if isinstance(error, UpstreamRefused):
@@ -109,5 +115,5 @@ def pass_error(status: int, body: bytes) -> bytes:
 
 
 def _of_version(error: GatewayError) -> bool:
-    """Whether nothing serves, or nothing prices, what was named by a bare version."""
-    return error.code in {"model_not_found", "price_missing"} and _VERSION.search(error.message) is not None
+    """Whether nothing prices what was named by a version."""
+    return error.code == "price_missing" and _VERSION.search(error.message) is not None

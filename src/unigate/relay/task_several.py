@@ -71,7 +71,7 @@ class SeveralSubmitter(Submitter):
 
     async def _enter_all(self, call: Call, every: Sequence[Made]) -> list[Made]:
         """Write them all, with the money of each, or none. Raises Taken, NoFunds, StoreUnavailable."""
-        ready, entries = zip(*(self._entry(made) for made in every), strict=True)
+        ready, entries = zip(*(self._entry(made, behind=place > 0) for place, made in enumerate(every)), strict=True)
         entry = _Entries(entries, lambda: [one.orphaned() for one in entries])
         paid = next((made for made in ready if made.row.hold_id), ready[0])
         await self._enter_with(call, entry, paid, sum(made.row.task.held for made in ready))

@@ -280,11 +280,13 @@ class Submitter:
         await self._enter_with(call, entry, made, made.row.task.held)
         return made
 
-    def _entry(self, made: Made) -> tuple[Made, "TaskEntry"]:
-        """A task as it is written now, and what is written of it."""
+    def _entry(self, made: Made, *, behind: bool = False) -> tuple[Made, "TaskEntry"]:
+        """A task as it is written now, and what is written of it; `behind`: another one is sent before it."""
         engine, row = self._engine, made.row
         now = now_ms()
         until = engine.lease_until(now, sending=True)
+        if behind:
+            until += int(engine.svc.settings.tasks.send_seconds * 1000)
         # From here on others count for how long it may be on its way: its body may have taken long to come.
         task = replace(row.task, submitted_at=now if row.task.submitted_at else 0)
         quote = {**row.quote, "day": engine.svc.bank.today}

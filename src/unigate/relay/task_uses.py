@@ -12,7 +12,7 @@ import msgspec
 
 from unigate.base.clock import monotonic
 from unigate.base.cursor import decode, encode
-from unigate.base.errors import NotFound, QueueFull
+from unigate.base.errors import GatewayError, NotFound, QueueFull
 from unigate.base.money import format_usd
 from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, task_writer
 from unigate.relay.call import Call
@@ -74,13 +74,23 @@ class Confider(TaskWriter, Protocol):
 
 
 async def make(call: Call, svc: Services) -> Reply:
-    """`task`: read the request, make a task of it, and answer at once, or after the wait that it asks for."""
+    """`task`: read the request, make a task of it, and answer at once, or after the wait that it asks for.
+
+    A dialect may say in its own words that nothing serves what is asked for: `unserved(submission)`.
+    """
     spoken = task_dialect(call.operation.dialect)
     draft = spoken.read_task(submission(call, svc))
     svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
     if draft.parent_id:
         draft = spoken.continue_task(draft, await _gone_on_from(call, svc, spoken, draft.parent_id))
-    return await submit(call, svc, spoken, await pinned(call, svc, spoken, draft))
+    draft = await pinned(call, svc, spoken, draft)
+    try:
+        return await submit(call, svc, spoken, draft)
+    except NotFound as error:
+        unserved: Callable[[Submission], GatewayError] | None = getattr(spoken, "unserved", None)
+        if unserved is None or draft.pinned is not None or error.code != "model_not_found":
+            raise
+        raise unserved(submission(call, svc)) from None
 
 
 async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Reply:

@@ -24,7 +24,8 @@ __all__ = ["Candidate", "Event", "Router", "Rules", "Verdict"]
 KEPT_PLANS = 4096
 #: Credentials of one channel that are offered before the next channel's.
 _IN_A_ROW = 2
-_UNKNOWN = "This model does not exist, or you do not have access to it."
+#: Of a name from callers, what an error repeats.
+_NAME = 200
 
 
 class Router:
@@ -192,7 +193,8 @@ class Router:
         if not plan.sites:
             channels = [health.channel for health in self._channels.values()]
             served = any(refusal(c, model, group, operation) == "dialect_not_spoken" for c in channels)
-            told = f"No channel of this model offers {operation.path}." if served else _UNKNOWN
+            unknown = f"The model '{model[:_NAME]}' does not exist, or you do not have access to it."
+            told = f"No channel of the model '{model[:_NAME]}' offers {operation.path}." if served else unknown
             raise NotFound(told, code="model_not_found", param="model")
         if len(self._plans) >= KEPT_PLANS:
             self._plans.clear()
