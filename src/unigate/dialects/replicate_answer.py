@@ -51,7 +51,11 @@ def progress(handle: Json, told: Mapping[str, Any], known: Known | None) -> Prog
         raise BadAnswer(detail="the output was removed before it was fetched")
     files = tuple(_outputs(output, known)) if state == "succeeded" else ()
     units = _units(told, files)
+    if units is None and files and not handle.get("timed"):
+        units = _counted(files)
     detail = {name: told[name] for name in TOLD if name in told}
+    if state in {"failed", "canceled"}:
+        detail.pop("output", None)  # it is shown to nobody, and may hold whole files
     percents = _PERCENT.findall(text[-2000:])
     return Progress(
         state=state,  # type: ignore[arg-type]
@@ -93,5 +97,9 @@ def _units(told: Mapping[str, Any], files: tuple[Output, ...]) -> dict[str, int]
     seconds = metrics.get("predict_time") if isinstance(metrics, Mapping) else None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds < 1 << 30:
         return None
+    return {"milliseconds": ceil(round(seconds * 1000, 3)), **_counted(files)}
+
+
+def _counted(files: tuple[Output, ...]) -> dict[str, int]:
     films = sum(one.kind == "video" for one in files)
-    return {"milliseconds": ceil(round(seconds * 1000, 3)), "images": len(files) - films, "videos": films}
+    return {"images": len(files) - films, "videos": films}
