@@ -44,7 +44,7 @@ def test_run_in_each_of_its_ways(stage: Stage, seen: dict[str, Any]) -> None:
     output = seen["output"]
     picture = opened(base64.b64decode(output["bytes"]))
     assert (picture.format, picture.size) == ("PNG", (512, 512))
-    assert output["url"].startswith(stage.url)
+    assert output["url"].startswith(stage.url.replace("http:", "https:"))
 
 
 def test_a_wait_that_is_over_and_polls(seen: dict[str, Any]) -> None:

@@ -138,7 +138,7 @@ def test_base64_by_the_sdk(stage: Stage) -> None:
 
 def test_base64_of_pictures_that_we_have_kept(stage: Stage) -> None:
     head = {"idempotency-key": mark()}
-    asked = {"response_format": "b64_json", "n": 2, "size": "640x512"}
+    asked: dict[str, Any] = {"response_format": "b64_json", "n": 2, "size": "640x512"}
     first = make(stage, headers=head, **asked)
     assert first.json()["size"] == "640x512"
     wait_until(lambda: len(list(stage.data.glob("assets/**/*.webp"))) >= 2, seconds=30, what="copies")

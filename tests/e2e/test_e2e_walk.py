@@ -102,11 +102,11 @@ def test_expired_keys_and_empty_wallets(stage: Stage, row: Operation, path: str)
 
 
 def test_what_is_open_to_everybody_tells_nothing(stage: Stage) -> None:
-    assert {row.use for row in OPEN} == {"task_callback"}
+    assert {row.use for row in OPEN} == {"task_callback", "replicate_stream"}
     for row in OPEN:
         for key in ("-", "sk-nobody", stage.key):
             reply = call(stage, row, key=key)
-            assert (reply.status_code, reply.json()["error"]["code"]) == (404, "not_found")
+            assert (reply.status_code, code_of(reply)) == (404, "not_found")
 
 
 @pytest.mark.parametrize("row", dict(CASES), ids=lambda row: row.name)

@@ -26,7 +26,7 @@ const twice = await client.responses.cancel(slow.id);
 tell({
   created: { id: created.id, status: created.status, background: created.background, output: created.output },
   done: { id: done.id, status: done.status, text: done.output_text, usage: done.usage },
-  next: { text: next.output_text, previous: next.previous_response_id },
+  next: next.output_text,
   canceled: { id: canceled.id, status: canceled.status, after: after.status, twice: twice.status },
   late: await refused(client.responses.cancel(done.id)),
   unknown: await refused(client.responses.retrieve(`resp_${"0".repeat(32)}`)),

@@ -93,6 +93,7 @@ OPERATIONS = (
     _row("predictions.get", "GET", "/predictions/{id}", "task_get"),
     _row("predictions.cancel", "POST", "/predictions/{id}/cancel", "task_cancel"),
     _row("predictions.stream", "GET", "/predictions/{id}/stream", "task_events"),
+    _row("streams", "GET", "/streams/{id}", "replicate_stream", scope=None),
     _row("models.get", "GET", "/models/{owner}/{name}", "replicate_model"),
     _row("models.versions.list", "GET", "/models/{owner}/{name}/versions", "replicate_versions"),
     _row("models.versions.get", "GET", "/models/{owner}/{name}/versions/{version}", "replicate_version"),

@@ -115,5 +115,5 @@ def pass_error(status: int, body: bytes) -> bytes:
 
 
 def _of_version(error: GatewayError) -> bool:
-    """Whether nothing prices what was named by a version."""
-    return error.code == "price_missing" and _VERSION.search(error.message) is not None
+    """Whether nothing serves, or nothing prices, what was named by a version."""
+    return error.code in {"model_not_found", "price_missing"} and _VERSION.search(error.message) is not None

@@ -13,6 +13,7 @@ import msgspec
 
 from unigate.base.clock import utc
 from unigate.dialects import linked
+from unigate.dialects.replicate_links import stream_address
 from unigate.dialects.replicate_models import MODELS
 from unigate.dialects.replicate_read import DEPLOYMENTS
 from unigate.spec.reply import Reply
@@ -79,7 +80,7 @@ def prediction(task: Task, view: View) -> dict[str, Any]:
         "created_at": _time(task.created_at),
         "started_at": _time(task.started_at),
         "completed_at": _time(task.finished_at),
-        "urls": {"get": at, "cancel": f"{at}/cancel", "stream": f"{at}/stream", "web": at},
+        "urls": {"get": at, "cancel": f"{at}/cancel", "stream": stream_address(task, view), "web": at},
     }
     if isinstance(metrics := told.get("metrics"), Mapping):
         shown["metrics"] = metrics

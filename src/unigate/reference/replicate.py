@@ -138,6 +138,17 @@ _PREDICTIONS = (
         examples=_ONE,
         fails=(404,),
     ),
+    Entry(
+        operation="replicate.streams",
+        title="Stream a prediction by its address",
+        about="The address that a prediction names as `urls.stream`: it is signed, works for a day and needs no key.",
+        event=text("An address or text; the logs; JSON with `detail`, or with `reason`."),
+        event_text=True,
+        stream="An event; its id says how far it tells, for `last-event-id`.",
+        places=_IN_PATH,
+        examples=_ONE,
+        fails=(404,),
+    ),
 )
 _MODELS = (
     Entry(

@@ -84,6 +84,7 @@ USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]]
     "replicate_files": replicate_files.listed,
     "replicate_list": replicate_uses.predictions,
     "replicate_model": replicate_uses.model,
+    "replicate_stream": replicate_uses.stream,
     "replicate_upload": replicate_files.upload,
     "replicate_version": replicate_uses.version,
     "replicate_versions": replicate_uses.versions,

@@ -3,18 +3,28 @@
 All is answered from what we know; no provider is asked.
 """
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
 from unigate.base.cursor import decode, encode
-from unigate.base.errors import NotFound
+from unigate.base.errors import NotFound, TooMany
 from unigate.dialects import replicate
 from unigate.dialects.replicate_errors import missing
 from unigate.dialects.replicate_known import Known
+from unigate.dialects.replicate_links import is_signed, user_named
 from unigate.dialects.replicate_models import MODELS
 from unigate.dialects.replicate_shown import HIDDEN, write_account, write_model, write_version, write_versions
 from unigate.relay.call import Call
 from unigate.relay.services import Services
+from unigate.relay.task_base import base_of
+from unigate.relay.task_events import own_events
 from unigate.relay.task_uses import submission, view
-from unigate.spec.reply import Reply
+from unigate.spec.reply import Pieces, Reply
 from unigate.store.pages import Page
+
+#: Streams of one user that one worker keeps open for those who show no key.
+STREAMS = 100
 
 
 async def predictions(call: Call, svc: Services) -> Reply:
@@ -31,6 +41,36 @@ async def predictions(call: Call, svc: Services) -> Reply:
     cursor = encode(found.next)
     following = replicate.next_query(asked, cursor) if cursor else ""
     return Reply(replicate.write_tasks(found.rows, view(call, svc), following))
+
+
+async def stream(call: Call, svc: Services) -> Pieces:
+    """`GET /streams/{id}`: a prediction's events, for whoever has the address that we signed. NotFound, TooMany."""
+    asked = submission(call, svc)
+    id, user = asked.params["id"], user_named(asked.query)
+    known = "\0" not in id + user
+    secret = svc.tasks.view(None, base="", user_id=user).secret(user) if known else ""
+    task = await svc.tasks.get(id, user) if known and is_signed(id, asked.query, secret, call.at) else None
+    if task is None or task.dialect != "replicate":
+        raise missing(id)
+    if svc.streams[user] >= STREAMS:
+        raise TooMany("Too many streams are open.", retry_after=1.0)
+    seen = svc.tasks.view(None, base=base_of(call.x, svc.settings), user_id=user)
+    last = (call.x.header(b"last-event-id") or b"").decode("latin-1")
+    events = own_events(svc.tasks, task, lambda before, now: replicate.write_events(before, now, seen, last))
+    return replace(events, pieces=_counted(svc, user, events.pieces))
+
+
+async def _counted(svc: Services, user: str, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    """The pieces of a stream that counts from the first to the last of them."""
+    svc.streams[user] += 1
+    try:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                yield piece
+    finally:
+        svc.streams[user] -= 1
+        if not svc.streams[user]:
+            del svc.streams[user]
 
 
 async def model(call: Call, svc: Services) -> Reply:

@@ -1,5 +1,6 @@
 """Services: what the relay's use cases are given. The composition root fills it; changes of configuration replace parts."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,8 @@ class Services:
     tasks: TaskFace = field(init=False, repr=False, compare=False)
     #: The files that tasks made; set with them.
     files: Files = field(init=False, repr=False, compare=False)
+    #: Streams that are open by their addresses alone, by user.
+    streams: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.
     listener: Listener | None = None
     #: Keeps prompts and answers of calls that are to be kept.
