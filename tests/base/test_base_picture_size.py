@@ -13,7 +13,7 @@ NOISE = Image.frombytes("RGB", (300, 41), random.Random(7).randbytes(300 * 41 * 
 
 def written(kind: str, mode: str = "RGB", **options: object) -> bytes:
     out = io.BytesIO()
-    NOISE.convert(mode).save(out, kind, **options)  # type: ignore[arg-type]
+    NOISE.convert(mode).save(out, kind, **options)
     return out.getvalue()
 
 

@@ -239,3 +239,20 @@ def test_lists_have_pages_and_times(stage: Stage) -> None:
     assert stage.sandbox.url not in json.dumps(
         call(stage, "GET", f"/predictions/{ids[0]}", key="sk-bob-0123456789").json()
     )
+
+
+def test_addresses_of_streams_that_we_did_not_sign(stage: Stage) -> None:
+    body = {"input": {"prompt": "a fox", **FAST}}
+    made = call(stage, "POST", PATH, json=body, headers={"prefer": "wait"}).json()
+    address = made["urls"]["stream"]
+    reply = httpx.get(address, timeout=60)
+    assert reply.status_code == 200 and reply.text.rstrip().endswith("data: {}"), reply.text
+    assert reply.headers["content-type"].startswith("text/event-stream")
+    asked = httpx.URL(address)
+    query = dict(asked.params)
+    wrong = [{**query, name: value} for name in query for value in ("", "0", "\0", query[name] + "1")]
+    wrong += [{name: value for name, value in query.items() if name != gone} for gone in query]
+    for one in [*wrong, {}]:
+        problem(httpx.get(asked.copy_with(query=None), params=one, timeout=60), 404, None)
+    other = call(stage, "POST", PATH, json=body, headers={"prefer": "wait"}).json()["id"]
+    problem(httpx.get(address.replace(made["id"], other), timeout=60), 404, None)

@@ -28,7 +28,7 @@ tell({
   done: { id: done.id, status: done.status, text: done.output_text, usage: done.usage },
   next: next.output_text,
   canceled: { id: canceled.id, status: canceled.status, after: after.status, twice: twice.status },
-  late: await refused(client.responses.cancel(done.id)),
+  late: (await client.responses.cancel(done.id)).status,
   unknown: await refused(client.responses.retrieve(`resp_${"0".repeat(32)}`)),
   streamed: await refused(client.responses.create({ model, input: "x", background: true, stream: true })),
 });
