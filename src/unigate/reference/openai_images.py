@@ -8,10 +8,12 @@ _REQUEST = record(
     {
         "model": shared.MODEL,
         "prompt": text("What is to be seen.", least=1, most=32_000),
-        "n": maybe(whole("How many pictures; some models make one for each call only.", low=1, high=10)),
+        "n": maybe(
+            whole("How many pictures. Where the model makes fewer at a time, several are ordered.", low=1, high=10)
+        ),
         "size": maybe(text("`auto`, or width and height: `1024x1024`. Models that take ratios get the nearest one.")),
         "output_format": maybe(text("`png`, `jpeg` or `webp`, with models that can be told.", least=1)),
-        "response_format": maybe(text("Pictures are answered as addresses.", of=("url",))),
+        "response_format": maybe(text("As addresses, or as the pictures themselves.", of=("url", "b64_json"))),
         "user": shared.USER,
     },
     "Fields of the model that are not named here travel.",
@@ -20,7 +22,17 @@ _REQUEST = record(
 _ANSWER = record(
     {
         "created": whole("Seconds since 1970.", low=0),
-        "data": many(record({"url": text("Where it is fetched. The link ends.")}, needs=("url",)), "The pictures."),
+        "data": many(
+            record(
+                {
+                    "url": text("Where it is fetched. The link ends."),
+                    "b64_json": text("The picture in base64, where that was asked for."),
+                }
+            ),
+            "The pictures, fewer than were asked for where some could not be made (`x-unigate-failed`).",
+        ),
+        "output_format": text("With base64: `png`, `jpeg`, `webp`, where all are of one."),
+        "size": text("With base64: width and height, where all have the same."),
     },
     needs=("created", "data"),
 )
@@ -31,7 +43,10 @@ PAGE = Page(
         Entry(
             operation="openai.images.generations",
             title="Make pictures",
-            about="The call waits for its pictures, up to five minutes; what takes longer goes on as a task (504 names it).",
+            about=(
+                "The call waits for its pictures, up to five minutes; what takes longer goes on as a task (504 names it). "
+                "Money for all pictures must be there; those that were made are charged."
+            ),
             request=ref("ImageRequest"),
             answer=ref("ImageList"),
             examples=(

@@ -19,6 +19,9 @@ from unigate.reference.schema import (
 
 ID = "gm3qorzdhgbfurvjtvhg6dckhu"
 _AT = f"https://ai.example.com/replicate/v1/predictions/{ID}"
+_STREAM = (
+    "https://ai.example.com/replicate/v1/streams/gm3qorzdhgbfurvjtvhg6dckhu?user=usr_01J9Z6&until=1790003600&sig=0a1b"
+)
 FILE_ID = "ZmFrZS1maWxlLWlk"
 SDXL = MODELS["stability-ai/sdxl"]
 _MOMENT = text("A moment (RFC 3339, UTC).")
@@ -64,7 +67,7 @@ SHOWN = {
     "created_at": "2026-08-20T10:00:00.113Z",
     "started_at": None,
     "completed_at": None,
-    "urls": {"get": _AT, "cancel": f"{_AT}/cancel", "stream": f"{_AT}/stream", "web": _AT},
+    "urls": {"get": _AT, "cancel": f"{_AT}/cancel", "stream": _STREAM, "web": _AT},
 }
 DONE = {
     **SHOWN,
