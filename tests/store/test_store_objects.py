@@ -122,6 +122,27 @@ async def test_nothing_is_there_when_it_is_cancelled(storage: Objects, tmp_path:
     assert await storage.get("a") is None
 
 
+async def test_the_folders_that_lead_to_a_file_are_synced_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a row would say `kept`, and after a power cut the folder that was new would not be there."""
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def noted(number: int) -> None:
+        synced.append(os.fstat(number).st_ino)
+        fsync(number)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    storage = Storages("file:///srv/assets", data=tmp_path, aws={}).open()
+    root = tmp_path / "srv" / "assets"
+    assert {tmp_path.stat().st_ino, root.parent.stat().st_ino} <= set(synced)  # their entries are what is new
+    for path in ("2026/11/t/a.png", "2026/11/t/b.png"):  # whoever made the folders first may not have come so far
+        synced.clear()
+        await storage.put(path, pieces(SMALL), most=ALL)
+        there = [root / path, *(root / path).parents][:5]
+        assert there[-1] == root
+        assert synced == [one.stat().st_ino for one in there]
+
+
 async def test_a_bucket_is_told_the_type_and_needs_a_right_signature(s3: Bucket) -> None:
     storage = at(s3).open()
     await storage.put("a.png", pieces(SMALL), most=ALL, media_type="image/png")

@@ -65,7 +65,7 @@ class Objects:
         try:
             await obstore.put_async(self._made, path, given, attributes=attributes, chunk_size=PART, max_concurrency=2)
             if self._folder is not None:
-                await asyncio.to_thread(_sync, self._folder / path)
+                await asyncio.to_thread(_sync, self._folder / path, self._folder)
         except Exception as error:  # noqa: BLE001 - the library has an error for each of its layers
             raise counted.failure or _failed(self.name, error) from None
         return Stored(size=counted.size, digest=counted.digest)
@@ -156,7 +156,11 @@ class Storages:
         from obstore.store import LocalStore  # noqa: PLC0415 - loaded at the first use
 
         folder = self._place(name)
-        return Objects(name, LocalStore(folder, mkdir=True, automatic_cleanup=True), folder)
+        new = [path for path in (folder, *folder.parents) if not path.exists()]
+        made = LocalStore(folder, mkdir=True, automatic_cleanup=True)
+        for path in new:
+            _on_disk(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        return Objects(name, made, folder)
 
     def _bucket(self, name: str) -> Objects:
         from obstore.store import S3Store  # noqa: PLC0415 - loaded at the first use
@@ -226,14 +230,24 @@ class _Counted:
         return piece
 
 
-def _sync(file: Path) -> None:
-    """Have a file and its name on the disk before a row says that they are there."""
-    for path, flags in ((file, os.O_RDONLY), (file.parent, os.O_RDONLY | os.O_DIRECTORY)):
-        number = os.open(path, flags)
-        try:
-            os.fsync(number)
-        finally:
-            os.close(number)
+def _sync(file: Path, root: Path) -> None:
+    """Have a file, and the folders that lead to it from `root`, on the disk before a row says that they are there.
+
+    All of these folders, each time: whoever made one may have died, or be at it still.
+    """
+    _on_disk(file, os.O_RDONLY)
+    for folder in file.parents:
+        _on_disk(folder, os.O_RDONLY | os.O_DIRECTORY)
+        if folder in (root, folder.parent):
+            return
+
+
+def _on_disk(path: Path, flags: int) -> None:
+    number = os.open(path, flags)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _failed(name: str, error: Exception) -> StoreUnavailable:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from unigate.base.errors import Unreachable
 
@@ -14,6 +14,19 @@ Lookup = Callable[[str], Awaitable[list[str]]]
 KEPT = 1000
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 _6TO4 = IPv6Network("2002::/16")
+_TEREDO = IPv6Network("2001::/32")
+#: All that is global unicast today: https://www.iana.org/assignments/ipv6-address-space
+_GLOBAL = IPv6Network("2000::/3")
+#: Networks that the registries, or some versions of Python, call global, and that lead to a cloud's own parts or to nobody.
+_NOT_PUBLIC = (
+    # Azure's DNS, DHCP and agent: https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16
+    IPv4Network("168.63.129.16/32"),
+    IPv4Network("192.0.0.0/24"),  # IETF protocol assignments; Oracle's metadata lies at 192.0.0.192
+    IPv4Network("100.64.0.0/10"),  # carriers' NAT; Alibaba's metadata lies at 100.100.100.200
+    IPv4Network("192.88.99.0/24"),  # relays of 6to4, given up by RFC 7526
+)
+#: Interface identifiers of ISATAP (RFC 5214), whose last 32 bits are an IPv4 address.
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 class Resolver:
@@ -87,13 +100,26 @@ async def _system(host: str) -> list[str]:
 def is_public(address: Address) -> bool:
     """Whether an address is one that anybody may reach; IPv6 addresses that hold an IPv4 one are judged by it."""
     if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped
-        if inner is None and address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFFFFFF)
-        elif inner is None and address in _6TO4:
-            inner = address.sixtofour
-        if inner is not None:
-            return is_public(inner)
-        if address.is_site_local or int(address) < 1 << 32:  # fec0::/10; old IPv4-compatible addresses
+        inner = _inner(address)
+        if inner is not None and not is_public(inner):
             return False
+        if inner is not None and address not in _GLOBAL:
+            return True
+        if address not in _GLOBAL or address in _TEREDO:
+            return False
+        return address.is_global or address in _6TO4
+    if any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _inner(address: IPv6Address) -> IPv4Address | None:
+    """The IPv4 address that an IPv6 one leads to by itself."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _6TO4:
+        return address.sixtofour
+    number = int(address)
+    if address in _NAT64 or (number >> 32) & 0xFFFFFFFF in _ISATAP:
+        return IPv4Address(number & 0xFFFFFFFF)
+    return None
