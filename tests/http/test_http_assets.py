@@ -323,11 +323,6 @@ async def test_a_data_url_is_served_from_the_row(house: House) -> None:
     assert (await house.get(row, range="bytes=1-3")).content == b"scr"
 
 
-async def test_a_task_s_file_is_found_by_its_number(house: House) -> None:
-    row = await house.keep(PICTURE, "image/png", place=1)
-    assert (await house.files.find_of_task(row.task_id, 1)).id == row.id
-
-
 def test_links_are_the_provider_s_own_where_nothing_is_kept() -> None:
     asset = Asset(id="ast_1", task_id="t", kind="image", media_type="", source="https://cdn.example/a.webp?x=1")
     links = Links(SECRET, keep=False)

@@ -12,6 +12,7 @@ from types import MappingProxyType, ModuleType
 from typing import Any, Protocol, TypeGuard, cast
 
 from unigate.base.errors import GatewayError
+from unigate.spec.data_url import short
 from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
@@ -175,13 +176,13 @@ class TaskDialect(TaskWriter, Protocol):
 
 def linked(value: object, outputs: Sequence[Asset], view: View) -> object:
     """JSON data in which each text that is the provider's address of one of the files is our link to it."""
-    links = {asset.source: view.link(asset) for asset in outputs}
+    links = {short(asset.source): view.link(asset) for asset in outputs}
     return _linked(value, links) if links else value
 
 
 def _linked(value: object, links: Mapping[str, str]) -> object:
     if isinstance(value, str):
-        return links.get(value, value)
+        return links.get(short(value), value)
     if isinstance(value, Mapping):
         return {name: _linked(one, links) for name, one in value.items()}
     if isinstance(value, list | tuple):

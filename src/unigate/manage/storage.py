@@ -76,6 +76,7 @@ async def move_files(desk: Desk, at: Storages) -> Moved:
     StoreUnavailable where that storage, or the database, is not to be had.
     """
     await probe(at)
+    await _clear(desk, at)
     files = size = missing = failed = 0
     after = ""
     while True:
@@ -94,6 +95,8 @@ async def move_files(desk: Desk, at: Storages) -> Moved:
 
 async def _move(desk: Desk, at: Storages, row: AssetRow) -> bool | None:
     """Whether a file was moved; None where it is not there. The old copy goes when nobody is led to it any more."""
+    if row.owner:  # of an earlier move: the storage from which it could not be removed is still away
+        return False
     target = at.open()
     try:
         source = at.open(row.store)
@@ -114,9 +117,29 @@ async def _move(desk: Desk, at: Storages, row: AssetRow) -> bool | None:
         if now is None or now.store != at.name:
             await target.delete(row.path)
         return False
-    with suppress(StoreUnavailable):
-        await source.delete(row.path)
+    await _remove_left(desk, at, row.id, row.store, row.path)
     return True
+
+
+async def _clear(desk: Desk, at: Storages) -> None:
+    """Remove what an earlier move left behind."""
+    after = ""
+    while True:
+        async with desk.db.reading() as tx:
+            found = await rows.left_behind(tx, after=after, most=_TOGETHER)
+        if not found:
+            return
+        after = found[-1].id
+        for row in found:
+            await _remove_left(desk, at, row.id, row.owner, row.path)
+
+
+async def _remove_left(desk: Desk, at: Storages, id: str, store: str, path: str) -> None:
+    """Remove the copy that a moved file has at the storage where it was; where that is away, the next move does so."""
+    with suppress(StoreUnavailable):
+        await at.open(store).delete(path)
+        async with desk.db.writing() as tx:
+            await rows.cleared(tx, id, left=store)
 
 
 async def _pieces(body: bytes) -> AsyncIterator[bytes]:

@@ -53,11 +53,6 @@ class Files:
         async with self._db.reading() as tx:
             return _there(await rows.find(tx, asset_id))
 
-    async def find_of_task(self, task_id: str, place: int = 0) -> AssetRow:
-        """A task's file by its number; NotFound, Gone."""
-        async with self._db.reading() as tx:
-            return _there(await rows.of_task(tx, task_id, place))
-
     async def open(self, asset_id: str, *, most: int) -> Opened:
         """A file to be read once, of at most so many bytes: from our storage, else from where its provider has it.
 
@@ -89,7 +84,7 @@ class Files:
         """
         head = (*headers, _NOSNIFF, _ANY_SITE, (b"cache-control", b"private, max-age=%d" % min(seconds, _AGE)))
         reply = _Reply(x, row, head, download=download)
-        if (found := inline(row.source)) is not None and row.state != "kept":
+        if row.state != "kept" and (found := inline(row.source)) is not None:
             reply.whole(found.body, media_type(found.body, found.media_type, told=row.media_type))
         elif not (row.state == "kept" and (await self._kept(reply, row) or await self._moved(reply, row))):
             await self._passed(reply, row)

@@ -16,6 +16,7 @@ from unigate.base.money import MAX_AMOUNT
 from unigate.billing.prices import Quote
 from unigate.relay.task_engine import Engine, log
 from unigate.spec.channel import Channel
+from unigate.spec.data_url import without_data
 from unigate.spec.record import Attempt, End, Record
 from unigate.spec.task import Asset, Failure, Progress, Task, TaskState
 from unigate.spec.usage import MAX_COUNT, Usage
@@ -181,6 +182,8 @@ def _values(ending: Ending, cost: int, now: int) -> dict[str, Any]:
     if ending.state == "succeeded":
         percent = 100
     detail = progress.detail if progress is not None and progress.detail else task.detail
+    if progress is not None and ending.state == "succeeded":
+        detail = without_data(detail, (output.url for output in progress.outputs))
     previews = progress.previews if progress is not None and progress.previews else task.previews
     return {
         "to_state": ending.state,

@@ -26,7 +26,7 @@ from unigate.relay.task_several import SeveralSubmitter
 from unigate.relay.task_track import Tracker
 from unigate.spec.operation import Operation
 from unigate.spec.task import Answered, Asset, Draft, Json, Task, TaskState, View
-from unigate.store import idempotency, tasks
+from unigate.store import assets, idempotency, tasks
 from unigate.store.database import Database, Tx
 from unigate.store.pages import Page, Slice
 from unigate.store.tasks import TaskRow
@@ -264,6 +264,7 @@ class Tasks:
 async def _drop(tx: Tx, ended: int, now: int) -> int:
     tokens = await idempotency.drop_ended(tx, now=now, most=TOGETHER)
     old = await tasks.drop_old(tx, made_before=ended * 1000, ended_before=ended, now=now, most=TOGETHER)
+    await assets.forget_of_tasks(tx, old)
     return max(tokens, len(old))
 
 

@@ -107,6 +107,20 @@ class Objects:
         except Exception as error:  # noqa: BLE001 - as above
             raise _failed(self.name, error) from None
 
+    async def delete_all(self, beginning: str) -> None:
+        """Remove the files whose paths begin so, with a folder and a name's beginning. StoreUnavailable."""
+        import obstore  # noqa: PLC0415 - loaded at the first use
+
+        try:
+            async for some in obstore.list(self._made, prefix=beginning.rpartition("/")[0]):
+                found = [one["path"] for one in some if one["path"].startswith(beginning)]
+                if found:
+                    await obstore.delete_async(self._made, found)
+        except FileNotFoundError:
+            return
+        except Exception as error:  # noqa: BLE001 - as above
+            raise _failed(self.name, error) from None
+
     async def _pieces(self, stream: Any) -> AsyncIterator[bytes]:
         try:
             async for piece in stream:

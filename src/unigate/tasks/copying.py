@@ -5,14 +5,14 @@ another: to the same place, and as a whole, so nobody ever sees half of it.
 """
 
 import asyncio
-import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from unigate.base import ids
-from unigate.base.clock import monotonic, now_ms, utc
+from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import GatewayError, StoreUnavailable, TooLarge
 from unigate.base.live_settings import AssetSettings
 from unigate.store import assets as rows
@@ -22,8 +22,8 @@ from unigate.store.objects import Storages
 from unigate.tasks import retention
 from unigate.tasks.claims import Claims
 from unigate.tasks.fetching import Refused, shown
-from unigate.tasks.media import ending
-from unigate.tasks.sources import open_source
+from unigate.tasks.places import place
+from unigate.tasks.sources import LEAST, Rate, open_source
 from unigate.upstream import Client
 
 log: Any = structlog.get_logger("unigate.tasks")
@@ -32,8 +32,9 @@ log: Any = structlog.get_logger("unigate.tasks")
 LOOK, HOUSE, TIDY, LEFT = 1.0, 600.0, 86_400.0, 172_800.0
 #: Seconds of a lease, which is extended three times as often; files that one process copies at once.
 LEASE, PLACES = 60.0, 4
+#: One user has at most one part in so many of the places.
+SHARE = 2
 _LONGEST_PAUSE = 3600.0
-_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 class Copier:
@@ -49,8 +50,9 @@ class Copier:
         lease: float = LEASE,
         places: int = PLACES,
         look: float = LOOK,
+        least: Rate = LEAST,
     ) -> None:
-        """`places`: files copied at once."""
+        """`places`: files copied at once; `least`: what comes more slowly is given up, and tried again later."""
         self._db = db
         self._storages = storages
         self._client = client
@@ -58,8 +60,11 @@ class Copier:
         self._lease = lease
         #: Names this copier, and no other, ever.
         self.owner = ids.new("cop")
-        self._claims = Claims(db, rows.QUEUE, owner=self.owner, lease=lambda: lease, places=places, look=look)
-        self._busy: set[str] = set()
+        self._queue = rows.CopyQueue(self._users, max(places // SHARE, 1))
+        self._claims = Claims(db, self._queue, owner=self.owner, lease=lambda: lease, places=places, look=look)
+        #: Files that are being copied, and whose.
+        self._busy: dict[str, str] = {}
+        self._least = least
         self._tidy_at = 0.0
 
     async def run(self) -> None:
@@ -76,10 +81,14 @@ class Copier:
         """Look now: something is due."""
         self._claims.poke()
 
+    def _users(self) -> Counter[str]:
+        """How many files of each user are being copied."""
+        return Counter(self._busy.values())
+
     async def _copy(self, claimed: Row) -> None:
         """One try."""
         row = rows.made(claimed)
-        self._busy.add(row.id)
+        self._busy[row.id] = row.user_id
         try:
             async with asyncio.timeout(self._settings().copy_seconds):
                 await self._store(row)
@@ -93,11 +102,11 @@ class Copier:
             log.exception("a file could not be copied", asset=row.id)
             await self._failed(row, "the gateway failed to copy it", final=False)
         finally:
-            self._busy.discard(row.id)
+            del self._busy[row.id]
 
     async def _store(self, row: AssetRow) -> None:
         storage = self._storages.open()
-        opened = await open_source(self._client, row, self._settings())
+        opened = await open_source(self._client, row, self._settings(), self._least)
         try:
             path = place(row, opened.media_type)
             most = self._settings().file_bytes
@@ -107,7 +116,7 @@ class Copier:
         async with self._db.writing() as tx:
             kept = await rows.keep(
                 tx,
-                row.id,
+                row,
                 store=storage.name,
                 path=path,
                 size=stored.size,
@@ -139,7 +148,7 @@ class Copier:
                 until = now_ms() + round(self._lease * 1000)
                 try:
                     async with self._db.writing() as tx:
-                        await rows.QUEUE.prolong(tx, self.owner, sorted(self._busy), until=until)
+                        await self._queue.prolong(tx, self.owner, sorted(self._busy), until=until)
                 except Exception:  # the copies go on: at worst another process makes one of them too
                     log.exception("leases of copies could not be extended")
 
@@ -156,9 +165,3 @@ class Copier:
             except Exception:
                 log.exception("could not delete files")
             await asyncio.sleep(HOUSE)
-
-
-def place(row: AssetRow, media_type: str) -> str:
-    """Where a file goes in its storage: `{yyyy}/{mm}/{task}/{asset}.{ending}`, the same with each try."""
-    task = _UNSAFE.sub("_", row.task_id)
-    return f"{utc(row.created_at):%Y/%m}/{task}/{row.id}.{ending(media_type, row.source)}"

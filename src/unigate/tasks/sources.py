@@ -3,7 +3,8 @@
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from unigate.base.errors import BadAnswer, TooLarge
+from unigate.base.clock import monotonic
+from unigate.base.errors import BadAnswer, TookTooLong, TooLarge
 from unigate.base.live_settings import AssetSettings
 from unigate.spec.channel import Timeouts
 from unigate.store.assets import AssetRow
@@ -22,8 +23,20 @@ class Opened:
     close: Callable[[], None]
 
 
-async def open_source(client: Client, row: AssetRow, settings: AssetSettings) -> Opened:
-    """The file as its provider has it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """How fast a file has to come: so many bytes a second, over each so many seconds in which it was waited for."""
+
+    bytes: int
+    seconds: float
+
+
+#: Slower than any line that a vendor serves by, and fast enough that whoever sends drop by drop holds no place for long.
+LEAST = Rate(bytes=4096, seconds=60)
+
+
+async def open_source(client: Client, row: AssetRow, settings: AssetSettings, least: Rate = LEAST) -> Opened:
+    """The file as its provider has it. What comes more slowly than `least` is given up, while it is read too.
 
     Raises Refused and TooLarge where there is no use in trying again, UpstreamError where there may be.
     """
@@ -32,16 +45,17 @@ async def open_source(client: Client, row: AssetRow, settings: AssetSettings) ->
         return Opened(media_type=kind, pieces=_whole(found.body), close=_nothing)
     limits = Timeouts(connect=10, first_byte=60, idle=30, total=settings.copy_seconds)
     answer = await fetch(client, row.source, limits, private=row.private)
+    body = _Body(answer, least)
     try:
         _check_head(answer, settings.file_bytes)
         begin = b""
-        while len(begin) < SNIFFED and (piece := await answer.piece()) is not None:
+        while len(begin) < SNIFFED and (piece := await body.piece()) is not None:
             begin += piece
         kind = _checked(row, begin, (answer.header(b"content-type") or b"").decode("latin-1"))
     except BaseException:
         answer.abort()
         raise
-    return Opened(media_type=kind, pieces=_rest(begin, answer), close=answer.abort)
+    return Opened(media_type=kind, pieces=_rest(begin, body), close=answer.abort)
 
 
 def _check_head(answer: Answer, most: int) -> None:
@@ -64,13 +78,37 @@ def _checked(row: AssetRow, begin: bytes, content_type: str) -> str:
     return kind
 
 
+class _Body:
+    """What comes of a file. Only waiting for it counts against its sender: where our storage is slow, that is not theirs."""
+
+    def __init__(self, answer: Answer, least: Rate) -> None:
+        self._answer = answer
+        self._least = least
+        self._waited = 0.0
+        self._came = 0
+
+    async def piece(self) -> bytes | None:
+        """The next piece, None at the end. TookTooLong where it comes too slowly."""
+        began = monotonic()
+        piece = await self._answer.piece()
+        self._waited += monotonic() - began
+        if piece is None:
+            return None
+        self._came += len(piece)
+        if self._waited >= self._least.seconds:
+            if self._came < self._least.bytes * self._waited:
+                raise TookTooLong(detail=f"it came at less than {self._least.bytes} bytes a second")
+            self._waited, self._came = 0.0, 0
+        return piece
+
+
 async def _whole(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
-async def _rest(begin: bytes, answer: Answer) -> AsyncIterator[bytes]:
+async def _rest(begin: bytes, body: "_Body") -> AsyncIterator[bytes]:
     yield begin
-    while (piece := await answer.piece()) is not None:
+    while (piece := await body.piece()) is not None:
         if piece:
             yield piece
 
