@@ -82,6 +82,15 @@ async def test_deleting(storage: Objects) -> None:
     assert await storage.get("a/b/c.png") is None
 
 
+async def test_deleting_what_begins_alike(storage: Objects) -> None:
+    paths = ["a/b/c.png", "a/b/c.mp4", "a/b/cc.png", "a/bc/c.png", "c.png"]
+    for path in paths:
+        await storage.put(path, pieces(SMALL), most=ALL)
+    await storage.delete_all("a/b/c.")
+    assert [path for path in paths if await storage.size(path) is not None] == paths[2:]
+    await storage.delete_all("nothing/here.")
+
+
 async def test_a_file_is_replaced_as_a_whole(storage: Objects) -> None:
     await storage.put("a", pieces(SMALL), most=ALL)
     with pytest.raises(StreamBroken, match="broke off"):

@@ -83,6 +83,14 @@ class Bucket:
                 self.files.pop(one, None)
             said = "".join(f"<Deleted><Key>{one}</Key></Deleted>" for one in names)
             return 200, {}, f"<DeleteResult>{said}</DeleteResult>".encode()
+        if "list-type" in asked:
+            named = sorted(one for one in self.files if one.startswith(asked.get("prefix", "")))
+            said = "".join(
+                f"<Contents><Key>{one}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+                f"<ETag>{_tag(self.files[one])}</ETag><Size>{len(self.files[one])}</Size></Contents>"
+                for one in named
+            )
+            return 200, {}, f"<ListBucketResult><IsTruncated>false</IsTruncated>{said}</ListBucketResult>".encode()
         if method == "POST" or "uploadId" in asked:
             return self._upload(method, name, asked, body, headers)
         if method == "PUT":

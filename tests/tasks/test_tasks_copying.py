@@ -15,6 +15,7 @@ from unigate.base.clock import now_ms
 from unigate.base.errors import Unreachable
 from unigate.base.live_settings import AssetSettings
 from unigate.spec.channel import Timeouts
+from unigate.spec.data_url import short
 from unigate.spec.task import Output
 from unigate.store import assets as rows
 from unigate.store.assets import AssetRow
@@ -47,11 +48,17 @@ class Desk:
         self._clients: list[Client] = []
 
     async def add(
-        self, *urls: str, kind: Any = "image", task: str = "t1", private: bool = True, days: int = 30
+        self,
+        *urls: str,
+        kind: Any = "image",
+        task: str = "t1",
+        private: bool = True,
+        days: int = 30,
+        user: str = "usr_1",
     ) -> list[str]:
         made = asset_rows(
             task,
-            "usr_1",
+            user,
             [Output(url=url, kind=kind) for url in urls],
             keep=True,
             private=lambda _url: private,
@@ -137,6 +144,7 @@ async def test_a_data_url_is_kept_too(desk: Desk) -> None:
     desk.start()
     row = await desk.ends(good)
     assert row.state == "kept" and await desk.read(row) == PICTURE
+    assert row.source == row.asset.source == short(whole) and len(row.source) < 60  # the bytes stand in one place only
     assert (await desk.ends(broken)).state == "lost"
 
 
@@ -287,7 +295,8 @@ async def test_a_file_that_cannot_be_deleted_now_is_deleted_later(
         await rows.delete_later(tx, id, at=now_ms() - 1)
     assert await retention.delete_ended(desk.db, desk.storages) == 0
     after = await desk.row(id)
-    assert after.state == "kept" and after.ends_at > now_ms()
+    assert (after.state, after.store, after.path) == ("deleted", "file:////dev/null/none", row.path)  # still named
+    assert after.ends_at > now_ms() and desk.files()
 
 
 async def test_what_killed_writers_left_is_removed(desk: Desk, tmp_path: Path) -> None:

@@ -36,4 +36,3 @@ def _replaced(value: object, names: Mapping[str, str]) -> object:
     if isinstance(value, list | tuple):
         return [_replaced(one, names) for one in value]
     return value
-
