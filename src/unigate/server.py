@@ -103,6 +103,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._db: Database
         self._svc: Services
+        self._tasks: TaskParts
         self._providers = catalogue()
         self._vault = Vault(settings.secret, *settings.others)
         #: Kinds of things that changed and are not loaded yet.
@@ -128,7 +129,7 @@ class Worker:
         )
         await bank.start()
         self._svc = self._services(client, limits, bank)
-        tasks = TaskParts(self._db, self._svc, client, self._places())
+        tasks = self._tasks = TaskParts(self._db, self._svc, client, self._places())
         traces = self._traces()
         keeping = asyncio.create_task(self._svc.keeper.run())  # noqa: TID251 - kept until the end of this function
         self._stale = {"channels", "prices", "settings"}
@@ -225,6 +226,11 @@ class Worker:
     def allow_private(self) -> bool:
         """Whether channels may lead to private networks."""
         return self._settings.allow_private
+
+    @property
+    def letters(self) -> Client:
+        """What sends messages to callers' addresses."""
+        return self._tasks.letters
 
     def _on_change(self, kinds: set[str]) -> None:
         """Somebody changed keys, channels, prices or settings: forget, and load anew."""

@@ -36,6 +36,7 @@ from unigate.routing.choice import Router
 from unigate.store import sessions as session_rows
 from unigate.store.database import Database
 from unigate.store.sessions import SessionRow
+from unigate.tasks.sending import LIMITS
 from unigate.upstream import Client
 
 SECRET = "api-secret-api-secret"
@@ -48,6 +49,7 @@ class Worker:
 
     services: Services
     allow_private: bool = True
+    letters: Client = field(default_factory=lambda: Client(LIMITS))
     ready: dict[str, str | None] = field(default_factory=lambda: {"store": None})
 
     async def readiness(self) -> dict[str, str | None]:
@@ -161,6 +163,7 @@ async def serving(db: Database, folder: Path, terms: SessionTerms | None = None)
             await caller.aclose()
         await server.drain(1.0)
         await client.close()
+        await worker.letters.close()
 
 
 def refused(reply: httpx.Response, status: int, code: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """`/api/webhooks` and `/api/deliveries`: whose they are, what they refuse, secrets, tests and replays over real HTTP."""
 
+import asyncio
 from typing import Any
 
+import pytest
 from api_kit import SECRET, Api, Someone, fields, refused
 from standardwebhooks.webhooks import Webhook as Checker
 
@@ -141,6 +143,48 @@ async def test_a_test_is_sent_at_once_and_tells_its_outcome(api: Api) -> None:
         ("test", "failed", 500),
         ("test", "delivered", 200),
     ]
+
+
+async def test_a_test_is_not_sent_by_what_calls_vendors(api: Api) -> None:
+    """Callers' addresses must not fill the vendors' pool of connections, nor keep their names from being looked up."""
+    await allow_private(api)
+    alice = await api.someone()
+    await api.worker.services.upstreams.client.close()
+    async with receiving() as receiver:
+        made = await created(alice, url=receiver.url)
+        assert (await alice.post(f"/api/webhooks/{made['id']}/test")).json()["ok"]
+        assert len(receiver.got) == 1
+
+
+async def test_a_test_is_refused_at_an_address_that_became_private(api: Api) -> None:
+    """It is checked when it is connected to, as it is for every message."""
+    await allow_private(api)
+    alice = await api.someone()
+    async with receiving() as receiver:
+        made = await created(alice, url=receiver.url)
+        await live.set_setting(api.desk, "notify", {})
+        trial = (await alice.post(f"/api/webhooks/{made['id']}/test")).json()
+        assert (trial["ok"], trial["status"], receiver.got) == (False, 0, []) and "not allowed" in trial["error"]
+
+
+async def test_tests_and_replays_are_paced_by_user(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    await allow_private(api)
+    monkeypatch.setattr("unigate.manage.webhooks.TESTS", 3)
+    monkeypatch.setattr("unigate.manage.deliveries.REPLAYS", 2)
+    alice, bob = await api.someone(), await api.someone()
+    async with receiving() as receiver:
+        hers, his = await created(alice, url=receiver.url), await created(bob, url=receiver.url)
+        path = f"/api/webhooks/{hers['id']}/test"
+        tried = await asyncio.gather(*[alice.post(path) for _ in range(6)])
+        assert sorted(reply.status_code for reply in tried) == [200] * 3 + [429] * 3
+        refused(await alice.post(path), 429, "rate_limit_exceeded")
+        assert 1 <= int((await alice.post(path)).headers["retry-after"]) <= 60
+        assert len(receiver.got) == 3
+        assert (await bob.post(f"/api/webhooks/{his['id']}/test")).json()["ok"]
+        message = (await alice.get("/api/deliveries")).json()["data"][0]["id"]
+        again = [await alice.post(f"/api/deliveries/{message}/replay") for _ in range(3)]
+        assert [reply.status_code for reply in again] == [200, 200, 429]
+        assert int(again[-1].headers["retry-after"]) >= 1
 
 
 async def test_another_secret_and_the_old_one_for_a_day(api: Api) -> None:

@@ -71,6 +71,17 @@ def test_trying_and_sending_again(shell: Shell) -> None:  # noqa: F811
     assert refusal == "The webhook of this message is gone."
 
 
+def test_the_shell_is_paced_too(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    monkeypatch.setattr("unigate.manage.webhooks.TESTS", 1)
+    shell.json("user", "create", "alice")
+    shell.json("settings", "set", "notify", '{"allow_private_targets": true}')
+    with answering(200) as url:
+        made = shell.json("webhook", "create", "alice", url)
+        assert shell.run("webhook", "test", made["id"], "--json")[0] == 0
+        refusal = shell.refused("webhook", "test", made["id"], code=1)
+    assert refusal == "This can be done 1 times a minute. Please try again later."
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -89,7 +89,7 @@ async def test_a_file_that_was_moved_meanwhile_is_deleted_where_it_is(
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(retention.rows, "ended", moved_after)
+        patched.setattr(rows, "ended", moved_after)
         assert await retention.delete_ended(desk.db, elsewhere) == 0
     now = await desk.row(row.id)
     assert (now.state, now.store) == ("kept", "file:///elsewhere") and now.ends_at > 0
@@ -166,7 +166,7 @@ async def test_a_copy_that_ends_behind_its_term_is_removed(desk: Desk, vendor: G
 
 
 @pytest.mark.parametrize("state", ["waiting", "lost"])
-async def test_what_a_dead_copier_had_stored_goes_with_the_term(desk: Desk, state: str, vendor: Gallery) -> None:
+async def test_what_a_dead_copier_had_stored_goes_with_the_term(desk: Desk, state: rows.State, vendor: Gallery) -> None:
     row = await kept(desk, vendor)
     other = replace(
         row, id="ast_other", state=state, store="", path="", size=-1, digest=b"", source="https://x.example/f"

@@ -7,6 +7,7 @@ from unigate.base.clock import now_ms
 from unigate.base.errors import BadRequest, Conflict, NotFound
 from unigate.manage.audit import noted
 from unigate.manage.desk import SHELL, Actor, Desk
+from unigate.manage.pacing import pace
 from unigate.manage.webhooks import users_id
 from unigate.store import outbox as rows
 from unigate.store import webhooks as webhook_rows
@@ -15,6 +16,8 @@ from unigate.store.outbox import Delivery, OutboxRow
 from unigate.store.pages import Page, Slice
 from unigate.tasks.notices import host_of
 
+#: Messages that somebody may have sent again in a minute.
+REPLAYS = 60
 STATES = ("waiting", "delivered", "failed")
 
 
@@ -88,10 +91,11 @@ async def show_message(desk: Desk, id: str, *, of: str | None = None) -> tuple[M
 async def replay_message(desk: Desk, id: str, *, of: str | None = None, actor: Actor = SHELL) -> MessageView:
     """Send a message again, with the same id and all its tries; one that still waits is sent now.
 
-    NotFound; Conflict where its webhook is gone or switched off.
+    NotFound; Conflict where its webhook is gone or switched off; TooMany.
     """
     async with desk.db.writing() as tx:
         row = await _message(tx, id, of)
+        await pace(tx, actor, "replay", "delivery", REPLAYS)
         url, host = row.url, row.host
         if row.webhook_id:
             webhook = (await webhook_rows.by_ids(tx, [row.webhook_id])).get(row.webhook_id)

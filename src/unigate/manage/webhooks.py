@@ -11,6 +11,7 @@ from unigate.base.errors import BadRequest, Conflict, NotFound
 from unigate.manage import load
 from unigate.manage.audit import noted
 from unigate.manage.desk import SHELL, Actor, Desk, json_text
+from unigate.manage.pacing import pace
 from unigate.manage.users import user_named
 from unigate.store import outbox as outbox_rows
 from unigate.store import webhooks as rows
@@ -27,6 +28,8 @@ from unigate.upstream import Client
 
 #: Webhooks of one user.
 MOST = 20
+#: Tests that somebody may make in a minute.
+TESTS = 10
 EVENTS = notices.EVENTS
 
 
@@ -150,9 +153,14 @@ async def delete_webhook(desk: Desk, id: str, *, of: str | None = None, actor: A
 async def try_webhook(
     desk: Desk, id: str, *, of: str | None = None, client: Client | None = None, actor: Actor = SHELL
 ) -> Trial:
-    """Send an event `test` now, once, also to a webhook that is off; it stands in the list of deliveries. NotFound."""
-    async with desk.db.reading() as tx:
+    """Send an event `test` now, once, also to a webhook that is off; it stands in the list of deliveries.
+
+    `client`: one that is for callers' addresses (`sending.LIMITS`); None: one of its own. NotFound, TooMany.
+    """
+    async with desk.db.writing() as tx:
         webhook = await _webhook(tx, id, of)
+        await pace(tx, actor, "test", "webhook", TESTS)
+        await noted(tx, actor, "test", "webhook", id, webhook.url)
     row = notices.trial(webhook)
     outcome = await _sent(desk, client, webhook, row)
     at = now_ms()
@@ -160,7 +168,6 @@ async def try_webhook(
     async with desk.db.writing() as tx:
         await outbox_rows.add(tx, [replace(row, state=state, tries=1, ended_at=at)])
         await outbox_rows.log(tx, tried(row, outcome, at))
-        await noted(tx, actor, "test", "webhook", id, webhook.url, after={"status": outcome.status})
     return Trial(
         message_id=row.id,
         ok=outcome.ok,

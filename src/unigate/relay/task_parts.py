@@ -10,17 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unigate.access.secrets import Vault
+from unigate.base.clock import now_ms
 from unigate.relay.files import Files
 from unigate.relay.services import Services
 from unigate.relay.task_files import TaskFiles
 from unigate.relay.task_notices import TaskNotices
-from unigate.relay.tasks import Tasks
+from unigate.relay.tasks import Tasks, TaskView
 from unigate.spec.task import Asset, Task, View
 from unigate.store.database import Database
 from unigate.store.objects import Storages
 from unigate.tasks.assets import Links
 from unigate.tasks.copying import Copier
-from unigate.tasks.outbox import Outbox
+from unigate.tasks.outbox import Outbox, lasts
 from unigate.tasks.sending import LIMITS
 from unigate.tasks.signing import Secrets
 from unigate.upstream import Client
@@ -50,8 +51,9 @@ class TaskParts:
         self._copier = Copier(db, client, storages, lambda: svc.settings.assets)
         vault = Vault(places.secret, *places.others)
         self._secrets = Secrets(gateway=(places.secret, *places.others), unseal=vault.open)
-        self._letters = Client(LIMITS)
-        self._outbox = Outbox(db, self._letters, self._secrets, lambda: svc.settings.notify)
+        #: Sends messages to callers' addresses, and nothing else.
+        self.letters = Client(LIMITS)
+        self._outbox = Outbox(db, self.letters, self._secrets, lambda: svc.settings.notify)
         #: Serves files below `/files/`, by links that `links` signs.
         self.files = svc.files = Files(db, client, storages, lambda: svc.settings.assets)
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
@@ -63,7 +65,7 @@ class TaskParts:
             ),
             notices=TaskNotices(self._outbox, self._view),
             link=self._link,
-            secret=lambda user_id: self._secrets.of_user(user_id)[0],
+            secret=self._secret,
         )
         self._delivering: asyncio.Task[None]
         self._copying: asyncio.Task[None]
@@ -83,11 +85,21 @@ class TaskParts:
         await self._delivering
         with suppress(asyncio.CancelledError):
             await self._copying
-        await self._letters.close()
+        await self.letters.close()
 
     def _view(self, task: Task) -> View:
-        base = self._svc.settings.public_url.rstrip("/") or task.base
-        return self.tasks.view(None, base=base, user_id=task.user_id)
+        """What a notice shows: its links work for as long as it is tried."""
+        settings = self._svc.settings
+        seconds = lasts(settings.notify)
+        return TaskView(
+            base=settings.public_url.rstrip("/") or task.base,
+            now=now_ms(),
+            links=lambda asset, base, _now: self.links.link(asset, base, seconds=seconds),
+            secrets=self._secret,
+        )
+
+    def _secret(self, user_id: str) -> str:
+        return self._secrets.of_user(user_id)[0]
 
     def _link(self, asset: Asset, base: str, _now: int) -> str:
         return self.links.link(asset, base)

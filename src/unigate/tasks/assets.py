@@ -69,18 +69,18 @@ class Links:
         self._keep = keep
         self._settings = settings
 
-    def link(self, asset: Asset, base: str) -> str:
+    def link(self, asset: Asset, base: str, *, seconds: int = 0) -> str:
         """A fresh link to a file, below `base`; the provider's own address where we keep no files.
 
-        What stood in the provider's answer itself (a `data:` URL) has no other address than ours.
+        It works as long as the settings say, and at least so many `seconds`. What stood in the provider's answer itself (a `data:` URL) has no other address than ours.
         """
         if not (self._keep or asset.kept or asset.source[:5].lower() == "data:"):
             return asset.source
-        return f"{base}/files/{asset.id}.{ending(asset.media_type, asset.source)}?{self.query(asset.id)}"
+        return f"{base}/files/{asset.id}.{ending(asset.media_type, asset.source)}?{self.query(asset.id, seconds)}"
 
-    def query(self, name: str) -> str:
+    def query(self, name: str, seconds: int = 0) -> str:
         """The query that makes an address right: when it ends (seconds since 1970), and a signature."""
-        until = now_ms() // 1000 + self._settings().link_hours * _HOUR_S
+        until = now_ms() // 1000 + max(self._settings().link_hours * _HOUR_S, seconds)
         return f"until={until}&sig={_sign(self._keys[0], name, str(until))}"
 
     def check(self, name: str, until: str, signature: str) -> int:

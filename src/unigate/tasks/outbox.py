@@ -5,6 +5,7 @@ a killed one was sending is sent again, with the same id. One host that is slow 
 """
 
 import asyncio
+import math
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -32,7 +33,7 @@ from unigate.tasks.sending import Letter, Outcome, send
 from unigate.tasks.signing import Secrets
 from unigate.upstream import Client
 
-__all__ = ["OneByOne", "Outbox", "Writes", "check_address", "notices"]
+__all__ = ["OneByOne", "Outbox", "Writes", "check_address", "lasts", "notices"]
 
 log: Any = structlog.get_logger("unigate.tasks")
 T = TypeVar("T")
@@ -273,6 +274,12 @@ class Outbox:
         dropped = _TOGETHER
         while dropped >= _TOGETHER and not self._stopping:
             dropped = await self._writes.write(lambda tx: rows.drop_old(tx, before, _TOGETHER))
+
+
+def lasts(terms: NotifySettings) -> int:
+    """Seconds from when a message is made until its last try has ended, at most, where a worker is there to send it."""
+    pauses = sum(terms.tries) * (1 + terms.jitter)
+    return math.ceil(pauses + len(terms.tries) * (terms.seconds + _LOOK) + terms.lease_seconds)
 
 
 def tried(row: OutboxRow, outcome: Outcome, at: int) -> Delivery:

@@ -13,6 +13,7 @@ from unigate.manage.desk import Desk
 from unigate.manage.sessions import Doorkeeper
 from unigate.relay.metrics import Metrics
 from unigate.relay.services import Services
+from unigate.upstream import Client
 
 
 class Live(Protocol):
@@ -26,6 +27,11 @@ class Live(Protocol):
     @property
     def allow_private(self) -> bool:
         """Whether channels may lead to private networks."""
+        ...
+
+    @property
+    def letters(self) -> Client:
+        """What sends messages to callers' addresses: another than that which calls vendors."""
         ...
 
     async def readiness(self) -> dict[str, str | None]:

@@ -133,8 +133,7 @@ async def rotate_webhook(desk: TheDesk, who: Caller, webhook: str) -> WebhookWit
 @route(router, "POST", "/webhooks/{webhook}/test", role="user", audit="webhook.test")
 async def try_webhook(desk: TheDesk, live: TheLive, who: Caller, webhook: str) -> Trial:
     """Send an event `test` now, and tell how that went."""
-    client = live.services.upstreams.client
-    trial = await webhooks.try_webhook(desk, webhook, of=_of(who), client=client, actor=who.actor)
+    trial = await webhooks.try_webhook(desk, webhook, of=_of(who), client=live.letters, actor=who.actor)
     return Trial.model_validate(trial)
 
 
