@@ -159,6 +159,7 @@ async def try_webhook(
     """
     async with desk.db.writing() as tx:
         webhook = await _webhook(tx, id, of)
+        await rows.lock_of_user(tx, webhook.user_id)
         await pace(tx, actor, "test", "webhook", TESTS)
         await noted(tx, actor, "test", "webhook", id, webhook.url)
     row = notices.trial(webhook)

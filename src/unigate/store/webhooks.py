@@ -31,6 +31,7 @@ _SOME = select(webhooks).where(webhooks.c.id.in_(bindparam("ids", expanding=True
 _OF_USER = (
     select(webhooks).where(webhooks.c.user_id == bindparam("user"), webhooks.c.enabled == 1).order_by(webhooks.c.id)
 )
+_LOCK = select(webhooks.c.id).where(webhooks.c.user_id == bindparam("user")).order_by(webhooks.c.id).with_for_update()
 _SEALED = select(webhooks).where(func.length(webhooks.c.secret) > 0).order_by(webhooks.c.id)
 _COUNT = select(func.count()).select_from(webhooks).where(webhooks.c.user_id == bindparam("user"))
 _CHANGES = ("url", "events", "secret", "enabled", "disabled_because", "failing_since")
@@ -61,6 +62,11 @@ async def by_ids(tx: Tx, ids: Collection[str]) -> dict[str, Webhook]:
 async def of_user(tx: Tx, user_id: str) -> list[Webhook]:
     """A user's webhooks that are on."""
     return [Webhook(*row) for row in await tx.all(_OF_USER, {"user": user_id})]
+
+
+async def lock_of_user(tx: Tx, user_id: str) -> None:
+    """Until the transaction ends nobody else does this, or changes a webhook of the user."""
+    await tx.all(_LOCK, {"user": user_id})
 
 
 async def sealed(tx: Tx) -> list[Webhook]:
