@@ -14,6 +14,7 @@ from unigate.relay.call import Call
 from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
+from unigate.relay.task_events import Watchers
 from unigate.relay.task_face import TaskFace
 from unigate.relay.traces import Listener
 from unigate.relay.upstreams import Upstreams
@@ -44,6 +45,8 @@ class Services:
     streams: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.
     listener: Listener | None = None
+    #: Counts streams of events about tasks.
+    watchers: Watchers = field(default_factory=Watchers)
     #: Keeps prompts and answers of calls that are to be kept.
     keeper: Keeper
 

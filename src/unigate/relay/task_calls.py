@@ -48,6 +48,8 @@ class Caller:
             return row.task
         if state == "submitting":
             raise Conflict("This task is being submitted and cannot be canceled yet.", code="task_not_cancelable")
+        if state == "paused" and (ended := await self._stopped_there(row)) is not None:
+            return ended
         if state in {"waiting", "paused"}:
             ended = await self._finisher.finish(Ending(row=row, state="canceled", states=(state,)))
             if ended is not None:
@@ -197,6 +199,15 @@ class Caller:
             await self._tracker.told(row, said)
             ended = None
         return ended or (await self._row(task.id)).task
+
+    async def _stopped_there(self, row: TaskRow) -> Task | None:
+        """Have the provider of a paused task stop it too; None where it did not: for us it ends all the same."""
+        try:
+            task = await self._cancel_there(row)
+        except GatewayError as error:
+            log.info("a paused task was not stopped at its provider", task=row.task.id, detail=error.detail)
+            return None
+        return task if task.ended else None
 
     async def _ask_soon(self, task_id: str) -> None:
         await self._engine.book.write(lambda tx: task_changes.due_now(tx, task_id, now=now_ms()), order=task_id)

@@ -48,6 +48,8 @@ class Ending:
     states: Sequence[TaskState] = OPEN_STATES
     #: It came to nothing before any provider took it: its request may be made again.
     forgotten: bool = False
+    #: Its caller was answered with an error that does not name it: nobody is told of its end.
+    unseen: bool = False
     #: The tries so far, where the row does not have them yet.
     attempts: Sequence[Attempt] | None = None
     status: int = 0
@@ -150,7 +152,8 @@ class Finisher:
             assets = await self._engine.files.add(tx, files)
             for one in ended:
                 one.outputs = assets.get(one.row.task.id, ())
-        await self._engine.notices.add(tx, [(one.ending.row.task, one.task) for one in ended])
+        seen = [(one.ending.row.task, one.task) for one in ended if not one.ending.unseen]
+        await self._engine.notices.add(tx, seen)
 
     def _channel(self, task: Task) -> Channel | None:
         health = self._engine.svc.router.health.get(task.channel_id)

@@ -33,7 +33,7 @@ from unigate.relay.task_engine import Engine, binding_of, log
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_send import Sender, Sent
 from unigate.relay.task_token import token_of
-from unigate.relay.task_uses import submission
+from unigate.relay.task_uses import spoken_by, submission
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.caller import Key
@@ -69,6 +69,8 @@ class Made:
     room: int
     #: It goes to one channel alone.
     pinned: bool
+    #: Its dialect names it to a caller for whom there was no room.
+    shows_full: bool
 
 
 class Submitter:
@@ -218,6 +220,7 @@ class Submitter:
             token=token,
             room=self._room(candidates),
             pinned=place is not None,
+            shows_full=hasattr(spoken_by(call), "shown_id"),
         )
 
     def _candidates(self, call: Call, draft: Draft, place: Binding | None) -> list[Candidate]:
@@ -271,7 +274,15 @@ class Submitter:
         now = now_ms()
         failed = replace(task, state="failed", error=error, held=0, finished_at=now)
         row = replace(made.row, task=failed, hold_id="", body=b"", owner="")
-        kept = await self._engine.book.write(lambda tx: tasks.add(tx, row), order=task.id)
+
+        async def keep(tx: Tx) -> bool:
+            added = await tasks.add(tx, row)
+            if added and made.shows_full:
+                await self._engine.notices.add(tx, [(task, failed)])
+            return added
+
+        kept = await self._engine.book.write(keep, order=task.id)
+        self._engine.notices.added()
         raise QueueFull(task_id=task.id if kept else "", retry_after=WAIT_LOOK)
 
     async def _enter(self, call: Call, made: Made) -> Made:
@@ -312,7 +323,8 @@ class Submitter:
                 return replace(row.task, state="waiting")
             if sent.outcome in {"full", "refused"}:
                 error = sent.error or QueueFull(task_id=row.task.id, retry_after=WAIT_LOOK)
-                await self._fail(row, error, sent, known=known)
+                unseen = not known and not (made.shows_full and isinstance(error, QueueFull) and error.task_id)
+                await self._fail(row, error, sent, known=known, unseen=unseen)
                 raise error
         except StoreUnavailable:
             self.spawn(self._abandon(row))
@@ -339,7 +351,9 @@ class Submitter:
 
         return await engine.book.write(wait, order=row.task.id)
 
-    async def _fail(self, row: TaskRow, error: GatewayError, sent: Sent, *, known: bool = False) -> None:
+    async def _fail(
+        self, row: TaskRow, error: GatewayError, sent: Sent, *, known: bool = False, unseen: bool = True
+    ) -> None:
         """It came to nothing: the money goes back, and the same request may be made again."""
         status = error.upstream_status if isinstance(error, UpstreamRefused) else error.status
         await self._finisher.finish(
@@ -349,6 +363,7 @@ class Submitter:
                 error=Failure(code=error.code, message=error.message),
                 states=("submitting", "waiting"),
                 forgotten=not known,
+                unseen=unseen,
                 attempts=sent.attempts,
                 status=status,
             )

@@ -167,15 +167,22 @@ async def watch(call: Call, svc: Services) -> Pieces | Reply:
     """`task_events`: the task as server-sent events, now and with each change, until it has ended.
 
     A dialect may write them itself: `write_events(before, after, view, last)` gives the bytes that go out, b"" for none;
-    `before` is None at first, `last` the caller's `last-event-id`.
+    `before` is None at first, `last` the caller's `last-event-id`. TooMany where the key watches enough already.
     """
     spoken = task_writer(call.operation.dialect)
     task = await named(call, svc, spoken)
     last = (call.x.header(b"last-event-id") or b"").decode("latin-1")
     write: Callable[[Task | None, Task, View, str], bytes] | None = getattr(spoken, "write_events", None)
     if write is not None:
-        return own_events(svc.tasks, task, lambda before, now: write(before, now, view(call, svc), last))
-    return events(svc.tasks, task, last, lambda now: spoken.write_task(now, view(call, svc)))
+        found: Pieces | Reply = own_events(
+            svc.tasks, task, lambda before, now: write(before, now, view(call, svc), last)
+        )
+    else:
+        found = events(svc.tasks, task, last, lambda now: spoken.write_task(now, view(call, svc)))
+    if isinstance(found, Reply):
+        return found
+    svc.watchers.admit(call.key)  # nothing is awaited between this and the first piece
+    return replace(found, pieces=svc.watchers.counted(call.key, found.pieces))
 
 
 async def ask(call: Call, svc: Services) -> Reply:
