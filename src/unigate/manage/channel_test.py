@@ -1,11 +1,14 @@
-"""Channel test: one tiny call to a channel's provider with each of its credentials, past routing and billing."""
+"""Channel test: one tiny call to a channel's provider with each of its credentials, past routing and billing.
 
-from collections.abc import Mapping
+Where the provider only makes tasks, which are never tiny, it is the provider's free `probe`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
-from unigate.base.clock import monotonic
+from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadRequest, NotFound, UpstreamError
 from unigate.dialects import dialect
 from unigate.manage import load, shipped
@@ -15,6 +18,7 @@ from unigate.manage.doctor import paid_operations
 from unigate.spec.channel import Channel, Timeouts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Credential, Request
+from unigate.spec.task import Answered
 from unigate.upstream import Client, Endpoint, endpoint
 
 #: Longest answer that is read, in bytes, and longest message that is shown, in characters.
@@ -59,24 +63,24 @@ async def try_channel(
 
     `name` is the channel's, or its id; `model` a public name, the first that the channel names where None; `operation` by
     which to ask, the one that fits the model where None. `client` is the one to ask with, one of its own where None. It
-    costs what the provider charges for it.
+    costs what the provider charges for it; a provider of tasks is asked what is free.
     """
     channel = await loaded(desk, name)
-    public, upstream = _model(channel, model)
-    row = _operation(channel, (upstream, public), operation)
+    if not channel.credentials:
+        raise BadRequest(f"The channel {channel.name!r} has no credential to test with.")
+    trial = _trial(channel, model, operation)
     asking = client or Client()
     limits = bounded(channel.timeouts, seconds)
     try:
         tried = [
-            await _try(asking, channel, c, row, upstream, limits, allow_private=allow_private)
-            for c in channel.credentials
+            await _try(asking, channel, c, trial, limits, allow_private=allow_private) for c in channel.credentials
         ]
     finally:
         if client is None:
             await asking.close()
     async with desk.db.writing() as tx:
         well = {one.credential: one.ok for one in tried}
-        after = {"model": upstream, "operation": row.name, "ok": well}
+        after = {"model": trial.model, "operation": trial.operation, "ok": well}
         await noted(tx, actor, "test", "channel", channel.id, channel.name, after=after)
     return tried
 
@@ -96,8 +100,6 @@ def bounded(timeouts: Timeouts, seconds: float) -> Timeouts:
 
 def _model(channel: Channel, model: str | None) -> tuple[str, str]:
     """The public and the upstream name of the model to ask."""
-    if not channel.credentials:
-        raise BadRequest(f"The channel {channel.name!r} has no credential to test with.")
     if model is None:
         model = next((name for name in channel.models if not name.endswith("*")), None)
         if model is None:
@@ -105,12 +107,50 @@ def _model(channel: Channel, model: str | None) -> tuple[str, str]:
     return model, channel.models.get(model) or model
 
 
-def _operation(channel: Channel, models: tuple[str, ...], name: str | None) -> Operation:
-    """The operation named, else the one that calls a model of one of these names, else what the provider speaks best."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial:
+    """What a test asks."""
+
+    #: Its operation and the upstream model; "": a provider's `probe`.
+    operation: str = ""
+    model: str = ""
+    request: Callable[[Credential], Request]
+    body: bytes
+    #: BadAnswer for one that is good (200) and yet not the provider's.
+    read: Callable[[Answered], object] | None = None
+
+
+def _trial(channel: Channel, model: str | None, operation: str | None) -> _Trial:
+    """The smallest call of a model, else the provider's probe; BadRequest where there is neither."""
     spoken = {row.dialect: row for row in paid_operations(channel)}
     rows = [spoken[one] for one in _ASKED if one in spoken]
-    if not rows:
-        raise BadRequest(f"The provider {channel.provider.name!r} has no operation that a test could call.")
+    provider, options = channel.provider, channel.options
+    if rows:
+        public, upstream = _model(channel, model)
+        row = _operation(rows, (upstream, public), operation)
+        return _Trial(
+            operation=row.name,
+            model=upstream,
+            request=lambda one: provider.request(row.upstream_path, row.name, upstream, one, options, now_ms=now_ms()),
+            body=_body(channel, row.dialect, upstream),
+        )
+    probe = provider.probe
+    if operation is not None or probe is None:
+        if not provider.tasks:
+            raise BadRequest(f"The provider {provider.name!r} has no operation that a test could call.")
+        why = (
+            "it cannot be tested without a charge" if probe is None else "without an operation it is asked what is free"
+        )
+        raise BadRequest(f"The provider {provider.name!r} only makes tasks: {why}.")
+    return _Trial(
+        request=lambda one: provider.task_request(probe, one, options, now_ms=now_ms()),
+        body=probe.body,
+        read=provider.read_probe,
+    )
+
+
+def _operation(rows: Sequence[Operation], models: tuple[str, ...], name: str | None) -> Operation:
+    """The operation named, else the one that calls a model of one of these names, else what the provider speaks best."""
     if name is not None:
         for row in rows:
             if row.name == name:
@@ -122,17 +162,10 @@ def _operation(channel: Channel, models: tuple[str, ...], name: str | None) -> O
     return next((row for row in rows if row.family == family), rows[0])
 
 
-async def _try(  # noqa: PLR0917 - whom, of what, for what
-    client: Client,
-    channel: Channel,
-    credential: Credential,
-    operation: Operation,
-    model: str,
-    timeouts: Timeouts,
-    *,
-    allow_private: bool,
+async def _try(
+    client: Client, channel: Channel, credential: Credential, trial: _Trial, timeouts: Timeouts, *, allow_private: bool
 ) -> Tried:
-    made = channel.provider.request(operation.upstream_path, operation.name, model, credential, channel.options)
+    made = trial.request(credential)
     where, base = endpoint_of(channel, allow_private=allow_private)
     given = {name for name, _ in made.headers}
     headers = tuple(header for header in _HEADERS if header[0] not in given) + made.headers
@@ -140,11 +173,13 @@ async def _try(  # noqa: PLR0917 - whom, of what, for what
     began = monotonic()
     status, message = 0, ""
     try:
-        answer = await client.send(where, request, _body(channel, operation.dialect, model), timeouts)
+        answer = await client.send(where, request, trial.body, timeouts)
         status = answer.status
         content = await answer.read(_MOST)
         if status != _OK:
             message = told(content)
+        elif trial.read is not None:
+            trial.read(Answered(status=status, body=content))
     except UpstreamError as error:
         message = f"{error.message} {error.detail}".strip()
     return Tried(

@@ -97,4 +97,6 @@ PROVIDER = Provider(
     auth=_auth,
     adjust_error=server.adjusted,
     models_path="",
+    probe=_poll_many([], {}),
+    read_probe=partial(server.progress_many, []),
 )

@@ -98,4 +98,6 @@ PROVIDER = Provider(
     },
     # The vendor's list has all public models of the world.
     models_path="",
+    probe=Message(method="GET", path="/account"),
+    read_probe=replicate_answer.read,
 )

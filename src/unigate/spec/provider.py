@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from unigate.spec.model_list import listed_models
 from unigate.spec.operation import Operation
-from unigate.spec.task import Message, TaskApi
+from unigate.spec.task import Answered, Message, TaskApi
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Options = Mapping[str, object]
@@ -115,6 +115,10 @@ class Provider:
     models_path: str = "/models"
     #: The names in a list of models; ValueError where it is none.
     read_models: Callable[[bytes], tuple[str, ...]] = listed_models
+    #: A call that costs nothing and needs a right credential, by which a channel is tested whose provider only makes
+    #: tasks; None: there is none. `read_probe` raises BadAnswer for an answer (2xx) that is not this vendor's.
+    probe: Message | None = None
+    read_probe: Callable[[Answered], object] | None = None
     #: Names of options that a channel of this provider needs.
     needs: tuple[str, ...] = ()
 
