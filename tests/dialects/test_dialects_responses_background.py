@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from responses_cases import MESSAGE, USAGE, response
 
-from support.tasks_memory import Seen
 from unigate.base.errors import BadAnswer, BadRequest
 from unigate.dialects import openai_responses as responses
 from unigate.dialects import operations, task_dialect
 from unigate.providers import catalogue
+from unigate.relay.tasks import TaskView
 from unigate.spec.task import Accepted, Answered, Failure, Order, Progress, Submission, Task, TaskApi
 
 OPERATION = next(row for row in operations() if row.name == "openai.responses.background")
-VIEW = Seen("http://here")
+VIEW = TaskView(base="http://here", now=0)
 
 
 def api() -> TaskApi:
