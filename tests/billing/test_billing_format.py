@@ -9,8 +9,8 @@ from billing_keeper import some
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unigate.billing.format import HEAD, VERSION, any_record, blank, decode, flaw_of, frame, read
-from unigate.spec.record import Record
+from unigate.billing.format import HEAD, LONGEST, NOTE_VERSION, VERSION, any_record, blank, decode, flaw_of, frame, read
+from unigate.spec.record import Note, Record
 
 
 def test_records_come_back_as_they_were() -> None:
@@ -111,3 +111,64 @@ def test_a_lone_surrogate_costs_no_record() -> None:
     found = decode(entries[0])
     assert isinstance(found, Record)
     assert (found.id, found.model) == ("req_1", "?")
+
+
+NOTE = Note(id="task_1", channel="ch_1", credential="crd_1", handle='{"job":"j0"}')
+#: The same as bytes.
+WRITTEN = "a755020020000000028ed70e94a67461736b5f31a463685f31a56372645f31ac7b226a6f62223a226a30227d"
+
+
+def test_notes_stand_among_records_and_come_back_as_they_were() -> None:
+    first, second = some(2)
+    data = frame(first) + frame(NOTE) + frame(second) + bytes(50)
+    entries, end = read(data, 0, 500)
+    assert [entry.version for entry in entries] == [VERSION, NOTE_VERSION, VERSION]
+    assert [decode(entry) for entry in entries] == [first, NOTE, second]
+    assert end == len(data) - 50
+
+
+def test_a_note_on_the_wire_is_version_2() -> None:
+    """The form is kept: a process of an older version sets notes aside, and a newer one reads those that it finds."""
+    assert frame(NOTE).hex() == WRITTEN
+    (entry,), _ = read(bytes.fromhex(WRITTEN), 0, 1)
+    assert decode(entry) == NOTE
+
+
+@given(st.builds(Note, *[st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)] * 4))
+def test_any_note_is_read_as_it_was_written(note: Note) -> None:
+    (entry,), _ = read(frame(note), 0, 1)
+    assert decode(entry) == note
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": ""}, {"handle": ""}, {"id": "task\0"}, {"channel": "\0"}, {"credential": "a\0b"}, {"handle": "{}\0"}],
+)
+def test_a_note_that_nobody_could_mean(change: dict[str, str]) -> None:
+    (entry,), _ = read(frame(msgspec.structs.replace(NOTE, **change)), 0, 1)
+    with pytest.raises(ValueError, match="a note of nothing"):
+        decode(entry)
+
+
+def test_a_note_is_no_record_and_a_record_no_note() -> None:
+    (note,), _ = read(frame(NOTE), 0, 1)
+    (one,), _ = read(frame(some(1)[0]), 0, 1)
+    for entry, version in ((note, VERSION), (one, NOTE_VERSION)):
+        with pytest.raises(ValueError, match=r"."):
+            decode(type(entry)(version, entry.payload, entry.end))
+
+
+def test_a_note_that_flips_a_bit_is_damage_and_a_torn_one_an_end() -> None:
+    whole = frame(NOTE)
+    for place in range(len(whole)):
+        broken = bytearray(whole)
+        broken[place] ^= 1
+        assert read(bytes(broken), 0, 1) == ([], 0)
+        assert read(whole[:place] + bytes(len(whole)), 0, 1) == ([], 0)
+
+
+def test_a_lone_surrogate_costs_no_note_and_a_long_one_is_refused() -> None:
+    (entry,), _ = read(frame(msgspec.structs.replace(NOTE, handle="\ud800")), 0, 1)
+    assert decode(entry) == msgspec.structs.replace(NOTE, handle="?")
+    with pytest.raises(ValueError, match="a record of"):
+        frame(msgspec.structs.replace(NOTE, handle="x" * LONGEST))

@@ -22,8 +22,6 @@ FALLBACK: dict[str, str | None] = {
 }
 INPUT_UNITS = frozenset({"input", "cached_input", "cache_write", "audio_input", "cached_audio_input", "image_input"})
 OUTPUT_UNITS = frozenset({"output", "reasoning", "audio_output", "image_output"})
-#: What is counted of things that tasks and speech make: known in full only when they are there.
-MADE_UNITS = frozenset({"characters", "images", "milliseconds", "videos"})
 #: A provider's figure counts only as an integer in 0..MAX_COUNT, else it is "not reported".
 MAX_COUNT = 1 << 40
 
