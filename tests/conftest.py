@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from support.nursery import close_nursery
 from support.postgres import Cluster, locked, new_folder, remove, sweep
 from unigate.store.database import Database
 from unigate.store.migrate import migrate
@@ -33,7 +34,8 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what was shared, once all workers are done."""
+    """Stop what this process started, and what all share once its workers are done."""
+    close_nursery()
     if not hasattr(config, "workerinput"):
         remove(config.stash[_FOLDER])
 

@@ -16,7 +16,7 @@ from support.world import Process, World, build_world, start
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     """`unigate demo` as a new user starts it."""
     home = tmp_path_factory.mktemp("demo")
-    process = start(["demo", "--port", "0", "--data", str(home / "data"), "--json"], home / "log")
+    process = start(["demo", "--port", "0", "--data", str(home / "data"), "--json"], home / "log", whole=True)
     yield process
     process.stop()
 

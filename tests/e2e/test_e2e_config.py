@@ -1,11 +1,10 @@
 """The file: mistakes in it name their place, the environment overrides it, applying it again changes nothing."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from support import nursery
 from support.stage import MAIN, body, set_stage, shell, workers_of
 from support.waiting import wait_until
 from support.world import Process, start
@@ -57,7 +56,7 @@ def test_a_mistake_names_its_place(tmp_path: Path, name: str) -> None:
     file.write_text(text)
     words = ["serve", "--config", str(file), "--port", "0", "--data", str(tmp_path / "data")]
     # In a process of its own: it forks, which one with threads, as this may be, must not.
-    done = subprocess.run([sys.executable, "-m", "unigate", *words], capture_output=True, text=True, check=False)
+    done = nursery.run(*words)
     code, out, err = done.returncode, done.stdout, done.stderr
     said = [one for one in err.splitlines() if "made a secret" not in one]
     assert (code, out) == (2, ""), (out, err)
@@ -70,7 +69,7 @@ def test_a_program_with_a_bad_file_ends_with_two(tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     file.write_text("server: {prot: 80}\n")
     with pytest.raises(pytest.fail.Exception) as caught:
-        start(["serve", "--config", str(file), "--data", str(tmp_path / "data")], tmp_path / "log")
+        start(["serve", "--config", str(file), "--data", str(tmp_path / "data")], tmp_path / "log", whole=True)
     assert "ended with 2" in str(caught.value)
     assert "Traceback" not in (tmp_path / "log").read_text()
     assert f"{file}:1:10: unknown key 'prot'" in (tmp_path / "log").read_text()

@@ -131,7 +131,7 @@ def test_a_port_in_use_is_refused(pair: Stage, tmp_path: Path, workers: str) -> 
 
 
 def test_nobody_outlives_the_supervisor(tmp_path: Path, vendors: Process) -> None:
-    stage = set_stage(tmp_path, vendors, MAIN + USERS, workers=2)
+    stage = set_stage(tmp_path, vendors, MAIN + USERS, workers=2, whole=True)
     try:
         family = descendants(stage.process.popen.pid)
         assert len(family) >= 4, "workers, mover, limiter"

@@ -198,13 +198,14 @@ def set_stage(
     workers: int = 1,
     key: str = KEY,
     program: Path | None = None,
+    whole: bool = False,
     **environ: str,
 ) -> Stage:
     """Start a gateway on a configuration (`SANDBOX` in it is the sandbox's address), by `program` if not by `unigate`."""
     config = home / "gateway.yaml"
     config.write_text(HEAD.format(workers=workers, database=database) + text.replace("SANDBOX", vendors.url))
     arguments = ["serve", "--config", str(config), "--port", "0", "--data", str(home / "data"), "--json"]
-    process = start(arguments, home / "gateway.log", program=program, **environ)
+    process = start(arguments, home / "gateway.log", program=program, whole=whole, **environ)
     return Stage(process, vendors, key, home / "data", config, database)
 
 

@@ -17,6 +17,8 @@ import httpx
 import pytest
 from sqlalchemy import select
 
+from support import nursery
+from support.nursery import Forked
 from unigate.store.ledger_tables import usage
 from unigate.store.open import connect
 
@@ -27,7 +29,7 @@ WAIT = 60.0
 class Process:
     """A child with what it said first."""
 
-    popen: subprocess.Popen[str]
+    popen: subprocess.Popen[str] | Forked
     said: dict[str, Any]
     log: Path
 
@@ -50,21 +52,26 @@ class Process:
                 self.popen.stdout.close()
 
 
-def start(arguments: list[str], log: Path, *, program: Path | None = None, **environ: str) -> Process:
-    """Start `unigate ARGUMENTS`, or another program, which prints one line of JSON once it serves."""
-    command = ["-m", "unigate"] if program is None else [str(program)]
+def start(
+    arguments: list[str], log: Path, *, program: Path | None = None, whole: bool = False, **environ: str
+) -> Process:
+    """Start `unigate ARGUMENTS`, or another program, which prints one line of JSON once it serves.
+
+    It is a fork of a process that has loaded the code, unless the `whole` start is what a test is about.
+    """
+    around = {**os.environ, **environ}
+    popen: subprocess.Popen[str] | Forked
     with log.open("ab") as errors:
-        popen = subprocess.Popen(
-            [sys.executable, *command, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            env={**os.environ, **environ},
-        )
+        if whole:
+            command = [sys.executable, *(["-m", "unigate"] if program is None else [str(program)]), *arguments]
+            popen = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True, env=around)
+        else:
+            popen = nursery.start(arguments, program=program, stderr=errors, environ=around)
     assert popen.stdout is not None
     line = popen.stdout.readline()
     if not line:
-        popen.communicate(timeout=WAIT)
+        popen.wait(WAIT)
+        popen.stdout.close()
         pytest.fail(f"unigate {' '.join(arguments)} ended with {popen.returncode}:\n{log.read_text()[-4000:]}")
     return Process(popen, json.loads(line), log)
 
