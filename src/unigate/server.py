@@ -108,6 +108,8 @@ class Worker:
         self._vault = Vault(settings.secret, *settings.others)
         #: Kinds of things that changed and are not loaded yet.
         self._stale: set[str] = set()
+        #: How often something changed.
+        self._changes = 0
         self._changed = asyncio.Event()
         self._forgetting_at = 0.0
 
@@ -236,6 +238,7 @@ class Worker:
         """Somebody changed keys, channels, prices or settings: forget, and load anew."""
         if "keys" in kinds:
             self._svc.keys.forget()
+        self._changes += 1
         self._stale |= kinds - {"keys"}
         if "settings" in kinds:
             self._stale.add("prices")  # whether calls without a price are served is a setting
@@ -243,20 +246,29 @@ class Worker:
 
     async def _load(self) -> None:
         """Load what is stale; what fails stays stale and is tried again."""
-        svc, db = self._svc, self._db
-        if "settings" in self._stale:
-            svc.settings = await load.load_settings(db)
-            self._stale.discard("settings")
-        if "channels" in self._stale:
-            svc.router.replace(await load.load_channels(db, self._vault, self._providers))
-            svc.upstreams.forget()
-            self._stale.discard("channels")
-        if "prices" in self._stale:
-            svc.prices = Prices(
-                await load.load_prices(db, shipped.prices()), allow_unpriced=svc.settings.allow_unpriced
-            )
-            svc.models = await load.load_models(db, shipped.models())
-            self._stale.discard("prices")
+        for kind, load_kind in (
+            ("settings", self._load_settings),
+            ("channels", self._load_channels),
+            ("prices", self._load_prices),
+        ):
+            if kind in self._stale:
+                before = self._changes
+                await load_kind()
+                if self._changes == before:  # else it may have changed after it was read
+                    self._stale.discard(kind)
+
+    async def _load_settings(self) -> None:
+        self._svc.settings = await load.load_settings(self._db)
+
+    async def _load_channels(self) -> None:
+        self._svc.router.replace(await load.load_channels(self._db, self._vault, self._providers))
+        self._svc.upstreams.forget()
+
+    async def _load_prices(self) -> None:
+        svc = self._svc
+        found = await load.load_prices(self._db, shipped.prices())
+        svc.prices = Prices(found, allow_unpriced=svc.settings.allow_unpriced)
+        svc.models = await load.load_models(self._db, shipped.models())
 
     async def _keep_house(self) -> None:
         """Load changes at once, and every second publish figures."""
