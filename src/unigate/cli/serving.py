@@ -27,9 +27,9 @@ def serve(
     json: JsonOption = False,
 ) -> None:
     """Run the gateway. The file is applied first; options win over the environment, and that over the file."""
-    from unigate.cli import run
-
     settings = with_server(settings_of(config, data), host=host, port=port, workers=workers)
+    from unigate.cli import run  # takes its time; what is wrong with the settings is told before
+
     raise typer.Exit(run.serve(settings, as_json=json))
 
 
@@ -43,10 +43,10 @@ def demo(
     json: JsonOption = False,
 ) -> None:
     """Run the gateway with a sandbox in place of vendors, a user with balance, and a key."""
-    from unigate.cli import run
-
     settings = settings_of(None, data)
     settings = with_server(settings, host=host, port=port, workers=workers, allow_private_upstreams=True)
+    from unigate.cli import run
+
     raise typer.Exit(run.demo(settings, as_json=json))
 
 
