@@ -1,5 +1,6 @@
 """The mover's idle thread: it takes the database only while it has a processor to run on; what it leaves, the other does."""
 
+import os
 import threading
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ def test_who_comes_back_late_has_no_processor(monkeypatch: pytest.MonkeyPatch, a
     def give_way() -> None:
         now[0] += away
 
-    monkeypatch.setattr(mover_module.os, "sched_yield", give_way)
+    monkeypatch.setattr(os, "sched_yield", give_way)
     monkeypatch.setattr(mover_module, "monotonic", lambda: now[0])
     assert _has_processor() is has
     assert now[0] > 100.0, "it gave way"

@@ -150,8 +150,12 @@ def _load() -> None:
     import unigate.http.api.app  # noqa: PLC0415
     import unigate.sandbox.app  # noqa: F401, PLC0415
     from unigate.cli import run  # noqa: PLC0415
+    from unigate.dialects import operations  # noqa: PLC0415
+    from unigate.manage import shipped  # noqa: PLC0415
+    from unigate.providers import catalogue  # noqa: PLC0415
 
-    run.catalogue(), run.operations(), run.shipped.prices(), run.shipped.models()
+    assert run, "what `serve` needs is loaded by it"
+    catalogue(), operations(), shipped.prices(), shipped.models()
 
 
 def _raise(orders: socket.socket) -> dict[str, Any]:
@@ -164,13 +168,13 @@ def _raise(orders: socket.socket) -> dict[str, Any]:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C; who asked us to start ends us
     children: dict[int, socket.socket] = {}
     while True:
-        ready, _, _ = select.select([orders, ended, 0], [], [])
+        ready, _, _ = select.select([orders.fileno(), ended, 0], [], [])
         if 0 in ready:
             os._exit(0)
         if ended in ready:
             os.read(ended, 4096)
             _bury(children)
-        if orders in ready:
+        if orders.fileno() in ready:
             said, files, _, _ = socket.recv_fds(orders, _LARGEST, 3)
             pid = os.fork()
             if not pid:
