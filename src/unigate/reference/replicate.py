@@ -208,7 +208,7 @@ _FILES = (
         shown=things.SHOWN_FILE,
         status=201,
         examples=(Example(title="A text", body={"content": "Hello"}),),
-        fails=(404, 415, 502, 504),
+        fails=(404, 415, 422, 502, 504),
     ),
     Entry(
         operation="replicate.files.list",
