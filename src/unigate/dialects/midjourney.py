@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from unigate.base.errors import GatewayError
+from unigate.base.errors import GatewayError, UpstreamError
+from unigate.dialects import midjourney_errors as errors
 from unigate.dialects import midjourney_ids as ids
 from unigate.dialects import midjourney_view as views
 from unigate.dialects.midjourney_errors import (
@@ -153,6 +154,11 @@ def write_ask(task: Task, answered: Answered, view: View) -> Reply:  # noqa: ARG
 def shown_id(task_id: str, view: View) -> object:
     """An id as a reply to a submission names it."""
     return ids.shown(task_id, view.key_options, view.settings)
+
+
+def own_refusal(task: Task, failure: UpstreamError) -> GatewayError | None:
+    """What a caller reads of the last server's refusal; None: as of any other failure."""
+    return errors.own_refusal(task.id, failure)
 
 
 def missing(task_id: str) -> GatewayError:  # noqa: ARG001 - ids are not repeated to who guesses them

@@ -10,7 +10,17 @@ from collections.abc import Mapping
 
 import msgspec
 
-from unigate.base.errors import BadRequest, Conflict, GatewayError, InvalidJson, NoFunds, NotFound, UpstreamRefused
+from unigate.base.errors import (
+    BadRequest,
+    Conflict,
+    GatewayError,
+    InvalidJson,
+    NoFunds,
+    NotFound,
+    QueueFull,
+    UpstreamError,
+    UpstreamRefused,
+)
 
 OK, NOT_FOUND, INVALID, UNKNOWN, FAILED, EXISTS, QUEUED, FULL, BANNED, NO_ROOM = 1, 3, 4, 5, 9, 21, 22, 23, 24, 30
 #: Refusals that answer HTTP 200.
@@ -87,6 +97,23 @@ class Refused(BadRequest):
         self.result = result
 
 
+class ServerRefused(UpstreamRefused):
+    """A server refused a submission by the convention's rules."""
+
+    def __init__(self, status: int, body: bytes, *, number: int, description: str) -> None:
+        super().__init__(status, body, content_type=b"application/json")
+        self.number = number
+        self.description = description
+
+
+class ServerFull(QueueFull):
+    """Every server's queue is full; the last one's words for it."""
+
+    def __init__(self, description: str, *, task_id: str, retry_after: float | None) -> None:
+        super().__init__(task_id=task_id, retry_after=retry_after)
+        self.message = description
+
+
 class Unknown(NotFound):
     """There is no such task."""
 
@@ -102,6 +129,18 @@ def lost() -> Refused:
 def unfinished() -> Refused:
     """The task's status does not allow what is asked."""
     return Refused("关联任务状态错误")
+
+
+def own_refusal(task_id: str, failure: UpstreamError) -> GatewayError | None:
+    """A server's word that it is full or has failed, where no other is left to try; None for what else stood in the way."""
+    if not isinstance(failure, ServerRefused):
+        return None
+    if failure.number == FULL:
+        words = failure.description or "队列已满,请稍后尝试"
+        return ServerFull(words, task_id=task_id, retry_after=failure.retry_after)
+    if failure.number == FAILED:
+        return Refused(failure.description or "提交失败", FAILED)
+    return None
 
 
 def error_status(error: GatewayError) -> int:
@@ -122,6 +161,8 @@ def translate(error: GatewayError, language: str) -> GatewayError:
     text = error.message if error.message in ENGLISH else _OWN.get(error.code, (0, None))[1]
     if text is None or isinstance(error, UpstreamRefused):
         return error
+    if isinstance(error, ServerFull) and error.message not in ENGLISH:
+        return error  # a server's own words
     if _wants_english(language):
         text = ENGLISH.get(text, text)
     # As a copy without a call of its constructor, which may take other things.

@@ -35,7 +35,8 @@ def accepted(order: Order, answered: Answered) -> Accepted:
             progress=Progress(state="succeeded", detail={"result": told.result}, outputs=outputs),
         )
     if told.code not in (codes.OK, codes.QUEUED, codes.EXISTS):
-        raise UpstreamRefused(_status(told, order), answered.body, content_type=b"application/json")
+        status = _status(told, order)
+        raise codes.ServerRefused(status, answered.body, number=told.code, description=told.description)
     id = told.result or (order.parent or {}).get("id")
     if not isinstance(id, str) or not id:
         raise BadAnswer(detail="a submission was accepted without an id")

@@ -7,6 +7,7 @@ nobody sends it again meanwhile. Must not decide what the caller is told.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ import structlog
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.dialects import task_writer
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_wire import ask, definite, message_of, unreadable
@@ -96,7 +98,7 @@ class Sender:
                 await asyncio.sleep(pause)
         if (tries.full or not candidates) and not tries.failures:
             return Sent("full", row.task, None, attempts)
-        return Sent("refused", row.task, final(tries.failures), attempts)
+        return Sent("refused", row.task, _refusal(row, tries.failures) or final(tries.failures), attempts)
 
     async def _try(self, tries: "_Tries", candidate: Candidate) -> tuple[Sent | None, Verdict | None]:
         """One candidate: what came of it if that is all, else what its failure means; neither where it has no place."""
@@ -312,6 +314,14 @@ class Refused(UpstreamError):
     def __init__(self, refusal: UpstreamRefused) -> None:
         super().__init__()
         self.refusal = refusal
+
+
+def _refusal(row: TaskRow, failures: Sequence[UpstreamError]) -> GatewayError | None:
+    """The last channel's refusal as the row's dialect has a word of its own for it; None: as the failure table says."""
+    told: Callable[[Task, UpstreamError], GatewayError | None] | None = None
+    with suppress(LookupError):
+        told = getattr(task_writer(row.task.dialect), "own_refusal", None)
+    return told(row.task, failures[-1]) if told is not None and failures else None
 
 
 def tries_of(row: TaskRow) -> list[Attempt]:

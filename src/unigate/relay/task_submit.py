@@ -37,6 +37,7 @@ from unigate.relay.task_uses import spoken_by, submission
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.caller import Key
+from unigate.spec.channel import Channel
 from unigate.spec.task import Draft, Failure, Json, Task, TaskApi
 from unigate.spec.usage import Usage
 from unigate.store import idempotency, task_changes, tasks
@@ -218,7 +219,9 @@ class Submitter:
             candidates=candidates,
             parent=parent,
             token=token,
-            room=self._room(candidates),
+            room=self._room(
+                [candidate.route.channel for candidate in candidates] or svc.router.busy(draft.model, group, operation)
+            ),
             pinned=place is not None,
             shows_full=hasattr(spoken_by(call), "shown_id"),
         )
@@ -231,9 +234,9 @@ class Submitter:
                 return router.pinned(place, draft.model, group, operation)
             return router.routes(draft.model, group, operation)
         except NoChannel:
-            if not draft.may_wait or not router.busy(draft.model, group, operation):
+            if not router.busy(draft.model, group, operation):
                 raise
-        return []
+        return []  # a draft that may not wait is refused as one too many
 
     async def _place(self, call: Call, draft: Draft) -> tuple[Binding | None, Json | None]:
         """The one channel that a draft may go to, where there is such, and the handle of what it goes on from."""
@@ -247,9 +250,9 @@ class Submitter:
             raise Conflict("The task that this one goes on from was never sent.")
         return binding_of(row.task), row.task.handle
 
-    def _room(self, candidates: Sequence[Candidate]) -> int:
+    def _room(self, channels: Sequence[Channel]) -> int:
         """How many tasks may wait for a place at these channels."""
-        told = [candidate.route.channel.options.get("queue") for candidate in candidates]
+        told = [channel.options.get("queue") for channel in channels]
         rooms = [one for one in told if type(one) is int and one >= 0]
         return max(rooms) if rooms else self._engine.svc.settings.tasks.wait_queue
 

@@ -106,11 +106,12 @@ class Router:
                     return [Candidate(only, credentials[0], self._clock)]
         return self._choose(plan)
 
-    def busy(self, model: str, group: str, operation: Operation) -> bool:
-        """Whether some channel would serve such a call if only it had a free place."""
+    def busy(self, model: str, group: str, operation: Operation) -> list[Channel]:
+        """The channels that would serve such a call if only they had a free place."""
         plan = self._plans.get((model, group, operation.name)) or self._plan(model, group, operation)
         now = self._clock()
-        return any(not site.health.parked and site.health.full(now) for tier in plan.tiers for site in tier)
+        healths = [site.health for tier in plan.tiers for site in tier]
+        return [health.channel for health in healths if not health.parked and health.full(now)]
 
     def served(self, model: str, group: str, operation: Operation) -> list[Route]:
         """By which routes such calls may ever go, whatever the state of their channels; NotFound as in `routes`."""

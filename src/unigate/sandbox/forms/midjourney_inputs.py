@@ -10,13 +10,18 @@ from typing import Any
 import msgspec
 
 from unigate.sandbox.brain.hints import unmarked
-from unigate.sandbox.forms.midjourney_work import BANNED, INVALID, Refused
+from unigate.sandbox.forms.midjourney_work import BANNED, FAILED, FULL, INVALID, Refused
 from unigate.sandbox.media import draw
 from unigate.sandbox.serving import outgoing
 from unigate.sandbox.serving.answer import Object, VendorError
 
 #: Words that a prompt may not have, and one that Midjourney itself stops, later.
 BANNED_WORDS = ("sandbox-banned",)
+#: Words by which a prompt asks for a refusal: a full queue, and a submission that fails, in words of this server's own.
+REFUSALS = {
+    "sandbox-full": (FULL, "沙箱队列已满"),
+    "sandbox-failed": (FAILED, "沙箱提交失败"),
+}
 MODERATED = "sandbox-moderated"
 _DATA_URL = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,")
 _PARAMETER = re.compile(r"(?:^|\s)(?:--|—)([A-Za-z]+)((?:\s+(?!--|—)\S+)*)")
@@ -112,7 +117,10 @@ def prompt_of(body: Object) -> Asked:
 
 
 def minded(prompt: str) -> None:
-    """Refuse a prompt with a banned word in it."""
+    """Refuse a prompt with a banned word in it, or with a word for another refusal."""
+    for word, (code, said) in REFUSALS.items():
+        if re.search(rf"\b{word}\b", prompt):
+            raise Refused(code, said)
     for word in BANNED_WORDS:
         found = re.search(rf"\b{re.escape(word)}\b", prompt, re.IGNORECASE)
         if found:
