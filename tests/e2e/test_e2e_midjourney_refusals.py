@@ -47,7 +47,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def test_the_last_server_s_word_reaches_the_caller(stage: Stage, word: str, code: int, told: str) -> None:
     """The last server refuses, after one that can't be reached."""
     before, name = stage.settled(), mark()
-    client, found = Client(stage), {}
+    client = Client(stage)
+    found: dict[str, Any] = {}
 
     def refused() -> bool:
         reply = client.post("/submit/imagine", prompt=f"{name} {word}")

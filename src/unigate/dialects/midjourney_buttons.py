@@ -6,6 +6,8 @@ The families are those that Midjourney's bot gives its messages; what stands beh
 import re
 from collections.abc import Mapping, Sequence
 
+#: What a button is called that makes several tasks: one of each prompt that a described picture has.
+IMAGINE_ALL = "imagine_all"
 #: Beginning of a customId -> what the task that it makes is priced as. The first that fits holds.
 _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), name)
@@ -23,6 +25,7 @@ _FAMILIES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"MJ::Inpaint::", "inpaint"),
         (r"MJ::Picread::Retry$", "describe"),
         (r"MJ::Job::PicReader::[1-4]$", "imagine"),
+        (r"MJ::Job::PicReader::all$", IMAGINE_ALL),
         (r"MJ::Job::PromptAnalyzer::[1-5]$", "imagine"),
         (r"MJ::BOOKMARK::", "bookmark"),
     )
@@ -33,22 +36,26 @@ _CHANGES: Mapping[str, str] = {
     "VARIATION": "MJ::JOB::variation::{}::",
     "REROLL": "MJ::JOB::reroll::0::",
 }
-#: One press, four tasks: no reply of ours could name them all.
-_NOT_OFFERED = "MJ::Job::PicReader::all"
+#: A prompt of a described picture, behind its number (a digit in a keycap, or with a dot).
+_NUMBERED = re.compile(r"[ \t]*[1-9](?:\ufe0f?\u20e3|[.)\u3001])[ \t]*(\S.*)")
 
 Button = Mapping[str, object]
 
 
 def family(custom_id: str) -> str | None:
-    """What a button does, by the name that it is priced by; `bookmark` for the one that makes no task, None: unknown."""
+    """What a button does, by the name that it is priced by; `bookmark`: it makes no task, IMAGINE_ALL: several, None: unknown."""
     return next((name for pattern, name in _FAMILIES if pattern.match(custom_id)), None)
 
 
 def shown(buttons: object) -> list[Button]:
     """The buttons of a task that can be pressed."""
-    if not isinstance(buttons, list):
-        return []
-    return [one for one in buttons if isinstance(one, Mapping) and one.get("customId") != _NOT_OFFERED]
+    return [one for one in buttons if isinstance(one, Mapping)] if isinstance(buttons, list) else []
+
+
+def prompts(described: str) -> list[str]:
+    """The prompts that the words of a describe list, in their order, four at most."""
+    found = (_NUMBERED.fullmatch(line) for line in described.splitlines())
+    return [one[1].strip() for one in found if one is not None][:4]
 
 
 def ids(buttons: object) -> Sequence[str]:

@@ -46,6 +46,10 @@ _LONGEST_STATE = 255
 _MOST_IDS = 1000
 #: Fields that do not travel as they came.
 _OURS = frozenset({"state", "notifyHook", "mode", "taskId", "accountFilter", "botType"})
+#: What a press says that a prompt does not.
+_OF_A_PRESS = ("customId", "enableRemix", "chooseSameChannel")
+#: What is remembered only until the task is known that is gone on from.
+_UNTIL_GONE_ON = ("change", "numeric", "banned")
 #: Fields that are read here or sent on, and the same without regard to case.
 _KNOWN = _OURS | {
     "prompt",
@@ -119,16 +123,59 @@ def go_on(draft: Draft, parent: Task) -> Draft:
             raise Refused("关联任务不允许执行变化")
     elif custom_id not in buttons.ids(offered):
         raise Refused("未知的 Action 类型")
+    if buttons.family(str(custom_id)) == buttons.IMAGINE_ALL:
+        return _of_each_prompt(draft, parent)
     if buttons.family(str(custom_id)) == "bookmark":
         result = int(parent.id) if draft.input.get("numeric") else parent.id
         raise Refused("提交成功", OK, result=result)  # nothing is made: the answer is the task itself
     about = {
-        **{name: value for name, value in draft.input.items() if name not in ("change", "numeric")},
+        **{name: value for name, value in draft.input.items() if name not in _UNTIL_GONE_ON},
         "prompt": shown_prompt(parent),
         "botType": draft.input.get("botType") or parent.input.get("botType", ""),
         "customId": custom_id,
     }
     return replace(draft, body={**draft.body, "customId": custom_id}, input=about, model=parent.model)
+
+
+def _of_each_prompt(draft: Draft, parent: Task) -> Draft:
+    """One draft for each prompt of a described picture: what its button with that number would make, without a window.
+
+    They are submitted as prompts of their own, so that each is known by its own `state`: a server that makes all of them of
+    one press names them in one reply only. Refused where there is none, or one has a banned word.
+    """
+    properties = parent.detail.get("properties")
+    final = properties.get("finalPrompt") if isinstance(properties, Mapping) else None
+    told = (final, parent.detail.get("promptEn"), parent.detail.get("prompt"))
+    found = next((each for each in map(buttons.prompts, (text for text in told if isinstance(text, str))) if each), [])
+    if not found:
+        raise Refused("关联任务不允许执行变化")
+    for prompt in found:
+        words.check(prompt, draft.input.get("banned"))
+    ids = [draft.task_id]
+    while len(ids) < len(found):
+        ids.extend({new_id()} - set(ids))
+    mode = modes.known(draft.conditions.get("mode")) or modes.DEFAULT
+    about = {name: value for name, value in draft.input.items() if name not in _UNTIL_GONE_ON}
+    about |= {
+        "action": ACTIONS["imagine"],
+        "botType": about.get("botType") or parent.input.get("botType", ""),
+        "all": ids,
+    }
+    body = {name: value for name, value in draft.body.items() if name not in _OF_A_PRESS}
+    if about["botType"] and "botType" not in body:
+        body["botType"] = about["botType"]
+    made = [
+        replace(
+            draft,
+            operation=f"{MODEL}.imagine",
+            model=parent.model,
+            body={**body, "prompt": modes.without_flags(prompt, mode)},
+            input={**about, "prompt": prompt, "customId": f"MJ::Job::PicReader::{number}"},
+            task_id=id,
+        )
+        for number, (id, prompt) in enumerate(zip(ids, found, strict=True), start=1)
+    ]
+    return replace(made[0], also=made[1:])
 
 
 def read_modal(asked: Submission, task: Task) -> Json:
@@ -183,7 +230,7 @@ def _until_gone_on(asked: Submission, found: bodies.Asked) -> dict[str, Any]:
         return {}
     numeric = isinstance(shown("1", asked.key_options, asked.settings), int)
     change = {"change": found.change} if found.change else {}
-    return {**change, "numeric": numeric}
+    return {**change, "numeric": numeric, "banned": asked.settings.get("banned_words")}
 
 
 def _without_doubles(given: bodies.Fields) -> bodies.Fields:

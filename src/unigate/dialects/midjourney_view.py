@@ -96,6 +96,8 @@ def accepted(task: Task, view: View) -> Reply:
     number, text = told.get("code", OK), str(told.get("description") or "提交成功")
     properties: dict[str, Any] = dict(told.get("properties") or {})
     result: object = ids.shown(task.id, view.key_options, view.settings)
+    if isinstance(together := task.input.get("all"), list | tuple):
+        result = ",".join(str(one) for one in together)
     if task.state == "paused":
         number, text = EXISTS, "Waiting for window confirm"
         properties = {name: value for name, value in properties.items() if name in ("finalPrompt", "remix")}

@@ -49,7 +49,9 @@ def _submit(path: str, order: Order, options: Json) -> Message:
     body = {**order.body, "state": order.task_id}
     if order.callback:
         body["notifyHook"] = order.callback
-    if order.parent is not None:
+    if path == _PATHS["action"] and "customId" not in order.body:
+        path = _PATHS["imagine"]  # one of several prompts that one button draws
+    elif order.parent is not None:
         body["taskId"] = order.parent["id"]
     return _message(path, str(order.conditions.get("mode", "")), options, body)
 

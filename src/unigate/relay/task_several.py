@@ -36,13 +36,22 @@ class SeveralSubmitter(Submitter):
             raise ValueError(f"{len(drafts)} tasks of one request")
         return await self.detached(self._submit_several(call, drafts, base))
 
-    async def _submit_several(self, call: Call, drafts: Sequence[Draft], base: str) -> list[Task]:
+    async def _submit(self, call: Call, draft: Draft, base: str) -> Task:
+        """The first of the tasks that a draft names: its dialect knows the others by it."""
+        if not draft.also:
+            return await super()._submit(call, draft, base)
+        return (await self._submit_several(call, (draft, *draft.also), base, tries=1))[0]
+
+    async def _submit_several(
+        self, call: Call, drafts: Sequence[Draft], base: str, *, tries: int = ID_TRIES
+    ) -> list[Task]:
+        """`tries`: with so many sets of ids; one where the drafts name each other."""
         token = token_of(call)
         if token is not None and not token.renews and (known := await self._all_of(token, call.key)):
             return known
         every = await self._make_all(call, drafts, base, token)
         await self._refuse_if_full(drafts[0], every[0])
-        for _ in range(ID_TRIES):
+        for _ in range(tries):
             try:
                 every = await self._enter_all(call, every)
                 break

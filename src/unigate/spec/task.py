@@ -82,6 +82,8 @@ class Draft:
     task_id: str = ""
     #: May wait at the gateway where all channels are full.
     may_wait: bool = True
+    #: Further tasks of the same request: money is held for all of them, or nothing is made.
+    also: "Sequence[Draft]" = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
