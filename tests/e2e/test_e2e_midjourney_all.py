@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from support.midjourney import ENDS, Client, drawn, picture
@@ -123,10 +122,6 @@ def test_someone_else_s_picture(stage: Stage) -> None:
         "/submit/action", taskId=described["id"], customId="MJ::Job::PicReader::all"
     )
     assert (told["code"], told["description"]) == (3, "关联任务不存在或已失效")
-    shown = httpx.get(
-        f"{stage.url}/v1/tasks/{described['id']}", headers={"authorization": f"Bearer {stage.key}"}, verify=False
-    )
-    assert shown.json()["status"] == "succeeded"
 
 
 def test_the_books_agree(stage: Stage) -> None:

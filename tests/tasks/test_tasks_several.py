@@ -31,7 +31,7 @@ async def test_each_has_its_own_row_hold_and_charge(house: Rig) -> None:
     node = await house.node()
     first = await node.submit(steps=2, draft_also=further(3, steps=2))
     rows = await house.rows()
-    assert [row["id"] for row in rows][0] == first.id and len({row["id"] for row in rows}) == 4
+    assert rows[0]["id"] == first.id and len({row["id"] for row in rows}) == 4
     assert len({row["hold_id"] for row in rows}) == 4 and sorted(house.vendor.orders) == sorted(r["id"] for r in rows)
     assert house.vendor.orders[0] == first.id
     ended = [await node.ended(row["id"]) for row in rows]

@@ -65,8 +65,8 @@ def _row(name: str, method: str, path: str, use: str, **more: Any) -> Operation:
     )
 
 
-def _makes(name: str, path: str) -> Operation:
-    return _row(name, "POST", path, "task", body="json", body_bytes=_BODY)
+def _makes(name: str, path: str, **more: Any) -> Operation:
+    return _row(name, "POST", path, "task", body="json", body_bytes=_BODY, **more)
 
 
 def _asks(name: str, method: str, path: str, use: str, **more: Any) -> Operation:
@@ -83,6 +83,9 @@ OPERATIONS = (
     _makes("simple_change", "/submit/simple-change"),
     _makes("upload", "/submit/upload-discord-images"),
     _makes("show", "/submit/show"),
+    _makes("edits", "/submit/edits", also=("/submit/edit",)),
+    _makes("retexture", "/submit/retexture"),
+    _makes("video", "/submit/video"),
     _makes("swap_face", "/insight-face/swap"),
     # Paid for with the task that it goes on with.
     _asks("modal", "POST", "/submit/modal", "task_resume", body="json", body_bytes=_BODY),

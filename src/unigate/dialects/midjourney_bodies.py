@@ -16,6 +16,12 @@ from unigate.dialects.midjourney_ids import is_id
 _DIMENSIONS = ("PORTRAIT", "SQUARE", "LANDSCAPE")
 _SIMPLE = re.compile(r"([0-9]{1,20}) (?:([UV])([1-4])|(R))", re.IGNORECASE)
 _JOB = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+#: What a film's options may be.
+_FILM: Mapping[str, tuple[object, ...]] = {
+    "motion": ("low", "high", ""),
+    "videoType": ("vid_1.1_i2v_480", "vid_1.1_i2v_720", ""),
+    "batchSize": (1, 2, 4),
+}
 #: Characters of an address at most.
 LONGEST = 2000
 _LONGEST_PROMPT = 10_000
@@ -195,6 +201,56 @@ def _show(given: Fields) -> Asked:
     return Asked(action="show", body={"jobId": told})
 
 
+def _edits(given: Fields) -> Asked:
+    prompt = _prompt(given)
+    body = {"prompt": prompt, "image": _image(given, "image")}
+    if mask := given.get("maskBase64"):
+        body["maskBase64"] = pictures.check(mask, address=False)
+    return Asked(action="edits", body=body, prompt=prompt)
+
+
+def _retexture(given: Fields) -> Asked:
+    prompt = _prompt(given)
+    return Asked(action="retexture", body={"prompt": prompt, "image": _image(given, "image")}, prompt=prompt)
+
+
+def _image(given: Fields, name: str) -> str:
+    if not given.get(name):
+        raise Refused("image不能为空")
+    return pictures.check(given[name])
+
+
+def _video(given: Fields) -> Asked:
+    """Films of a first picture, or the going on of one of them."""
+    for name, known in _FILM.items():
+        told = given.get(name)
+        if told is not None and (isinstance(told, bool) or told not in known):
+            raise Refused(f"{name}参数错误")
+    if not isinstance(given.get("loop") or False, bool):
+        raise Refused("参数错误")
+    if action := given.get("action"):
+        return _extended(given, action)
+    prompt = _prompt(given)
+    # The public web client names the first picture `base64`.
+    first = _image(given, "image" if given.get("image") or not given.get("base64") else "base64")
+    last = pictures.check(given["endImage"]) if given.get("endImage") else None
+    # Going on from a film is asked for by `action` alone.
+    body = {"prompt": prompt, "image": first, "base64": None, "endImage": last, "index": None, "action": None}
+    return Asked(action="video", body=body, prompt=prompt)
+
+
+def _extended(given: Fields, action: object) -> Asked:
+    if action != "extend":
+        raise Refused("action参数错误")
+    prompt, parent, index = text(given, "prompt"), task_id(given.get("taskId")), given.get("index")
+    if prompt:
+        check_prompt(prompt)
+    if type(index) is not int or not 0 <= index <= 3:
+        raise Refused("视频index参数错误")
+    body = {"prompt": prompt or None, "image": None, "base64": None, "endImage": None}
+    return Asked(action="video", body=body, prompt=prompt, parent_id=parent)
+
+
 _READERS: Mapping[str, Callable[[Fields], Asked]] = {
     "midjourney.imagine": _imagine,
     "midjourney.blend": _blend,
@@ -206,4 +262,7 @@ _READERS: Mapping[str, Callable[[Fields], Asked]] = {
     "midjourney.swap_face": _swap_face,
     "midjourney.upload": _upload,
     "midjourney.show": _show,
+    "midjourney.edits": _edits,
+    "midjourney.retexture": _retexture,
+    "midjourney.video": _video,
 }

@@ -38,6 +38,8 @@ ACTIONS: Mapping[str, str] = {
     "swap_face": "SWAP_FACE",
     "upload": "UPLOAD",
     "show": "SHOW",
+    "edits": "EDIT",
+    "retexture": "RETEXTURE",
 }
 _BOTS = {"MID_JOURNEY": "MID_JOURNEY", "NIJI_JOURNEY": "NIJI_JOURNEY", "mj": "MID_JOURNEY", "niji": "NIJI_JOURNEY"}
 _CHANGEABLE = ("IMAGINE", "VARIATION", "REROLL", "BLEND")
@@ -67,6 +69,12 @@ _KNOWN = _OURS | {
     "targetBase64",
     "targetUrl",
     "maskBase64",
+    "image",
+    "endImage",
+    "motion",
+    "loop",
+    "videoType",
+    "batchSize",
 }
 _FOLDED = frozenset(name.casefold() for name in _KNOWN)
 
@@ -114,6 +122,8 @@ def go_on(draft: Draft, parent: Task) -> Draft:
         raise lost()
     if parent.state != "succeeded":
         raise unfinished()
+    if draft.body.get("action") == "extend":
+        return _of_a_film(draft, parent)
     custom_id, change = draft.body.get("customId"), draft.input.get("change")
     offered = parent.detail.get("buttons")
     if isinstance(change, tuple):
@@ -135,6 +145,19 @@ def go_on(draft: Draft, parent: Task) -> Draft:
         "customId": custom_id,
     }
     return replace(draft, body={**draft.body, "customId": custom_id}, input=about, model=parent.model)
+
+
+def _of_a_film(draft: Draft, parent: Task) -> Draft:
+    """The draft that goes on with one of a task's films; Refused where it has no such."""
+    films = parent.detail.get("videoUrls")
+    if parent.input.get("action") != ACTIONS["video"]:
+        raise Refused("关联任务不允许执行变化")
+    index = draft.body.get("index")
+    if isinstance(films, list) and isinstance(index, int) and index >= len(films):
+        raise Refused("视频index参数错误")
+    about = {name: value for name, value in draft.input.items() if name not in _UNTIL_GONE_ON}
+    about["botType"] = about.get("botType") or parent.input.get("botType", "")
+    return replace(draft, input={**about, "prompt": about.get("prompt") or shown_prompt(parent)}, model=parent.model)
 
 
 def _of_each_prompt(draft: Draft, parent: Task) -> Draft:

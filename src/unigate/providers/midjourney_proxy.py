@@ -28,6 +28,9 @@ _PATHS = {
     "simple_change": "/submit/action",
     "upload": "/submit/upload-discord-images",
     "show": "/submit/show",
+    "edits": "/submit/edits",
+    "retexture": "/submit/retexture",
+    "video": "/submit/video",
     "swap_face": "/insight-face/swap",
 }
 

@@ -18,7 +18,7 @@ from unigate.reference.midjourney_schemas import (
     submission,
 )
 from unigate.reference.page import Entry, Example, Page
-from unigate.reference.schema import Schema, either, many, maybe, record, ref, text, whole
+from unigate.reference.schema import Schema, either, flag, many, maybe, record, ref, text, whole
 
 _MODE = text(
     "The speed: `mj-relax`, `mj-fast`, `mj-turbo`, `relax`, `fast`, `turbo`. Anything else: the usual one.", least=1
@@ -175,6 +175,49 @@ PAGE = Page(
             "An old picture as a task with buttons.",
             submission({"jobId": text("Its UUID, or an address that holds it.", least=36)}, needs=("jobId",)),
             (("By its UUID", {"jobId": "26d56b92-4ed6-45e2-8561-563797923135"}),),
+        ),
+        _submit(
+            "edits",
+            "Edit",
+            "A picture painted anew: where a mask says so, or all of it by a prompt.",
+            submission(
+                {
+                    "prompt": PROMPT,
+                    "image": PICTURE,
+                    "maskBase64": maybe(text("What is to be painted anew, as a picture of the same size.")),
+                },
+                needs=("prompt", "image"),
+            ),
+            (("A picture", {"prompt": "the same in snow", "image": PIXEL}),),
+        ),
+        _submit(
+            "retexture",
+            "Retexture",
+            "A picture's shapes in another matter.",
+            submission({"prompt": PROMPT, "image": PICTURE}, needs=("prompt", "image")),
+            (("A picture", {"prompt": "made of glass", "image": PIXEL}),),
+        ),
+        _submit(
+            "video",
+            "Film",
+            "Films of five seconds that begin with a picture, in `videoUrls`; `action` `extend` with `taskId` and `index` goes on "
+            "with one of a task's films.",
+            submission(
+                {
+                    "prompt": maybe(text("What happens; needed unless a film is gone on with.")),
+                    "image": maybe(PICTURE),
+                    "base64": maybe(PICTURE),
+                    "endImage": maybe(PICTURE),
+                    "motion": maybe(text("How much moves, `low` unless told.", of=("low", "high", ""))),
+                    "loop": maybe(flag("The film ends as it begins.")),
+                    "videoType": maybe(text("480 or 720 lines.", of=("vid_1.1_i2v_480", "vid_1.1_i2v_720", ""))),
+                    "batchSize": maybe(whole("How many films: 1, 2 or 4.", low=1, high=4)),
+                    "action": maybe(text("`extend`: go on with a film.", of=("extend", ""))),
+                    "taskId": maybe(TASK_ID),
+                    "index": maybe(whole("Which of the task's films.", low=0, high=3)),
+                }
+            ),
+            (("Of a picture", {"prompt": "waves roll in", "image": PIXEL, "motion": "low", "batchSize": 1}),),
         ),
         _submit(
             "swap_face",
