@@ -89,11 +89,11 @@ async def test_one_of_the_others_fails_alone(house: Rig) -> None:
 
 async def test_the_same_request_again_makes_none_more(house: Rig) -> None:
     node = await house.node()
-    told = {"headers": {"idempotency_key": "four-at-once"}}
+    told = {"idempotency_key": "four-at-once"}
     both = await asyncio.gather(
-        *(node.submit(steps=1, draft_also=further(3, steps=1), **told) for _ in range(2)), return_exceptions=True
+        *(node.submit(steps=1, draft_also=further(3, steps=1), headers=told) for _ in range(2)), return_exceptions=True
     )
-    again = await node.submit(steps=1, draft_also=further(3, steps=1), **told)
+    again = await node.submit(steps=1, draft_also=further(3, steps=1), headers=told)
     assert {getattr(one, "id", one) for one in both} == {again.id}
     rows = await house.rows()
     assert len(rows) == 4

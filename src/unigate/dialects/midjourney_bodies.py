@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -39,6 +39,8 @@ class Asked:
     body: Mapping[str, Any]
     prompt: str = ""
     parent_id: str = ""
+    #: What prices may ask for beside the speed.
+    conditions: Mapping[str, str | int] = field(default_factory=dict)
     #: Action and index of a change, until the task that it goes on from is known.
     change: tuple[str, int] | None = None
 
@@ -236,7 +238,12 @@ def _video(given: Fields) -> Asked:
     last = pictures.check(given["endImage"]) if given.get("endImage") else None
     # Going on from a film is asked for by `action` alone.
     body = {"prompt": prompt, "image": first, "base64": None, "endImage": last, "index": None, "action": None}
-    return Asked(action="video", body=body, prompt=prompt)
+    conditions = {"films": given.get("batchSize") or 4, "resolution": _resolution(given)}
+    return Asked(action="video", body=body, prompt=prompt, conditions=conditions)
+
+
+def _resolution(given: Fields) -> str:
+    return "720p" if given.get("videoType") == "vid_1.1_i2v_720" else "480p"
 
 
 def _extended(given: Fields, action: object) -> Asked:
@@ -248,7 +255,8 @@ def _extended(given: Fields, action: object) -> Asked:
     if type(index) is not int or not 0 <= index <= 3:
         raise Refused("视频index参数错误")
     body = {"prompt": prompt or None, "image": None, "base64": None, "endImage": None}
-    return Asked(action="video", body=body, prompt=prompt, parent_id=parent)
+    conditions = {"films": given.get("batchSize") or 4, "resolution": _resolution(given)}
+    return Asked(action="video", body=body, prompt=prompt, parent_id=parent, conditions=conditions)
 
 
 _READERS: Mapping[str, Callable[[Fields], Asked]] = {

@@ -108,7 +108,7 @@ def read(asked: Submission) -> Draft:
         model=MODEL,
         body=body,
         input=about | _until_gone_on(asked, found),
-        conditions={"mode": mode},
+        conditions={"mode": mode, **found.conditions},
         parent_id=found.parent_id,
         notify=Notify(url=hook) if hook else None,
         task_id=new_id(),
@@ -122,9 +122,9 @@ def go_on(draft: Draft, parent: Task) -> Draft:
         raise lost()
     if parent.state != "succeeded":
         raise unfinished()
-    if draft.body.get("action") == "extend":
-        return _of_a_film(draft, parent)
     custom_id, change = draft.body.get("customId"), draft.input.get("change")
+    if custom_id is None and change is None:
+        return _of_a_film(draft, parent)
     offered = parent.detail.get("buttons")
     if isinstance(change, tuple):
         action = parent.input.get("action")
