@@ -53,6 +53,7 @@ class CaseView:
     settings: Mapping[str, object] = field(default_factory=dict)
     base: str = BASE
     now: int = NOW
+    language: str = ""
 
     def link(self, asset: Asset) -> str:
         """An address that names the file."""

@@ -33,6 +33,7 @@ class Shown:
     now: int = 0
     key_options: Json = field(default_factory=dict)
     settings: Json = field(default_factory=dict)
+    language: str = ""
 
     def link(self, asset: Asset) -> str:
         return f"{self.base}/files/{asset.id}"

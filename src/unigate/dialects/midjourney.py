@@ -149,9 +149,9 @@ def write_tasks(tasks: Sequence[Task], view: View, next_page: str = "") -> bytes
     return msgspec.json.encode([views.shown(task, view) for task in tasks])
 
 
-def write_ask(task: Task, answered: Answered, view: View) -> Reply:  # noqa: ARG001 - as every dialect's
+def write_ask(task: Task, answered: Answered, view: View) -> Reply:  # noqa: ARG001
     """The seed of a task's picture, as its server told it; BadAnswer."""
-    return views.seed(answered)
+    return views.seed(answered, view)
 
 
 def shown_id(task_id: str, view: View) -> object:

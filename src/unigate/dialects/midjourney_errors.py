@@ -65,7 +65,23 @@ ENGLISH: Mapping[str, str] = {
     "无可用的账号实例": "No account is available.",
     "当前分组负载已饱和,请稍后再试": "The gateway is saturated at present, please try again later.",
     "提交失败": "The submission failed.",
+    "成功": "Success.",
+    "任务已存在": "The task exists already.",
+    "队列已满": "The queue is full.",
+    "任务超时": "The task took too long.",
+    "任务失败": "The task failed.",
+    "任务没有结果": "The task has no result.",
+    "取消任务": "The task was cancelled.",
+    "任务不存在或已失效": "The task does not exist, or has expired.",
+    "提交失败,结果未知": "The submission failed, and it is not known whether the task was taken.",
+    "提交失败,任务未被接受": "The submission failed: the task was not taken.",
 }
+#: Texts of ours and of servers that have a number in them.
+_COUNTED: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"排队中[,\uff0c]前面还有([0-9]+)个任务"), "Queued, tasks ahead: {}."),
+    (re.compile(r"执行超时 ?([0-9]+) ?分钟"), "The task took longer than {} min."),
+    (re.compile(r"上游任务超时[(\uff08]超过([0-9]+)小时[)\uff09]"), "The task took longer than {} h."),
+)
 #: Our own codes -> number and Chinese text, None: as the error says.
 _OWN: Mapping[str, tuple[int, str | None]] = {
     "insufficient_quota": (INVALID, "quota_not_enough"),
@@ -148,6 +164,23 @@ def own_refusal(task_id: str, failure: UpstreamError) -> GatewayError | None:
     return None
 
 
+def said(text: str, language: str) -> str:
+    """A text as a reader asks for it (`accept-language`): in English, where that is preferred and the text is known."""
+    if not language or not _wants_english(language):
+        return text
+    if text.replace("\uff0c", ",") in ENGLISH:
+        return ENGLISH[text.replace("\uff0c", ",")]
+    for pattern, english in _COUNTED:
+        if found := pattern.fullmatch(text):
+            return english.format(found[1])
+    return text
+
+
+def own_text(code: str) -> str | None:
+    """What one of our own codes is called in Chinese; None: as its message says."""
+    return _OWN.get(code, (0, None))[1]
+
+
 def error_status(error: GatewayError) -> int:
     """The HTTP status of an error."""
     if isinstance(error, UpstreamRefused):
@@ -163,13 +196,12 @@ def error_status(error: GatewayError) -> int:
 
 def translate(error: GatewayError, language: str) -> GatewayError:
     """The error in the language that a caller asks for (`accept-language`): English where it is preferred to Chinese."""
-    text = error.message if error.message in ENGLISH else _OWN.get(error.code, (0, None))[1]
+    text = error.message if error.message in ENGLISH else own_text(error.code)
     if text is None or isinstance(error, UpstreamRefused):
         return error
-    if isinstance(error, ServerFull) and error.message not in ENGLISH:
-        return error  # a server's own words
-    if _wants_english(language):
-        text = ENGLISH.get(text, text)
+    if isinstance(error, ServerFull):
+        text = error.message  # a server's own words
+    text = said(text, language)
     # As a copy without a call of its constructor, which may take other things.
     shown = type(error).__new__(type(error), text)
     vars(shown).update(vars(error), message=text)

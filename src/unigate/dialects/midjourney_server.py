@@ -16,6 +16,8 @@ from unigate.spec.task import Accepted, Answered, Failure, Json, Order, Output, 
 _STATUSES = {codes.FULL: 429, codes.NO_ROOM: 429, codes.FAILED: 500, codes.UNKNOWN: 500}
 #: The same of texts that are about our account with a relay, and not about the caller's.
 _ABOUT_US = {"quota_not_enough": 402, "no_available_channel": 503, "get_channel_info_failed": 503}
+#: Milliseconds by which a server's clock may be ahead of ours or behind.
+_CLOCKS_APART = 300_000
 #: Tasks of which a server's list tells at most.
 LISTED = 100
 _NO_TASK = 404
@@ -122,8 +124,15 @@ def recovered(order: Order, answered: Answered) -> Accepted | None:
         if task.get("state") == order.task_id and task.get("id"):
             text = order.operation in _WORDS
             return Accepted(handle={"id": str(task["id"]), "text": text}, progress=reading.progress(task, text=text))
-    if len(tasks) >= LISTED:
+    if len(tasks) >= LISTED and not _reaches(tasks, order.submitted_at):
         raise BadAnswer(detail="the server's list of tasks ends before ours could stand in it")
-    if any("state" not in task for task in tasks):
+    # Some servers leave out a `state` that is empty, which ours never is; one that tells of none may keep them to itself.
+    if tasks and not any("state" in task for task in tasks):
         raise BadAnswer(detail="the list does not tell whose tasks they are")
     return None
+
+
+def _reaches(tasks: Sequence[dict[str, Any]], moment: int) -> bool:
+    """Whether a list of the newest tasks goes back to before a moment, with a margin for clocks that differ."""
+    made = [time for task in tasks if type(time := task.get("submitTime")) is int]
+    return len(made) == len(tasks) and moment > 0 and min(made) < moment - _CLOCKS_APART

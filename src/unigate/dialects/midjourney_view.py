@@ -13,7 +13,7 @@ from unigate.base.errors import BadAnswer
 from unigate.dialects import linked
 from unigate.dialects import midjourney_buttons as buttons
 from unigate.dialects import midjourney_ids as ids
-from unigate.dialects.midjourney_errors import EXISTS, FULL, OK, QUEUED
+from unigate.dialects.midjourney_errors import EXISTS, FULL, OK, QUEUED, own_text, said
 from unigate.dialects.midjourney_progress import MORE
 from unigate.dialects.midjourney_read import shown_prompt
 from unigate.spec.reply import Reply
@@ -77,7 +77,7 @@ def shown(task: Task, view: View) -> dict[str, Any]:
         "imageUrl": (files["imageUrl"] or _first(task, view)) if done else next(iter(task.previews), ""),
         "status": status(task),
         "progress": progress(task),
-        "failReason": _reason(task),
+        "failReason": said(_reason(task), view.language),
         "properties": _properties(task, prompt),
         "buttons": buttons.shown(detail.get("buttons")) if done else [],
         "botType": about.get("botType") or "MID_JOURNEY",
@@ -110,17 +110,19 @@ def accepted(task: Task, view: View) -> Reply:
         number, text, properties = FULL, "队列已满,请稍后尝试", {"discordInstanceId": ""}
     elif task.called == "midjourney.upload" and task.state == "succeeded":
         result = linked(list(_list(task.detail.get("result"))), task.outputs, view)
-    return Reply(_written(number, text, properties, result))
+    return Reply(_written(number, said(text, view.language), properties, result))
 
 
-def seed(answered: Answered) -> Reply:
+def seed(answered: Answered, view: View) -> Reply:
     """What the server said when it was asked for a seed; BadAnswer."""
     told = read(answered.body)
     number, result = told.get("code"), told.get("result")
     if type(number) is not int:
         raise BadAnswer(detail="the answer to image-seed has no code")
     text = str(told.get("description") or ("成功" if number == OK else "提交失败"))
-    return Reply(_written(number, text, {}, str(result) if number == OK and result is not None else ""))
+    return Reply(
+        _written(number, said(text, view.language), {}, str(result) if number == OK and result is not None else "")
+    )
 
 
 def read(body: bytes) -> dict[str, Any]:
@@ -153,7 +155,8 @@ def _reason(task: Task) -> str:
     error = task.error
     if error is None:
         return "提交失败"
-    return _WORDS.get(error.code, error.message) or "任务失败"  # `task_failed` says why in the server's words
+    # `task_failed` says why in the server's words.
+    return _WORDS.get(error.code) or own_text(error.code) or error.message or "任务失败"
 
 
 def _properties(task: Task, prompt: str) -> dict[str, Any]:

@@ -229,6 +229,7 @@ class Sender:
             conditions=task.conditions,
             callback=f"{base}/callbacks/{task.id}/{row.secret}" if base and api is not None and api.calls_back else "",
             parent=parent,
+            submitted_at=task.submitted_at,
         )
 
     async def _enter(self, tries: "_Tries", candidate: Candidate) -> Literal["yes", "full", "lost"]:

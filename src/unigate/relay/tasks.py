@@ -60,6 +60,7 @@ class TaskView:
     now: int
     key_options: Json = field(default_factory=dict)
     settings: Json = field(default_factory=dict)
+    language: str = ""
     links: Link = _source
     secrets: Secret = _no_secret
 
@@ -211,6 +212,7 @@ class Tasks:
             now=now_ms(),
             key_options=call.key.options if call is not None else _NOTHING,
             settings=settings,
+            language=(call.x.header(b"accept-language") or b"").decode("latin-1") if call is not None else "",
             links=self._link,
             secrets=self._secret,
         )

@@ -103,6 +103,8 @@ class Order:
     callback: str = ""
     #: The provider's handle of the task that it goes on from.
     parent: Json | None = None
+    #: When it was about to be sent first, milliseconds since 1970; 0: not yet.
+    submitted_at: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +317,8 @@ class View(Protocol):
     #: The calling key's own options, and the settings of the dialect's section.
     key_options: Json
     settings: Json
+    #: The header `accept-language` of who reads it, "" for what nobody asked for, such as a notice.
+    language: str
 
     def link(self, asset: Asset) -> str:
         """The address at which a file is fetched: a fresh one of ours, or the provider's own."""
