@@ -275,7 +275,7 @@ class Full(TooMany):
     ("error", "status", "number", "text"),
     [
         (NoFunds(), 403, 4, "quota_not_enough"),
-        (InvalidKey(), 401, 4, "Incorrect API key provided."),
+        (InvalidKey(), 401, 4, "API密钥无效"),
         (Forbidden("No.", code="price_missing"), 403, 4, "No."),
         (NoChannel(), 503, 3, "无可用的账号实例"),
         (NotFound("No.", code="model_not_found"), 503, 3, "无可用的账号实例"),

@@ -6,9 +6,18 @@ from dataclasses import replace
 import pytest
 
 from support.task_cases import CaseView
-from unigate.base.errors import BadAnswer, QueueFull, UpstreamError, UpstreamRefused
+from unigate.base.errors import (
+    BadAnswer,
+    GatewayError,
+    InvalidKey,
+    QueueFull,
+    TooLarge,
+    UpstreamError,
+    UpstreamRefused,
+)
 from unigate.dialects import midjourney, midjourney_server, midjourney_view
 from unigate.dialects.midjourney_errors import ServerRefused
+from unigate.http.app import render
 from unigate.spec.task import Answered, Failure, Json, Order, Task
 
 DEEP = b"[" * 100_000
@@ -178,6 +187,36 @@ def test_a_server_s_refusal_is_told_as_its_own(number: int, status: int) -> None
     bare = midjourney.own_refusal(FAILED, ServerRefused(status, b"{}", number=number, description=""))
     assert bare is not None
     assert json.loads(midjourney.write_error(midjourney.translate(bare, "en"), "req_1"))["description"].isascii()
+
+
+def test_a_server_s_refusal_that_passes_through_is_told_in_its_reader_s_language() -> None:
+    properties = {"promptEn": "nude body", "bannedWord": "nude"}
+    body = json.dumps({"code": 24, "description": "可能包含敏感词", "properties": properties}).encode()
+    for language, text in (("", "可能包含敏感词"), ("en", "The prompt may hold a banned word.")):
+        status, _, written = render(UpstreamRefused(400, body), "req_1", midjourney, language.encode())
+        told = json.loads(written)
+        assert (status, told["code"], told["description"], told["properties"]) == (200, 24, text, properties)
+    own = json.dumps({"code": 4, "description": "别的原因"}).encode()
+    assert json.loads(render(UpstreamRefused(400, own), "req_1", midjourney, b"en")[2])["description"] == "别的原因"
+
+
+@pytest.mark.parametrize(
+    ("error", "chinese", "english"),
+    [
+        (InvalidKey(), "API密钥无效", "Incorrect API key provided."),
+        (InvalidKey("You sent no key."), "API密钥无效", "You sent no key."),
+        (InvalidKey("It has expired.", code="key_expired"), "API密钥已过期", "It has expired."),
+        (TooLarge(), "请求体过大", "The request is too large."),
+    ],
+)
+def test_what_never_came_so_far_is_told_in_its_reader_s_language(
+    error: GatewayError, chinese: str, english: str
+) -> None:
+    for language, text in ((b"", chinese), (b"zh-CN", chinese), (b"en", english)):
+        status, _, written = render(error, "req_1", midjourney, language)
+        told = json.loads(written)
+        assert (status, told["description"], told["error"]["message"]) == (error.status, text, text)
+        assert told["error"]["code"] == error.code
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,9 @@ _OWN: Mapping[str, tuple[int, str | None]] = {
     "rate_limit_exceeded": (NO_ROOM, "当前分组负载已饱和,请稍后再试"),
     "invalid_callback": (INVALID, "回调地址错误"),
     "conflict": (INVALID, "关联任务状态错误"),
+    "invalid_api_key": (INVALID, "API密钥无效"),
+    "key_expired": (INVALID, "API密钥已过期"),
+    "request_too_large": (INVALID, "请求体过大"),
     "invalid_json": (INVALID, "请求体不是有效的JSON"),
     "upstream_error": (UNKNOWN, "提交失败"),
     "upstream_timeout": (UNKNOWN, "提交失败"),
@@ -196,16 +199,30 @@ def error_status(error: GatewayError) -> int:
 
 def translate(error: GatewayError, language: str) -> GatewayError:
     """The error in the language that a caller asks for (`accept-language`): English where it is preferred to Chinese."""
+    if isinstance(error, UpstreamRefused):
+        return _passed_in(error, language)
     text = error.message if error.message in ENGLISH else own_text(error.code)
-    if text is None or isinstance(error, UpstreamRefused):
+    if text is None:
         return error
     if isinstance(error, ServerFull):
         text = error.message  # a server's own words
+    elif text == said(text, language) and not text.isascii() and _wants_english(language):
+        return error  # what it says itself is English, and says more
     text = said(text, language)
     # As a copy without a call of its constructor, which may take other things.
     shown = type(error).__new__(type(error), text)
     vars(shown).update(vars(error), message=text)
     return shown
+
+
+def _passed_in(error: UpstreamRefused, language: str) -> UpstreamRefused:
+    """A server's refusal with its description as a reader asks for it, where that is a text of the convention."""
+    number, description, properties = _told(error.body)
+    text = said(description, language)
+    if text == description:
+        return error
+    body = msgspec.json.encode({"code": number, "description": text, "properties": properties})
+    return UpstreamRefused(error.upstream_status, body, content_type=error.content_type, retry_after=error.retry_after)
 
 
 def write_error(error: GatewayError, request_id: str) -> bytes:
