@@ -1,5 +1,6 @@
 """What callers read where no Midjourney server takes a submission: the convention's own words, whatever stood in the way."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -83,6 +84,25 @@ def test_a_place_that_a_call_on_its_way_takes(stage: Stage, path: str) -> None:
         client.until(str(first.result()["result"]))
     cost = float(stage.settled("sk-sole-0123456789")["used"]) - float(before["used"])
     assert cost == pytest.approx(0.1), "only the first is paid for"
+
+
+def test_the_list_of_banned_words_is_edited_from_the_shell(stage: Stage) -> None:
+    """It holds without a restart, for prompts and for windows alike."""
+    client, word = Client(stage, key="sk-sole-0123456789"), mark()
+    told: dict[str, Any] = {}
+
+    def banned() -> bool:
+        told.update(client.submit("/submit/shorten", prompt=f"a {word.upper()} cat"))
+        if told["code"] in (1, 22):
+            client.until(str(told["result"]))
+        return bool(told["code"] == 24)
+
+    assert not banned()
+    stage.manage("settings", "set", "midjourney", json.dumps({"banned_words": [word]}))
+    wait_until(banned, seconds=30, what="the new list")
+    assert told["properties"] == {"promptEn": f"a {word.upper()} cat", "bannedWord": word.upper()}
+    stage.manage("settings", "set", "midjourney", '{"banned_words": []}')
+    wait_until(lambda: not banned(), seconds=30, what="the empty list")
 
 
 def test_the_books_agree(stage: Stage) -> None:
