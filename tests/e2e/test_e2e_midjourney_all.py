@@ -41,6 +41,7 @@ def cost(stage: Stage, key: str, before: dict[str, Any]) -> float:
     return float(stage.settled(key)["used"]) - float(before["used"])
 
 
+@pytest.mark.endpoint("M5")
 def test_four_tasks_of_one_press(stage: Stage) -> None:
     client = Client(stage, before="/mj-relax")
     described = client.done("/submit/describe", base64=drawn((220, 30, 30)))

@@ -38,6 +38,7 @@ def cost(stage: Stage, task_id: str) -> str:
     return str(reply.json()["cost_usd"])
 
 
+@pytest.mark.endpoint("M16")
 @pytest.mark.parametrize("path", ["/submit/edits", "/submit/edit"])
 def test_an_edit(stage: Stage, path: str) -> None:
     prompt = mark()
@@ -50,6 +51,7 @@ def test_an_edit(stage: Stage, path: str) -> None:
     assert sent["path"].endswith("/mj-fast/mj/submit/edits") and sent["body"]["maskBase64"]
 
 
+@pytest.mark.endpoint("M16")
 @pytest.mark.parametrize(("before", "usd"), [("/mj-relax", "0.05"), ("/mj-turbo", "0.2")])
 def test_a_retexture(stage: Stage, before: str, usd: str) -> None:
     task = Client(stage, before=before).done("/submit/retexture", prompt="of glass", image=drawn((20, 40, 200)))
@@ -68,6 +70,7 @@ def seconds(address: str) -> float:
         return frames / float(rate)
 
 
+@pytest.mark.endpoint("M16")
 @pytest.mark.parametrize("name", ["image", "base64"])
 def test_films_and_what_goes_on_from_them(stage: Stage, name: str) -> None:
     """`base64` is how the public web client names the picture."""

@@ -66,6 +66,7 @@ def test_the_last_server_s_word_reaches_the_caller(stage: Stage, word: str, code
         assert (task["status"], task["failReason"]) == ("FAILURE", "队列已满")
 
 
+@pytest.mark.endpoint("M14")
 @pytest.mark.parametrize("path", ["/submit/upload-discord-images", "/submit/imagine"])
 def test_a_place_that_a_call_on_its_way_takes(stage: Stage, path: str) -> None:
     """The only place is taken by a submission that is still being sent: that is a full queue, and not a missing channel."""
