@@ -7,7 +7,7 @@ what a task is.
 
 from unigate.base.clock import now_ms
 from unigate.billing.lease import Waiter
-from unigate.billing.statements import Desk, give_single
+from unigate.billing.statements import Desk, give_single, new_holds
 from unigate.store import holds
 from unigate.store.database import Tx
 
@@ -39,7 +39,7 @@ class Enter:
         elif await self._entry.enter(tx):
             self._granted = True
             if purpose.id:
-                await holds.open_several(tx, waiter.opens(amount), at=now_ms())
+                await holds.open_several(tx, new_holds(waiter, amount), at=now_ms())
         else:
             self._taken = True
 

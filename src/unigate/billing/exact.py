@@ -5,7 +5,7 @@ Must not wait for other processes: that is recall.py's.
 
 from unigate.base.clock import boot_seconds, now_ms
 from unigate.billing.lease import Lease, LeaseHold, SingleHold, Waiter, Wallet
-from unigate.billing.statements import Desk, give_single, take_more
+from unigate.billing.statements import Desk, give_single, new_holds, take_more
 from unigate.store import holds, recalls
 from unigate.store.database import Tx
 
@@ -127,7 +127,7 @@ class Exact:
     async def _hold(self, tx: Tx) -> None:
         now = now_ms()
         granted = [(waiter, self._granted[id(waiter)]) for waiter in self._waiters if id(waiter) in self._granted]
-        opened = [one for waiter, amount in granted if waiter.hold is None for one in waiter.opens(amount)]
+        opened = [one for waiter, amount in granted if waiter.hold is None for one in new_holds(waiter, amount)]
         await holds.open_several(tx, opened, at=now)
         more: dict[str, tuple[holds.Purpose, int]] = {}
         for waiter, amount in granted:

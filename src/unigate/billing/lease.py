@@ -8,7 +8,6 @@ and the subtraction nothing else can run. Must not reach the database.
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Protocol
 
 from unigate.base.clock import LONG_AGO, Seconds
@@ -368,11 +367,6 @@ class Waiter:
         #: The hold to raise, None where a new one is wanted.
         self.hold = hold
         self.future = future
-
-    def opens(self, amount: int) -> list[tuple[Purpose, int]]:
-        """The new holds that it gets with an amount."""
-        parts = self.entry.parts if self.entry is not None else ()
-        return [(replace(self.purpose, id=id_), part) for id_, part in parts] or [(self.purpose, amount)]
 
     @property
     def waiting(self) -> bool:

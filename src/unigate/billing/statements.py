@@ -5,6 +5,7 @@ without anything in between. Must not wait for anything but the transaction it i
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from unigate.base.clock import LONG_AGO, boot_seconds, now_ms
@@ -13,7 +14,7 @@ from unigate.billing.lease import Account, Done, Hold, Lease, LeaseHold, Owner, 
 from unigate.spec.terms import Terms
 from unigate.store import holds
 from unigate.store.database import Tx
-from unigate.store.holds import Funds
+from unigate.store.holds import Funds, Purpose
 
 
 class Desk(Owner, Protocol):
@@ -262,6 +263,12 @@ def take_more(hold: LeaseHold, amount: int) -> bool:
     lease.active += amount
     hold.amount += amount
     return True
+
+
+def new_holds(waiter: Waiter, amount: int) -> list[tuple[Purpose, int]]:
+    """The holds that are opened where somebody gets an amount: one, or one for each task that it pays."""
+    parts = waiter.entry.parts if waiter.entry is not None else ()
+    return [(replace(waiter.purpose, id=id_), part) for id_, part in parts] or [(waiter.purpose, amount)]
 
 
 def give_single(desk: Desk, waiter: Waiter, amount: int) -> None:
