@@ -129,23 +129,7 @@ class World:
 
     def cli(self, *arguments: str, check: bool = True) -> Any:
         """Run a management command with --json."""
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "unigate",
-                *arguments,
-                "--json",
-                "--config",
-                str(self.config),
-                "--data",
-                str(self.data),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=WAIT,
-            check=False,
-        )
+        done = nursery.run(*arguments, "--json", "--config", str(self.config), "--data", str(self.data))
         if check and done.returncode != 0:
             pytest.fail(f"unigate {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}")
         return json.loads(done.stdout) if done.stdout.strip() else None
