@@ -11,6 +11,8 @@ import signal
 import sys
 from pathlib import Path
 
+import structlog
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.task_rig import Rig
@@ -37,6 +39,7 @@ class Deadly:
 
 async def main(url: str, folder: str, vendor: str, kind: str, place: str) -> None:
     """Submit, follow, and die; who never dies ends by itself, in order."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # its output is what it says of orders
     rig = Rig(connect(url), Path(folder), Vendor(url=vendor))
     node = await rig.node(failpoint=Deadly(place))
 

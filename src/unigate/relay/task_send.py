@@ -149,16 +149,17 @@ class Sender:
         deadline = now + row.task.deadline_at - row.task.created_at
         due = deadline if paused else min(now + int(first * 1000), deadline)
         until = self._kept_until(api, now) if not paused and not ended else 0
+        percent = -1 if progress.percent is None else max(0, min(progress.percent, 100))
         values = {
             "to_state": "paused" if paused else "running",
             "to_handle": handle,
             "to_channel": channel.id,
             "to_credential": credential_id,
             "to_queued": int(progress.state == "queued"),
-            "to_percent": -1 if progress.percent is None else max(0, min(progress.percent, 100)),
+            "to_percent": percent,
             "to_detail": text(progress.detail),
             "to_previews": text(progress.previews),
-            "to_quote": text({**row.quote, "free": True} if accepted.free else row.quote),
+            "to_quote": text(_quote(row, accepted)),
             "started": now if progress.state == "running" else 0,
             "deadline": deadline,
             "due": until or due,
@@ -169,7 +170,7 @@ class Sender:
             row.task,
             state="paused" if paused else "running",
             queued=progress.state == "queued",
-            percent=int(str(values["to_percent"])),
+            percent=percent,
             detail=progress.detail,
             previews=progress.previews,
             handle=accepted.handle,
@@ -195,7 +196,7 @@ class Sender:
             return Sent("taken", await self._ended(row, task, accepted), None, list(attempts))
         engine.notices.progress(row.task, task)
         if until:
-            engine.claims.adopt(_taken(row, task, handle, attempts, free=accepted.free), due, until)
+            engine.claims.adopt(_taken(row, task, accepted, attempts), due, until)
         else:
             engine.claims.poke()
         return Sent("taken", task, None, list(attempts))
@@ -208,7 +209,7 @@ class Sender:
 
     async def _ended(self, row: TaskRow, task: Task, accepted: Accepted) -> Task:
         """A task that its provider has done by taking it."""
-        now_row = replace(row, task=task, quote={**row.quote, "free": True} if accepted.free else row.quote)
+        now_row = replace(row, task=task, quote=_quote(row, accepted))
         try:
             return await self._finisher.finish(ending_of(now_row, accepted.progress)) or task
         except StoreUnavailable as error:  # it is running, and is asked after
@@ -367,13 +368,18 @@ def ending_of(row: TaskRow, progress: Progress) -> Ending:
     )
 
 
-def _taken(row: TaskRow, task: Task, handle: str, attempts: Sequence[Attempt], *, free: bool) -> TaskRow:
+def _quote(row: TaskRow, accepted: Accepted) -> Json:
+    """The price of a task that was taken."""
+    return {**row.quote, "free": True} if accepted.free else row.quote
+
+
+def _taken(row: TaskRow, task: Task, accepted: Accepted, attempts: Sequence[Attempt]) -> TaskRow:
     """The row of a task that was taken, as the database has it by now."""
     return replace(
         row,
-        task=replace(task, handle=json(handle)),
+        task=replace(task, handle=json(text(accepted.handle))),
         body=b"",
-        quote={**row.quote, "free": True} if free else row.quote,
+        quote=_quote(row, accepted),
         attempts=text(attempts) if attempts else row.attempts,
         polls=0,
         errors=0,

@@ -14,8 +14,9 @@ from unigate.base.clock import now_ms
 from unigate.base.errors import GatewayError, StoreUnavailable
 from unigate.billing.bank import Taken
 from unigate.relay.call import Call
+from unigate.relay.task_entry import TaskEntry
 from unigate.relay.task_send import Sent
-from unigate.relay.task_submit import ID_TRIES, Made, Submitter, TaskEntry, new_id
+from unigate.relay.task_submit import ID_TRIES, Made, Submitter, new_id
 from unigate.relay.task_token import token_of
 from unigate.spec.caller import Key
 from unigate.spec.task import Draft, Failure, Task

@@ -6,7 +6,7 @@ Must not follow a task any further.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ from unigate.dialects import task_dialect
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_engine import Engine, binding_of, log
+from unigate.relay.task_entry import TaskEntry, under_way
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_send import Sender, Sent
 from unigate.relay.task_token import token_of
@@ -143,7 +144,7 @@ class Submitter:
         One that is on its way may come to nothing, and then its request made none: it is waited for a little.
         """
         known = await self._holder(token, key)
-        if known is not None and _under_way(known):
+        if known is not None and under_way(known):
             await self._engine.changes.wait(known.task.id, beyond=known.task.version, seconds=_UNDER_WAY)
             known = await self._holder(token, key)
         if known is None:
@@ -294,7 +295,7 @@ class Submitter:
         await self._enter_with(call, entry, made, made.row.task.held)
         return made
 
-    def _entry(self, made: Made, *, behind: bool = False) -> tuple[Made, "TaskEntry"]:
+    def _entry(self, made: Made, *, behind: bool = False) -> tuple[Made, TaskEntry]:
         """A task as it is written now, and what is written of it; `behind`: another one is sent before it."""
         engine, row = self._engine, made.row
         now = now_ms()
@@ -387,48 +388,6 @@ class Submitter:
             self._abandoned.discard(row.task.id)
         log.warning("a task that was never sent is left to its lease", task=row.task.id)
         return row.task
-
-
-class TaskEntry:
-    """A task's row and token, as billing writes them beside the hold."""
-
-    #: One hold for it.
-    parts: Sequence[tuple[str, int]] = ()
-
-    def __init__(self, row: TaskRow, token: Token | None, now: int, ends_at: int, orphaned: Callable[[], None]) -> None:
-        self.row = row
-        self._token = token
-        self._now = now
-        self._ends_at = ends_at
-        self.orphaned = orphaned
-
-    async def enter(self, tx: Tx) -> bool:
-        """See Entry."""
-        row, token = self.row, self._token
-        if token is not None and not await idempotency.add(
-            tx, token, row.task.id, now=self._now, ends_at=self._ends_at
-        ):
-            return False
-        if await tasks.add(tx, row):
-            return True
-        if token is not None:
-            await idempotency.drop(tx, token)
-        return False
-
-    async def entered(self, tx: Tx) -> bool:
-        """See Entry."""
-        found = await tasks.find(tx, self.row.task.id)
-        return found is not None and found.task.request_id == self.row.task.request_id
-
-    async def taken(self, tx: Tx) -> bool:
-        """See Entry."""
-        token = self._token
-        return token is not None and not token.renews and await idempotency.find(tx, token, now=self._now) is not None
-
-
-def _under_way(row: TaskRow) -> bool:
-    """Whether a task is being sent right now, for all that its row says."""
-    return row.task.state in {"waiting", "submitting"} and bool(row.owner) and row.lease_until > now_ms()
 
 
 def svc_api(candidate: Candidate | None, called: str) -> TaskApi | None:
