@@ -167,19 +167,11 @@ class Sender:
             "to_owner": engine.owner if until else "",
         }
         task = replace(
-            row.task,
-            state="paused" if paused else "running",
-            queued=progress.state == "queued",
+            _known(row.task, accepted, now),
             percent=percent,
-            detail=progress.detail,
-            previews=progress.previews,
-            handle=accepted.handle,
             channel_id=channel.id,
             credential_id=credential_id,
-            submitted_at=row.task.submitted_at or now,
-            started_at=now if progress.state == "running" else 0,
             deadline_at=deadline,
-            version=row.task.version + 1,
         )
         try:
             kept = await engine.book.write(lambda tx: task_changes.took(tx, row.task.id, values), order=row.task.id)
@@ -365,6 +357,22 @@ def ending_of(row: TaskRow, progress: Progress) -> Ending:
     error = progress.error or Failure(code="task_failed", message="The provider could not complete the task.")
     return Ending(
         row=row, state="failed", progress=progress, error=Failure(code=plain(error.code), message=plain(error.message))
+    )
+
+
+def _known(task: Task, accepted: Accepted, now: int) -> Task:
+    """A task after what a provider says by taking it."""
+    progress = accepted.progress
+    return replace(
+        task,
+        state="paused" if progress.state == "paused" else "running",
+        queued=progress.state == "queued",
+        detail=progress.detail,
+        previews=progress.previews,
+        handle=accepted.handle,
+        submitted_at=task.submitted_at or now,
+        started_at=now if progress.state == "running" else 0,
+        version=task.version + 1,
     )
 
 
