@@ -52,16 +52,16 @@ class SeveralSubmitter(Submitter):
             return known
         every = await self._make_all(call, drafts, base, token)
         await self._refuse_if_full(drafts[0], every[0])
-        for _ in range(tries):
+        for left in reversed(range(tries)):
             try:
                 every = await self._enter_all(call, every)
                 break
             except Taken:
                 if token is not None and (known := await self._all_of(token, call.key)):
                     return known
-                every = _named([draft.task_id and new_id(call, self._engine.svc, draft) for draft in drafts], every)
-        else:
-            raise StoreUnavailable(retry_after=1, detail="no free ids were found for several tasks")
+            if not left:
+                raise StoreUnavailable(retry_after=1, detail="no free ids were found for several tasks")
+            every = _named([draft.task_id and new_id(call, self._engine.svc, draft) for draft in drafts], every)
         try:
             first = await self._send(every[0], drafts[0])
         except GatewayError as error:

@@ -39,7 +39,7 @@ from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.caller import Key
 from unigate.spec.channel import Channel
-from unigate.spec.task import Draft, Failure, Json, Task, TaskApi
+from unigate.spec.task import Draft, Failure, Json, Task
 from unigate.spec.usage import Usage
 from unigate.store import idempotency, task_changes, tasks
 from unigate.store.database import Tx
@@ -179,7 +179,7 @@ class Submitter:
         amount, _ = quote.cost(Usage(dict(draft.units)), draft.conditions)
         first = candidates[0] if candidates else None
         at_once = first is not None and not first.route.channel.concurrency
-        api = svc_api(first, operation.name)
+        api = self._engine.api_of(first.route.channel, operation.name) if first is not None else None
         row = TaskRow(
             task=Task(
                 id=draft.task_id or ids.new("task"),
@@ -388,11 +388,6 @@ class Submitter:
             self._abandoned.discard(row.task.id)
         log.warning("a task that was never sent is left to its lease", task=row.task.id)
         return row.task
-
-
-def svc_api(candidate: Candidate | None, called: str) -> TaskApi | None:
-    """How a candidate's channel makes tasks of an operation."""
-    return None if candidate is None else candidate.route.channel.provider.tasks.get(called)
 
 
 def new_id(call: Call, svc: Services, draft: Draft) -> str:
