@@ -107,10 +107,8 @@ class Keeping(Claiming[TaskRow]):
         rows = self._kept.due(now, most) if most > 0 else []
         if rows and (mine := await self._mine(rows)):
             self._start(work, mine)
-        if _LEASES not in self._at_work and self._ending(
-            now
-        ):  # beside the rest: it may have to wait for its turn to write
-            self._beside(_LEASES, self._prolong())
+        if _LEASES not in self._at_work and self._ending(now):
+            self._beside(_LEASES, self._prolong())  # beside the rest: it may have to wait for its turn to write
         wait = await super()._turn(work, together=together)
         now = now_ms()
         if (due := self._kept.next) is not None and most > 0:
