@@ -212,6 +212,9 @@ def _errors(operation: Operation, entry: Entry, page: Page) -> dict[str, object]
         if provider and status in errors.MAY_PASS:
             form = {"anyOf": [form, ref(page.refusal)]} if page.refusal != page.error else form
         about = "\n".join(f"* `{code}`: {when}" for code, when in codes.items())
+        if status in entry.fails_as:
+            when, other = entry.fails_as[status]
+            form, about = {"anyOf": [form, other]}, f"{about}\n* {when}"
         found[str(status)] = _error(about, form, status, page.error_type)
     if provider:
         found["4XX"] = _error("The provider refused the call as it was made.", ref(page.refusal), 400, page.error_type)

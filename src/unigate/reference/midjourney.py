@@ -78,6 +78,12 @@ _TASK = ref("MidjourneyTask")
 _TASKS = many(_TASK)
 _GRID = "MJ::JOB::upsample::2::26d56b92-4ed6-45e2-8561-563797923135"
 
+
+def _picture_error(name: str) -> Schema:
+    """An error of the call for a picture, in the form that clients of the convention know."""
+    return record({"error": {"const": name}}, needs=("error",))
+
+
 PAGE = Page(
     title="Midjourney",
     about="As midjourney-proxy servers and the relays after them speak it: a submission answers with a task's id at once; ask "
@@ -289,11 +295,14 @@ PAGE = Page(
         Entry(
             operation="midjourney.image",
             title="Get a task's picture",
-            about="Leads to a link of the picture (`location`) that needs no key and ends. 400 names an unknown task, 500 one "
-            "without a picture.",
+            about="Leads to a link of the picture (`location`) that needs no key and ends.",
             examples=(Example(title="Get a task's picture", path=_SOME),),
             places={"mode": _MODE, "id": _ID},
             status=302,
+            fails_as={
+                400: ("There is no such task, or it is somebody else's.", _picture_error("midjourney_task_not_found")),
+                500: ("The task has no picture.", _picture_error("http_get_image_failed")),
+            },
         ),
         _ask("queue", "List what waits", "Those of them that wait for a place.", _TASKS, [], one=False),
     ),

@@ -49,6 +49,8 @@ class Entry:
     event_text: bool = False
     #: Statuses of errors beside those that follow from the row.
     fails: Sequence[int] = ()
+    #: Further forms that errors of a status may have, and when.
+    fails_as: Mapping[int, tuple[str, Schema]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
