@@ -260,6 +260,15 @@ def test_a_fixed_price_by_value_without_default_is_the_dearest_when_unknown() ->
     assert made.bound(0, 0, {}) == 60
 
 
+def test_other_units_are_held_and_charged_for_beside_tokens() -> None:
+    price = Price(id="p", model="m", rates={"searches": Rate(2_000_000_000, 1000), "output": Rate(5, 1)})
+    made = quote(price, model="m")
+    assert made.cost(Usage({"searches": 3, "input": 900}), {})[0] == 6_000_000
+    assert made.bound(900, 0, {}, {"searches": 3}) == 6_000_000
+    assert made.output_affordable(6_000_010, 900, {}, {"searches": 3}) == 2
+    assert made.output_affordable(5_999_999, 900, {}, {"searches": 3}) == 0
+
+
 def test_the_bound_takes_the_dearest_row_that_may_apply() -> None:
     rows = [
         row("plain", 2, model="m"),

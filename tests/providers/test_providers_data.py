@@ -15,7 +15,12 @@ from unigate.spec.usage import FALLBACK
 MODELS = json.loads(files(data).joinpath("models.json").read_text())
 PRICES = json.loads(files(data).joinpath("prices.json").read_text())
 #: Rates that are not of tokens or calls: their units, and how many of them.
-FORMS = {"per_image": ("images", 1), "per_second": ("milliseconds", 1000), "per_video": ("videos", 1)}
+FORMS = {
+    "per_image": ("images", 1),
+    "per_second": ("milliseconds", 1000),
+    "per_thousand_searches": ("searches", 1000),
+    "per_video": ("videos", 1),
+}
 BASE = {row["model"]: row for row in PRICES["prices"] if "when" not in row}
 
 
@@ -38,7 +43,7 @@ def test_the_family_of_a_model_is_one_that_can_be_called() -> None:
 def test_prices_are_decimal_text_and_become_integers() -> None:
     rows = {price.id: price for price in data.prices()}
     assert len(rows) == len(PRICES["prices"])
-    alone = [{"input"}, {"call"}, *({unit} for unit, _ in FORMS.values())]
+    alone = [{"input"}, {"input", "image_input"}, {"call"}, *({unit} for unit, _ in FORMS.values())]
     for row, price in zip(PRICES["prices"], data.prices(), strict=True):
         assert {"input", "output"} <= set(price.rates) or set(price.rates) in alone
         names = {unit: name for name, (unit, _) in FORMS.items() if name in row}
@@ -86,7 +91,7 @@ def test_models_have_limits_and_a_price_each() -> None:
     for model in models:
         assert model.name in BASE
         assert model.owner
-        if not {"input", "call"} & BASE[model.name].keys():  # paid by what it makes, not by what it reads
+        if not {"input", "call", "per_thousand_searches"} & BASE[model.name].keys():  # paid by what it makes, not by what it reads
             assert set(model.modalities) & {"image", "video"}
             assert BASE[model.name].keys() & FORMS.keys()
             continue

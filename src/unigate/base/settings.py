@@ -173,6 +173,7 @@ class PriceEntry(Section, frozen=True, kw_only=True):
     per_second: PerUnit = None
     per_image: PerUnit = None
     per_video: PerUnit = None
+    per_thousand_searches: PerUnit = None
     per_call: PerUnit = None
 
 

@@ -21,6 +21,7 @@ _HOUR_MS = 3_600_000
 _NEVER = 1 << 62
 #: Quotes that are remembered; a pattern prices any number of names.
 _REMEMBERED = 10_000
+_NO_UNITS: Mapping[str, int] = {}
 
 
 class Row:
@@ -115,10 +116,15 @@ class Row:
                 total += price * _count(count)
         return total
 
-    def most(self, input_tokens: int, given: Mapping[str, Value]) -> tuple[int, int]:
-        """The most that the input and the call as such can cost, and one unit of output; times the denominator."""
+    def most(
+        self, input_tokens: int, given: Mapping[str, Value], units: Mapping[str, int] = _NO_UNITS
+    ) -> tuple[int, int]:
+        """The most that the input, other units and the call as such can cost, and one unit of output; times the denominator."""
         inputs, outputs = self._most or self._dearest(given)
-        return inputs * input_tokens + self.factor("call", given, highest=True), outputs
+        fixed = inputs * input_tokens + self.factor("call", given, highest=True)
+        for unit, count in units.items():
+            fixed += self.factor(unit, given, highest=True) * count
+        return fixed, outputs
 
     def _dearest(self, given: Mapping[str, Value]) -> tuple[int, int]:
         inputs = max(self.factor(unit, given, highest=True) for unit in INPUT_UNITS)
@@ -162,19 +168,27 @@ class Quote:
             costs.append((cost, row.id))
         return max(costs, default=(0, ""))
 
-    def bound(self, input_tokens: int, output_tokens: int, conditions: Mapping[str, Value]) -> int:
-        """The most that a call with at most so many tokens can cost, over all rows that may apply."""
+    def bound(
+        self,
+        input_tokens: int,
+        output_tokens: int,
+        conditions: Mapping[str, Value],
+        units: Mapping[str, int] = _NO_UNITS,
+    ) -> int:
+        """The most that a call with at most so many tokens, and other `units`, can cost, over all rows that may apply."""
         most = 0
         for row in self._possible(input_tokens, output_tokens, conditions):
-            fixed, per_output = row.most(input_tokens, conditions)
+            fixed, per_output = row.most(input_tokens, conditions, units)
             most = max(most, -(-(fixed + per_output * output_tokens) // row.denominator))
         return min(most, MAX_AMOUNT)
 
-    def output_affordable(self, amount: int, input_tokens: int, conditions: Mapping[str, Value]) -> int:
-        """How many output tokens an amount pays beside the input, whatever row applies; 0 where not even one."""
+    def output_affordable(
+        self, amount: int, input_tokens: int, conditions: Mapping[str, Value], units: Mapping[str, int] = _NO_UNITS
+    ) -> int:
+        """How many output tokens an amount pays beside the input and `units`, whatever row applies; 0 where not even one."""
         least = MAX_COUNT
         for row in self._possible(input_tokens, MAX_COUNT, conditions):
-            fixed, per_output = row.most(input_tokens, conditions)
+            fixed, per_output = row.most(input_tokens, conditions, units)
             left = amount * row.denominator - fixed
             if left < 0:
                 return 0

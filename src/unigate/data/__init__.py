@@ -20,6 +20,7 @@ _FORMS = {
     "call": ("call", 1),
     "per_image": ("images", 1),
     "per_second": ("milliseconds", 1000),
+    "per_thousand_searches": ("searches", 1000),
     "per_video": ("videos", 1),
 }
 

@@ -55,12 +55,17 @@ def loosely(body: bytes, member: str) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BadAnswer(detail="the answer is not a JSON object")
     if not isinstance(told.get(member), list):
-        error = told.get("error")
-        if error:
-            code = error.get("code") if isinstance(error, dict) else None
-            raise UpstreamRefused(code if type(code) is int and code in _ERRORS else _BAD_GATEWAY, body)
-        raise BadAnswer(detail=f"the answer has no {member}")
+        raise no_answer(told, body, member)
     return told
+
+
+def no_answer(told: object, body: bytes, member: str) -> BadAnswer | UpstreamRefused:
+    """What an answer of 200 amounts to that lacks what it should have: a refusal where it says so."""
+    error = told.get("error") if isinstance(told, dict) else None
+    if error:
+        code = error.get("code") if isinstance(error, dict) else None
+        return UpstreamRefused(code if type(code) is int and code in _ERRORS else _BAD_GATEWAY, body)
+    return BadAnswer(detail=f"the answer has no {member}")
 
 
 def add_cost(body: bytes, cost: str, usage: Usage | None = None) -> bytes:

@@ -134,10 +134,15 @@ def _packed(item: bytes) -> bytes:
     found = json_edit.find(item, "embedding")
     if found is None or item[found.start : found.start + 1] != b"[":
         return item
-    numbers = array("f", _vector.decode(item[found.start : found.end]))
+    return item[: found.start] + in_base64(item[found.start : found.end]) + item[found.end :]
+
+
+def in_base64(vector: bytes) -> bytes:
+    """The JSON text of a list of numbers as that of a text: 32-bit floats, little-endian, in base64."""
+    numbers = array("f", _vector.decode(vector))
     if sys.byteorder == "big":
         numbers.byteswap()
-    return item[: found.start] + b'"' + b2a_base64(numbers, newline=False) + b'"' + item[found.end :]
+    return b'"' + b2a_base64(numbers, newline=False) + b'"'
 
 
 def estimate(body: bytes, seen: Seen) -> Usage:  # noqa: ARG001  (an answer of vectors says nothing of its input)

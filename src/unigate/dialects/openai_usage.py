@@ -78,7 +78,9 @@ def read_input_usage(told: object, provider: Provider) -> Usage | None:
     total, prompt = count(told.get("total_tokens")), count(told.get("prompt_tokens"))
     if total is None and prompt is None:
         return None
-    return Usage({"input": max(total or 0, prompt or 0)})
+    total = max(total or 0, prompt or 0)
+    pictures = _part(count(told.get("image_tokens")), total)
+    return Usage({"input": total - pictures, "image_input": pictures} if pictures else {"input": total})
 
 
 def _input_units(units: dict[str, int], total: int, details: Details) -> None:

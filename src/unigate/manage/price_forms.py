@@ -1,7 +1,7 @@
 """A price as people write it, as rates per unit, and back. Pure.
 
 Amounts are nano-USD; a rate is an integer amount for an integer count of integer units: tokens, characters, images,
-videos, calls, milliseconds.
+videos, calls, milliseconds, searches.
 """
 
 from collections.abc import Mapping
@@ -35,6 +35,7 @@ FORMS: Mapping[str, tuple[str, int]] = {
     "per_second": ("milliseconds", 1_000),
     "per_image": ("images", 1),
     "per_video": ("videos", 1),
+    "per_thousand_searches": ("searches", 1_000),
     "per_call": ("call", 1),
 }
 _NAMES: Mapping[tuple[str, int], str] = {form: name for name, form in FORMS.items()}

@@ -5,10 +5,16 @@ arrears gets a 400 or the status of a rate limit; `insufficient_quota` is a limi
 """
 
 from collections.abc import Mapping
+from typing import Any
 
+from unigate.base.errors import BadAnswer
+from unigate.dialects.rerank_vendors import Reranker, translations, usual
+from unigate.dialects.reranking import Ranking
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.spec.provider import Provider
 
+#: Beside the compatible mode, where the base URL ends.
+_RERANK = "/../../api/v1/services/rerank/text-rerank/text-rerank"
 _ARREARS = frozenset({"Arrearage", "PrepaidBillOverdue", "PostpaidBillOverdue"})
 _TOO_FAST = frozenset({"insufficient_quota"})
 
@@ -22,6 +28,18 @@ def _cache_written(usage: Mapping[str, object]) -> Mapping[str, object]:
     return {**usage, "prompt_tokens_details": {**details, "cache_write_tokens": written}}
 
 
+def _write(body: dict[str, Any]) -> object:
+    """Reranking has the vendor's own form, in which everything but the inputs is a parameter."""
+    inputs = {name: body.pop(name) for name in ("query", "documents")}
+    return {"model": body.pop("model"), "input": inputs, "parameters": body}
+
+
+def _read(told: Any) -> Ranking:
+    if not isinstance(told, dict) or not isinstance(told.get("output"), dict):
+        raise BadAnswer(detail="the answer has no output")
+    return usual({**told["output"], "usage": told.get("usage"), "id": told.get("request_id")})
+
+
 PROVIDER = Provider(
     name="dashscope",
     title="Alibaba Cloud Model Studio",
@@ -31,6 +49,8 @@ PROVIDER = Provider(
         "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
     ),
     speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    translations=translations(Reranker(takes={"instruction": "instruct"}, write=_write, read=_read)),
+    paths=dict.fromkeys(("rerank", "cohere.rerank"), _RERANK),
     limit_field="max_tokens",
     adjust_usage=_cache_written,
     adjust_error=meanings(

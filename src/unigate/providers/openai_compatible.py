@@ -3,6 +3,7 @@
 The older name of the output limit is the one that all of them know.
 """
 
+from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.spec.provider import Provider
 
 PROVIDER = Provider(
@@ -10,5 +11,7 @@ PROVIDER = Provider(
     title="OpenAI-compatible server",
     base_url=None,
     speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses"),
+    translations=translations(Reranker()),
+    paths={"cohere.rerank": "/rerank"},
     limit_field="max_tokens",
 )

@@ -3,6 +3,7 @@
 Errors are `code`, `message` and `data` without an `error` around, or a bare text. The limit of output leaves out thoughts.
 """
 
+from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields
 from unigate.spec.provider import Provider
 
@@ -12,6 +13,10 @@ PROVIDER = Provider(
     base_url="https://api.siliconflow.cn/v1",
     also_at=("https://api.siliconflow.com/v1",),
     speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    translations=translations(
+        Reranker(takes={name: name for name in ("max_chunks_per_doc", "overlap_tokens", "instruction")})
+    ),
+    paths={"cohere.rerank": "/rerank"},
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
     adjust_usage=cached_in("prompt_cache_hit_tokens"),

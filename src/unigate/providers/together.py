@@ -5,6 +5,7 @@ https://docs.together.ai/reference/chat-completions-1 and https://docs.together.
 A prompt that is too long for the model gets a 403, which is the caller's own mistake. The list of models is a bare list.
 """
 
+from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields
 from unigate.spec.provider import Provider
@@ -14,6 +15,8 @@ PROVIDER = Provider(
     title="Together AI",
     base_url="https://api.together.xyz/v1",
     speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    translations=translations(Reranker()),
+    paths={"cohere.rerank": "/rerank"},
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
     adjust_usage=cached_in("cached_tokens"),

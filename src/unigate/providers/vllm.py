@@ -3,6 +3,7 @@
 It tells what it read from its cache where it was started with `--enable-prompt-tokens-details`.
 """
 
+from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.spec.provider import Provider
 
 PROVIDER = Provider(
@@ -10,4 +11,7 @@ PROVIDER = Provider(
     title="vLLM",
     base_url="http://127.0.0.1:8000/v1",
     speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_responses"),
+    # Documents are shown whether or not they are asked for.
+    translations=translations(Reranker(takes={"priority": "priority"}, shows=False)),
+    paths={"cohere.rerank": "/rerank"},
 )

@@ -40,7 +40,7 @@ def plan(
     if per_answer > held_output and not bank.careful(call.key):
         per_answer = held_output
     output_tokens = per_answer * facts.count
-    amount = quote.bound(input_tokens, output_tokens, facts.conditions)
+    amount = quote.bound(input_tokens, output_tokens, facts.conditions, facts.units)
     hold = bank.hold(call.key, amount)
     if hold is None:
         return _wait(call, bank, quote, input_tokens, output_tokens)
@@ -67,12 +67,12 @@ def most_tokens(call: Call, model: Model | None, held_output: int) -> tuple[int,
 async def _wait(call: Call, bank: Bank, quote: Quote, input_tokens: int, output_tokens: int) -> Plan:
     """Hold what the lease does not reach for: all of it, or what is left of the money."""
     facts = call.facts
-    amount = quote.bound(input_tokens, output_tokens, facts.conditions)
-    least = quote.bound(input_tokens, facts.least_output * facts.count, facts.conditions)
+    amount = quote.bound(input_tokens, output_tokens, facts.conditions, facts.units)
+    least = quote.bound(input_tokens, facts.least_output * facts.count, facts.conditions, facts.units)
     hold = await bank.hold_slow(call.key, amount, least)
     made = Plan(hold, quote, input_tokens, output_tokens)
     if hold.amount < amount:
-        affordable = quote.output_affordable(hold.amount, input_tokens, facts.conditions) // facts.count
+        affordable = quote.output_affordable(hold.amount, input_tokens, facts.conditions, facts.units) // facts.count
         made.lowered = max(facts.least_output, affordable)
         made.output_tokens = made.lowered * facts.count
         call.marks.append((b"x-unigate-limited", b"output_tokens=%d" % made.lowered))

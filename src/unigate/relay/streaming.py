@@ -135,8 +135,8 @@ class Stream:
             self._enough = 1 << 40  # the provider was told where to stop
             return
         more = self._svc.settings.hold.output_tokens * self._call.facts.count
-        conditions = self._call.facts.conditions
-        wanted = plan.quote.bound(plan.input_tokens, plan.output_tokens + more, conditions)
+        facts = self._call.facts
+        wanted = plan.quote.bound(plan.input_tokens, plan.output_tokens + more, facts.conditions, facts.units)
         if not plan.hold.grow(wanted - plan.hold.amount):
             await plan.hold.grow_slow(wanted - plan.hold.amount)
         plan.output_tokens += more

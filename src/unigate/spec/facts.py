@@ -17,6 +17,10 @@ class Facts:
     output_limit: int | None = None
     #: About how many tokens of the input the answers repeat before what is new (`echo`).
     echo: int = 0
+    #: The most input tokens of the body, where the dialect found it while reading; 0: not looked for.
+    most_input: int = 0
+    #: The most of other units than tokens that the call can use: unit -> count.
+    units: dict[str, int] = field(default_factory=dict)
     #: The input names content that it does not carry (URL, file id): held at the model's input limit.
     open_input: bool = False
     #: The caller asked for usage in the stream (`stream_options.include_usage`).

@@ -108,7 +108,7 @@ class Provider:
     translations: Mapping[str, Translation] = field(default_factory=dict)
     auth: Auth | TimedAuth = bearer
     #: Operation name -> path below the base URL, where the vendor's differs from the operation's own; it may have a
-    #: query. `{model}` and `{option}` names are filled in.
+    #: query. `{model}` and `{option}` names are filled in; `/..` at the beginning takes back a step of the base URL.
     paths: Mapping[str, str] = field(default_factory=dict)
     #: Put before the operation's own path where `paths` has none.
     prefix: str = ""

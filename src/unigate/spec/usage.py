@@ -18,6 +18,7 @@ FALLBACK: dict[str, str | None] = {
     "characters": None,
     "images": None,
     "milliseconds": None,
+    "searches": None,
     "videos": None,
 }
 INPUT_UNITS = frozenset({"input", "cached_input", "cache_write", "audio_input", "cached_audio_input", "image_input"})

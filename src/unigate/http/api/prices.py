@@ -111,6 +111,7 @@ class QuoteQuery(BaseModel):
     images: int = Field(0, ge=0)
     milliseconds: int = Field(0, ge=0)
     videos: int = Field(0, ge=0)
+    searches: int = Field(0, ge=0)
     call: int = Field(1, ge=0)
 
 
