@@ -18,8 +18,8 @@ from unigate.dialects import estimate as _estimate
 from unigate.dialects import json_edit, json_read, openai_body
 from unigate.dialects.openai_answer import Seen, add_cost, loosely
 from unigate.dialects.openai_body import Edits, edit, input_bound
-from unigate.dialects.openai_errors import VendorError, pass_error, read_error, write_error
 from unigate.dialects.openai_usage import read_input_usage
+from unigate.dialects.wide_errors import VendorError, pass_error, read_error, write_error
 from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider

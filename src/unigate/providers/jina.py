@@ -5,6 +5,8 @@ https://jina.ai/embeddings and https://jina.ai/reranker
 The form of a vector is called `embedding_type`. Money and keys have the statuses that they have elsewhere.
 """
 
+from collections.abc import Mapping
+
 from unigate.dialects.cohere_to_embeddings import Embedder
 from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
@@ -14,7 +16,7 @@ from unigate.spec.provider import Provider
 _LENGTH = "max_doc_length"
 
 _KINDS = frozenset({"binary", "ubinary"})
-_TASKS = {
+_TASKS: Mapping[object, str] = {
     "search_query": "retrieval.query",
     "search_document": "retrieval.passage",
     "classification": "classification",

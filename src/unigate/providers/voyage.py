@@ -5,6 +5,8 @@ https://docs.voyageai.com/reference/embeddings-api and https://docs.voyageai.com
 It refuses members that it does not know. Vectors are numbers unless base64 is asked for.
 """
 
+from collections.abc import Mapping
+
 from unigate.dialects import json_edit
 from unigate.dialects.cohere_to_embeddings import Embedder
 from unigate.dialects.cohere_to_embeddings import translations as embeds
@@ -14,7 +16,7 @@ from unigate.spec.provider import Options, Provider
 
 _SIZE = "output_dimension"
 _KINDS = frozenset({"int8", "uint8", "binary", "ubinary"})
-_PURPOSES = {"search_query": "query", "search_document": "document"}
+_PURPOSES: Mapping[object, str] = {"search_query": "query", "search_document": "document"}
 _renamed = fields(rename={"dimensions": _SIZE}, drop=("user",))
 
 

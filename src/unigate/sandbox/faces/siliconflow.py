@@ -6,17 +6,23 @@ https://docs.siliconflow.com/en/api-reference
 from collections.abc import Iterator
 
 from unigate.sandbox.brain import seeds
+from unigate.sandbox.forms import rerank
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
+from unigate.sandbox.forms.openai_embeddings import embeddings
 from unigate.sandbox.forms.openai_vendor import Words, counts, openai_face
 from unigate.sandbox.forms.outcome import Outcome
 from unigate.sandbox.serving.answer import Event, Object, VendorError
+from unigate.sandbox.serving.face import Route
 
 _MODELS = Models(
     (
         Model(name="deepseek-ai/DeepSeek-V3.2", owner="", output=163_840, sees=False),
         Model(name="Qwen/Qwen3-8B", owner="", output=32_768, sees=False),
         Model(name="deepseek-ai/DeepSeek-R1", owner="", output=32_768, reasoning=True, sees=False),
+        Model(name="BAAI/bge-reranker-v2-m3", kind="rank", owner="", sees=False),
+        Model(name="netease-youdao/bce-reranker-base_v1", kind="rank", owner="", sees=False),
+        Model(name="BAAI/bge-m3", kind="vectors", owner="", dimensions=1024, shortens=True, context=8192, sees=False),
     )
 )
 _WORDS = {
@@ -73,4 +79,29 @@ _MANNER = Manner(
     cache=(64, 64),
 )
 
-FACE = openai_face("siliconflow", "SiliconFlow", "/v1", _MANNER, words=_WORDS, write=_write)
+
+def _ranked(found: rerank.Found) -> Object:
+    counted = {"input_tokens": found.tokens, "output_tokens": 0}
+    return {
+        "id": seeds.uuid(seeds.dice(found.model, found.tokens)),
+        "results": rerank.results(found, document=rerank.as_object),
+        "meta": {"billed_units": {**counted, "search_units": 0, "classifications": 0}, "tokens": counted},
+    }
+
+
+FACE = openai_face(
+    "siliconflow",
+    "SiliconFlow",
+    "/v1",
+    _MANNER,
+    words=_WORDS,
+    write=_write,
+    more=(
+        Route(
+            "POST",
+            "/v1/rerank",
+            rerank.rerank(rerank.Manner(models=_MODELS, no_model=_MANNER.no_model, write=_ranked, objects=True)),
+        ),
+        Route("POST", "/v1/embeddings", embeddings(_MANNER)),
+    ),
+)

@@ -4,19 +4,20 @@ https://docs.together.ai/reference/chat-completions-1
 """
 
 from unigate.sandbox.brain import seeds
-from unigate.sandbox.forms import openai_errors
+from unigate.sandbox.forms import openai_errors, rerank
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
 from unigate.sandbox.forms.openai_vendor import Words, counts, openai_face, usage_with_finish
 from unigate.sandbox.forms.outcome import Outcome
 from unigate.sandbox.serving.answer import Answer, Object, VendorError, Whole
-from unigate.sandbox.serving.face import Call
+from unigate.sandbox.serving.face import Call, Route
 
 _MODELS = Models(
     (
         Model(name="meta-llama/Llama-3.3-70B-Instruct-Turbo", owner="Meta", context=131_072, sees=False),
         Model(name="openai/gpt-oss-120b", owner="OpenAI", reasoning=True, output=65_536, sees=False),
         Model(name="Qwen/Qwen3-235B-A22B-Instruct-2507-tput", owner="Qwen", context=262_144, sees=False),
+        Model(name="Salesforce/Llama-Rank-V1", kind="rank", owner="Salesforce", sees=False),
     )
 )
 _LONG = "`inputs` tokens + `max_new_tokens` must be <= 131073. Given: 140000 `inputs` tokens and 100 `max_new_tokens`"
@@ -59,4 +60,28 @@ _MANNER = Manner(
     cache=(64, 64),
 )
 
-FACE = openai_face("together", "Together AI", "/v1", _MANNER, words=_WORDS, write=_write, models=_models)
+
+def _ranked(found: rerank.Found) -> Object:
+    counted = {"prompt_tokens": found.tokens, "completion_tokens": 0, "total_tokens": found.tokens}
+    results = rerank.results(found, document=rerank.as_object)
+    return {
+        "object": "rerank",
+        "id": seeds.hexadecimal(seeds.dice(found.model, found.tokens), 16),
+        "model": found.model,
+        "results": results,
+        "usage": counted,
+    }
+
+
+_RERANK = rerank.Manner(models=_MODELS, no_model=_MANNER.no_model, write=_ranked, objects=True)
+
+FACE = openai_face(
+    "together",
+    "Together AI",
+    "/v1",
+    _MANNER,
+    words=_WORDS,
+    write=_write,
+    models=_models,
+    more=(Route("POST", "/v1/rerank", rerank.rerank(_RERANK)),),
+)

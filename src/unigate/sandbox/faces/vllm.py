@@ -4,16 +4,23 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server
 """
 
 from unigate.sandbox.brain import seeds
+from unigate.sandbox.forms import rerank
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
+from unigate.sandbox.forms.openai_embeddings import embeddings
 from unigate.sandbox.forms.openai_vendor import Words, anyone, counts, openai_face
 from unigate.sandbox.forms.outcome import Outcome
 from unigate.sandbox.serving.answer import Object, VendorError
+from unigate.sandbox.serving.face import Route
 
 _MODELS = Models(
     (
         Model(name="meta-llama/Llama-3.1-8B-Instruct", owner="vllm", sees=False),
         Model(name="Qwen/Qwen3-8B", owner="vllm", reasoning=True, sees=False),
+        Model(name="BAAI/bge-reranker-v2-m3", kind="rank", owner="vllm", sees=False),
+        Model(
+            name="BAAI/bge-m3", kind="vectors", owner="vllm", dimensions=1024, shortens=True, context=8192, sees=False
+        ),
     )
 )
 _WORDS = {
@@ -43,4 +50,30 @@ _MANNER = Manner(
     obfuscates=False,
 )
 
-FACE = openai_face("vllm", "vLLM", "/v1", _MANNER, words=_WORDS, write=_write, credential=anyone)
+
+def _ranked(found: rerank.Found) -> Object:
+    return {
+        "id": "rerank-" + seeds.hexadecimal(seeds.dice(found.model, found.tokens), 32),
+        "model": found.model,
+        "usage": {"prompt_tokens": found.tokens, "total_tokens": found.tokens},
+        "results": rerank.results(
+            found, document=lambda found, place: {"text": found.text(place), "multi_modal": None}
+        ),
+    }
+
+
+_RERANK = rerank.rerank(rerank.Manner(models=_MODELS, no_model=_MANNER.no_model, write=_ranked, shows=True))
+
+FACE = openai_face(
+    "vllm",
+    "vLLM",
+    "/v1",
+    _MANNER,
+    words=_WORDS,
+    write=_write,
+    credential=anyone,
+    more=(
+        *(Route("POST", path, _RERANK) for path in ("/rerank", "/v1/rerank", "/v2/rerank")),
+        Route("POST", "/v1/embeddings", embeddings(_MANNER)),
+    ),
+)

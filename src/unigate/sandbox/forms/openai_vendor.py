@@ -36,8 +36,9 @@ def openai_face(
     write: Callable[[VendorError], object] = openai_errors.body,
     credential: Callable[[Headers], str | None] = bearer,
     models: Handler | None = None,
+    more: tuple[Route, ...] = (),
 ) -> Face:
-    """The face of a vendor. `words` are by the status that a fault names; `write` gives the body of an error."""
+    """The face of a vendor. `words` are by the status that a fault names; `write` gives the body of an error; `more`: routes beside chats."""
     manner = replace(manner, check=_lenient(manner))
 
     def failure(status: int, code: str | None = None) -> VendorError:
@@ -62,6 +63,7 @@ def openai_face(
         routes=(
             Route("POST", f"{base}/chat/completions", openai_chat.chat(manner)),
             Route("GET", f"{base}/models", models or openai_chat.list_models(manner)),
+            *more,
         ),
         credential=credential,
         refuse_key=lambda _credential: failure(401),
