@@ -48,7 +48,7 @@ def test_the_cost_is_rounded_up_once() -> None:
 rates = st.builds(Rate, st.integers(0, 10**12), st.integers(1, 10**7))
 units = st.sampled_from(sorted(FALLBACK))
 #: What is counted of things that are made: known in full only when they are there.
-MADE_UNITS = frozenset({"characters", "images", "milliseconds", "videos"})
+MADE_UNITS = frozenset({"characters", "images", "milliseconds", "searches", "videos"})
 of_text = st.sampled_from(sorted(set(FALLBACK) - MADE_UNITS))
 counts = st.integers(0, 10**7)
 

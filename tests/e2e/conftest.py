@@ -5,6 +5,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import requests
+import voyageai
 
 from support.gateways import CONFIG, Gateways
 from support.postgres import Cluster
@@ -90,3 +92,12 @@ def gateways(
             stage.stop()
         if request.param != "sqlite":
             _postgres.drop(name)
+
+
+@pytest.fixture(scope="session")
+def voyage_session() -> Iterator[None]:
+    """Voyage's SDK keeps its connections in a session of each thread's, which nobody closes: it gets one of ours."""
+    with requests.Session() as session:
+        voyageai.requestssession = session
+        yield
+        voyageai.requestssession = None

@@ -91,7 +91,9 @@ def test_models_have_limits_and_a_price_each() -> None:
     for model in models:
         assert model.name in BASE
         assert model.owner
-        if not {"input", "call", "per_thousand_searches"} & BASE[model.name].keys():  # paid by what it makes, not by what it reads
+        if (
+            not {"input", "call", "per_thousand_searches"} & BASE[model.name].keys()
+        ):  # paid by what it makes, not by what it reads
             assert set(model.modalities) & {"image", "video"}
             assert BASE[model.name].keys() & FORMS.keys()
             continue

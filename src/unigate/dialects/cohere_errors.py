@@ -1,4 +1,4 @@
-"""Errors in Cohere's form: `{"message"}`, with the call's id where there is one.
+"""Errors in Cohere's form: `{"message"}`, with the call's id where there is one. Ours have a `code` beside it.
 
 https://docs.cohere.com/reference/errors
 """
@@ -13,8 +13,9 @@ __all__ = ["VendorError", "pass_error", "read_error", "write_error"]
 
 def write_error(error: GatewayError, request_id: str) -> bytes:
     """The body of an error reply."""
-    told = {"message": error_object(error, request_id)["message"]}
-    return msgspec.json.encode({"id": request_id, **told} if request_id else told)
+    told = error_object(error, request_id)
+    shown = {"message": told["message"], "code": told["code"]}
+    return msgspec.json.encode({"id": request_id, **shown} if request_id else shown)
 
 
 def pass_error(status: int, body: bytes) -> bytes:

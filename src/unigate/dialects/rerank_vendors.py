@@ -52,7 +52,7 @@ def as_asked(body: dict[str, Any]) -> object:
 
 
 def usual(told: Any) -> Ranking:
-    """An answer of `results` or `data`, with its counts at one of the places that vendors have for them."""
+    """An answer of `results` or `data`, with its counts at one of the places that vendors have; a count of 0 is none."""
     if not isinstance(told, dict):
         raise BadAnswer(detail="the answer is no object")
     usage, meta = _inner(told, "usage"), _inner(told, "meta")
@@ -63,13 +63,13 @@ def usual(told: Any) -> Ranking:
         *(_inner(place, "tokens").get("input_tokens") for place in (told, meta)),
         billed.get("input_tokens"),
     )
-    known = [found for value in tokens if (found := count(value)) is not None]
+    known = [found for value in tokens if (found := count(value))]
     return Ranking(
         hits=ranking(told["results"] if "results" in told else told.get("data")),
         id=_text(told.get("id")),
         model=_text(told.get("model")),
         tokens=known[0] if known else None,
-        searches=count(billed.get("search_units")),
+        searches=count(billed.get("search_units")) or None,
         notes={"warnings": meta["warnings"]} if meta.get("warnings") else {},
         more={name: value for name, value in told.items() if name not in _READ},
     )

@@ -263,8 +263,8 @@ def see(told: Mapping[str, Any], *, tokens: object, searches: object) -> Seen:
     """What was seen; `tokens` and `searches` are objects with the counts, `estimated` in them: counted by ourselves."""
     counted = [found for found in (tokens, searches) if isinstance(found, Mapping)]
     known = (
-        count(tokens.get("total_tokens", tokens.get("input_tokens"))) if isinstance(tokens, Mapping) else None,
-        count(searches.get("search_units")) if isinstance(searches, Mapping) else None,
+        count(tokens.get("total_tokens", tokens.get("input_tokens"))) or None if isinstance(tokens, Mapping) else None,
+        count(searches.get("search_units")) or None if isinstance(searches, Mapping) else None,
     )
     is_told = any(number is not None for number in known) and not all("estimated" in found for found in counted)
     return Seen(not told["results"], *known, is_told)

@@ -19,7 +19,7 @@ from unigate.spec.channel import Channel, Timeouts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Credential, Request
 from unigate.spec.task import Answered
-from unigate.upstream import Client, Endpoint, endpoint
+from unigate.upstream import Client, Endpoint, below, endpoint
 
 #: Longest answer that is read, in bytes, and longest message that is shown, in characters.
 _MOST = 1_000_000
@@ -32,6 +32,8 @@ _ASKED: Mapping[str, Mapping[str, object]] = {
     "openai_completions": {"prompt": "Say ok."},
     "openai_embeddings": {"input": "ok"},
     "openai_moderations": {"input": "ok"},
+    "cohere_embed": {"texts": ["ok"], "input_type": "search_query"},
+    "rerank": {"query": "ok", "documents": ["ok"]},
 }
 _HEADERS = ((b"content-type", b"application/json"), (b"accept-encoding", b"identity"), (b"user-agent", b"unigate"))
 
@@ -132,7 +134,7 @@ def _trial(channel: Channel, model: str | None, operation: str | None) -> _Trial
             operation=row.name,
             model=upstream,
             request=lambda one: provider.request(row.upstream_path, row.name, upstream, one, options, now_ms=now_ms()),
-            body=_body(channel, row.dialect, upstream),
+            body=_body(channel, row, upstream),
         )
     probe = provider.probe
     if operation is not None or probe is None:
@@ -169,7 +171,7 @@ async def _try(
     where, base = endpoint_of(channel, allow_private=allow_private)
     given = {name for name, _ in made.headers}
     headers = tuple(header for header in _HEADERS if header[0] not in given) + made.headers
-    request = Request(made.method, base + made.target, headers)
+    request = Request(made.method, below(base, made.target), headers)
     began = monotonic()
     status, message = 0, ""
     try:
@@ -191,14 +193,15 @@ async def _try(
     )
 
 
-def _body(channel: Channel, spoken: str, model: str) -> bytes:
-    """The smallest call of a dialect, edited for this provider as a caller's would be."""
-    speech = dialect(spoken)
-    body = msgspec.json.encode({"model": model, **_ASKED[spoken]})
+def _body(channel: Channel, operation: Operation, model: str) -> bytes:
+    """The smallest call of an operation, edited for this provider as a caller's would be."""
+    speech = dialect(operation.dialect)
+    body = msgspec.json.encode({"model": model, **_ASKED[operation.dialect]})
     facts, provider = speech.read(body), channel.provider
     edits = speech.Edits(model=model, output_limit=facts.least_output, limit_field=provider.limit_field)
     edited, _ = provider.adjust_request(speech.edit(body, facts, edits), channel.options)
-    return edited
+    translation = provider.translations.get(operation.name)
+    return edited if translation is None else translation.request(edited, channel.options)[0]
 
 
 def endpoint_of(channel: Channel, *, allow_private: bool) -> tuple[Endpoint, str]:
@@ -218,7 +221,7 @@ def told(content: bytes) -> str:
     try:
         found = msgspec.json.decode(content)
         error = found.get("error", found) if isinstance(found, dict) else found
-        message = error.get("message", error) if isinstance(error, dict) else error
+        message = error.get("message", error.get("detail", error)) if isinstance(error, dict) else error
     except (msgspec.DecodeError, UnicodeDecodeError):
         message = content.decode("utf-8", "replace")
     return str(message)

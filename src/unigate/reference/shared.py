@@ -2,7 +2,20 @@
 
 from collections.abc import Mapping
 
-from unigate.reference.schema import ANYTHING, Schema, either, flag, many, mapping, maybe, number, record, text, whole
+from unigate.reference.schema import (
+    ANYTHING,
+    Schema,
+    either,
+    flag,
+    many,
+    mapping,
+    maybe,
+    number,
+    record,
+    ref,
+    text,
+    whole,
+)
 
 MODEL = text("Name of the model, as `GET /v1/models` lists it.", least=1)
 SEED = maybe(whole("Asks for the same answer to the same call, as far as the provider can."))
@@ -52,4 +65,26 @@ SCHEMAS: Mapping[str, Schema] = {
         "What the call consumed.",
         needs=("prompt_tokens", "total_tokens"),
     ),
+}
+_AGAIN = {name: text("The error's message once more.") for name in ("message", "detail")}
+#: Errors where clients of several vendors call; page's `error` and `refusal`.
+WIDE_ERRORS: Mapping[str, Schema] = {
+    "WideError": record(
+        {"error": ref("ErrorObject"), **_AGAIN},
+        "An error in OpenAI's form, with its message where Cohere's, Jina's and Voyage's clients look for it.",
+        needs=("error", "message", "detail"),
+    ),
+    "WideRefusal": record(
+        {"error": mapping(ANYTHING, "As the provider told: `message`, `type`, `param`, `code`."), **_AGAIN},
+        "A refusal of the provider's, passed on: the caller's own mistake, in the provider's words.",
+        needs=("error", "message", "detail"),
+    ),
+}
+#: Errors in Cohere's form.
+COHERE_ERRORS: Mapping[str, Schema] = {
+    "CohereError": record(
+        {"id": text("The id of the call."), "message": text("What went wrong."), "code": text("A word for it.")},
+        "An error in Cohere's form.",
+        needs=("message",),
+    )
 }

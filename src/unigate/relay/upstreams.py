@@ -9,15 +9,13 @@ from unigate.spec.channel import Channel
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Credential, Request
 from unigate.spec.task import Message
-from unigate.upstream import Client, Endpoint, endpoint
+from unigate.upstream import Client, Endpoint, below, endpoint
 
 #: Kept request heads; a configuration has far fewer.
 KEPT = 10_000
 _BARE = ((b"accept-encoding", b"identity"), (b"user-agent", b"unigate"))
 _JSON = ((b"content-type", b"application/json"), *_BARE)
 _NOTHING: Mapping[str, str] = {}
-#: At the beginning of a provider's path: a step back of the base URL.
-_UP = "/../"
 
 
 class Upstreams:
@@ -42,7 +40,7 @@ class Upstreams:
         made = channel.provider.task_request(message, credential, channel.options, now_ms=now_ms())
         named = {header for header, _ in made.headers}
         headers = tuple(h for h in _BARE if h[0] not in named) + made.headers
-        return where, Request(made.method, base + made.target, headers)
+        return where, Request(made.method, below(base, made.target), headers)
 
     def to(self, candidate: Candidate, operation: Operation) -> tuple[Endpoint, Request]:
         """Where and with which head a call goes by a candidate."""
@@ -89,7 +87,7 @@ class Upstreams:
         named = {header for header, _ in made.headers}
         usual = _JSON if operation.body == "json" else _BARE
         headers = tuple(h for h in usual if h[0] not in named) + made.headers
-        return where, Request(made.method, _joined(base, made.target), headers, made.expires_at)
+        return where, Request(made.method, below(base, made.target), headers, made.expires_at)
 
     def _site(self, channel: Channel) -> tuple[Endpoint, str]:
         """The endpoint of a channel, and the path of its base URL."""
@@ -107,10 +105,3 @@ class Upstreams:
         )
         self._sites[channel.id] = (channel, where, base)
         return where, base
-
-
-def _joined(base: str, target: str) -> str:
-    """The path of a base URL and what a provider puts behind it: each `/..` at the beginning takes a step of it back."""
-    while target.startswith(_UP):
-        base, target = base.rpartition("/")[0], target[len(_UP) - 1 :]
-    return base + target

@@ -5,6 +5,7 @@ from typing import Literal, cast
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 Scheme = Literal["http", "https"]
+_UP = "/../"
 _PORTS = {"http": 80, "https": 443}
 _PROXY_PORTS = {"http": 8080, "socks5": 1080, "socks5h": 1080}
 _SAFE = "/%:@!$&'()*+,;=~-._"  # stays as it is in a path
@@ -76,6 +77,13 @@ def endpoint(
         allow_private=allow_private,
     )
     return where, quote(parts.path, safe=_SAFE).rstrip("/")
+
+
+def below(base: str, target: str) -> str:
+    """The path of a base URL with a target behind it: each `/..` at the target's beginning takes a step of it back."""
+    while target.startswith(_UP):
+        base, target = base.rpartition("/")[0], target[len(_UP) - 1 :]
+    return base + target
 
 
 def parse_proxy(url: str) -> ProxyAddress:
