@@ -13,9 +13,18 @@ from unigate.spec.provider import Credential, Provider
 MODULES = sorted(info.name for info in pkgutil.iter_modules(providers.__path__))
 RECORDINGS = Path(__file__).parent / "recordings"
 TASK_CASES = Path(__file__).parent / "cases" / "tasks"
+TRANSLATED = Path(__file__).parent / "cases" / "translated"
 CREDENTIAL = Credential("crd_1", "sk-upstream")
 #: Dialects that vendors speak.
-SPOKEN = ("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses")
+SPOKEN = (
+    "cohere_embed",
+    "cohere_rerank",
+    "openai_chat",
+    "openai_completions",
+    "openai_embeddings",
+    "openai_moderations",
+    "openai_responses",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -25,17 +34,22 @@ def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
     assert found == [module.PROVIDER]
     assert module.PROVIDER.name == name
     assert module.PROVIDER.title
-    assert any((RECORDINGS / name).glob("*/case.json")) or any((TASK_CASES / name).glob("*.json"))
+    folders = (
+        (RECORDINGS / name).glob("*/case.json"),
+        *((at / name).glob("*.json") for at in (TASK_CASES, TRANSLATED)),
+    )
+    assert any(map(any, folders))
     assert set(module.PROVIDER.speaks) <= set(SPOKEN)
-    assert "openai_chat" in module.PROVIDER.speaks or module.PROVIDER.tasks
+    assert "openai_chat" in module.PROVIDER.speaks or module.PROVIDER.tasks or module.PROVIDER.translations
     named = {row.name for dialect in module.PROVIDER.speaks for row in dialects.dialect(dialect).OPERATIONS}
-    assert set(module.PROVIDER.paths) <= named
+    assert set(module.PROVIDER.translations) <= {row.name for row in dialects.operations()}
+    assert set(module.PROVIDER.paths) <= named | set(module.PROVIDER.translations)
     assert all(url.startswith("https://") and not url.endswith("/") for url in module.PROVIDER.also_at)
 
 
 def test_the_catalogue_has_all_of_them() -> None:
     assert list(providers.catalogue()) == MODULES
-    assert len(MODULES) == 21
+    assert len(MODULES) == 26
 
 
 def test_two_of_one_name_are_refused() -> None:

@@ -168,4 +168,6 @@ def check_estimate(case: Case, seen: chat.Seen | chat.Watch) -> None:
 
 def test_every_case_has_an_answer_and_every_provider_a_case() -> None:
     assert len(STREAMS) + len(ANSWERS) == len(CASES)
-    assert {case.provider.name for case in CASES} == {name for name, each in catalogue().items() if each.speaks}
+    assert {case.provider.name for case in CASES} == {
+        name for name, each in catalogue().items() if "openai_chat" in each.speaks
+    }

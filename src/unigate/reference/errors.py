@@ -9,6 +9,7 @@ from unigate.spec.operation import Operation
 CODES: Mapping[int, Mapping[str, str]] = {
     400: {
         "invalid_request": "A field is missing or has a value that cannot be; `param` names it.",
+        "unsupported": "No provider of the model can be asked for what the request asks for.",
         "invalid_json": "The body is not JSON, is not UTF-8, or names a field that is read twice.",
         "previous_response_not_found": "`previous_response_id` names no stored response of the caller's.",
     },
