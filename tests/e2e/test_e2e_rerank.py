@@ -144,6 +144,17 @@ def test_pictures_are_for_who_takes_them(stage: Stage) -> None:
     assert picture in [row["document"] for row in taken.json()["results"]]
 
 
+def test_who_takes_no_pictures_is_passed_over(stage: Stage) -> None:
+    documents = [{"image": "data:image/png;base64,iVBORw0KGgo="}, "a text"]
+    words = mark(), mark()
+    plain = rerank(stage, "", model="either", query=f"{QUERY} {words[0]}")
+    seen = rerank(stage, "", model="either", query=f"{QUERY} {words[1]}", documents=documents)
+    assert (plain.status_code, seen.status_code) == (200, 200), seen.text
+    assert [stage.received(word)[0]["face"] for word in words] == ["voyage", "jina"]
+    assert [len(stage.received(word)) for word in words] == [1, 1]
+    assert len(seen.json()["results"]) == 2
+
+
 def test_what_a_vendor_does_not_take_is_named(stage: Stage) -> None:
     reply = rerank(stage, "tei", max_chunks_per_doc=3, overlap_tokens=8, truncation=True, raw_scores=False)
     assert reply.headers["x-unigate-ignored"] == "max_chunks_per_doc, overlap_tokens"

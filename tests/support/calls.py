@@ -15,10 +15,12 @@ Body = Mapping[str, object] | None
 ROWS: dict[str, Operation] = {row.name: row for row in operations() if not row.within}
 #: Dialect -> what makes a thing that an operation is about, and says where it is in the path.
 THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {"replicate": replicate.places}
-#: Further channels, for the operations of providers with tasks: lines below `channels:`, such as stage.MAIN ends with.
+#: Further channels, for the operations of other providers, with tasks or without: lines below `channels:`, such as stage.MAIN ends with.
 TASK_CHANNELS = (
     calls_midjourney.CHANNEL
     + """\
+  - {name: cohere, provider: cohere, base_url: SANDBOX/cohere, credentials: sk-walk, models: [rerank-v3.5, embed-v4.0]}
+  - {name: jina, provider: jina, base_url: SANDBOX/jina/v1, credentials: sk-walk, models: [jina-reranker-v2-base-multilingual]}
   - {name: replicate, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_walk, models: "*"}
 """
 )

@@ -67,6 +67,11 @@ def configuration() -> str:
         )
         for name in ("cohere", "jina", "voyage", "tei")
     ]
+    rows += [
+        f"  - {{name: either-{name}, provider: {name}, base_url: SANDBOX/{RANKERS[name].path}, credentials: sk-2, "
+        f"priority: {priority}, models: {{either: '{model}'}}}}\n"
+        for name, priority, model in (("voyage", 2, "rerank-2.5"), ("jina", 1, "jina-reranker-m0"))
+    ]
     return (
         "channels:\n"
         + "".join(rows)
@@ -76,6 +81,7 @@ def configuration() -> str:
             for name, one in RANKERS.items()
             for kind in ("rank", "lost", "broke", "slow", "down", "cut", "empty")
         )
+        + "  - {model: either, input: 0.05}\n"
         + "".join(f"  - {{model: embed-{name}, input: 0.05}}\n" for name in EMBEDDERS)
         + f"""users: [{{name: alice, credit: 100}}, {{name: small, credit: "0.001"}}]
 keys: [{{name: app, user: alice, secret: {KEY}}}, {{name: small, user: small, secret: sk-small-0123456789}}]

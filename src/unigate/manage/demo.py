@@ -38,6 +38,26 @@ class Login:
         return f"Login({self.email!r})"
 
 
+_COHERE = (
+    "rerank-v3.5",
+    "rerank-v4.0-pro",
+    "rerank-v4.0-fast",
+    "rerank-english-v3.0",
+    "rerank-multilingual-v3.0",
+    "embed-v4.0",
+    "embed-english-v3.0",
+    "embed-multilingual-v3.0",
+)
+_JINA = (
+    "jina-reranker-v2-base-multilingual",
+    "jina-reranker-v3",
+    "jina-reranker-m0",
+    "jina-embeddings-v3",
+    "jina-embeddings-v4",
+)
+_VOYAGE = ("rerank-2.5", "rerank-2.5-lite", "voyage-3.5", "voyage-3.5-lite")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Face:
     """A vendor of the sandbox: its path there, and the channel that leads to it."""
@@ -75,6 +95,9 @@ _FACES = (
         models={name: name for name in ("llama-3.1-8b-instant", "llama-3.3-70b-versatile")},
         priority=1,
     ),
+    _Face(name="sandbox-cohere", provider="cohere", path="/cohere", models={name: name for name in _COHERE}),
+    _Face(name="sandbox-jina", provider="jina", path="/jina/v1", models={name: name for name in _JINA}),
+    _Face(name="sandbox-voyage", provider="voyage", path="/voyage/v1", models={name: name for name in _VOYAGE}),
     _Face(
         name="sandbox-midjourney", provider="midjourney_proxy", path="/midjourney", models={"midjourney": "midjourney"}
     ),
