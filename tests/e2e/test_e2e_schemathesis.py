@@ -110,6 +110,7 @@ PARTS = {
     "chat": "^/v1/chat/",
     "texts": "^/v1/(completions|embeddings|moderations)$",
     "responses": "^/v1/responses",
+    "rerank": "^/v[12]/(rerank|embed)$",
     "tasks": "^/v1/tasks|^/callbacks/",
     "others": "^/v1/(models|billing)|^(/v1)?/dashboard/|^/[a-z.]+$",
 }
