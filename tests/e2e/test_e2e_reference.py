@@ -133,7 +133,7 @@ def test_bad_calls_keep_to_it(stage: Stage, contract: Contract, row: Operation) 
         (403, post(sent(model="a-model-without-price"))),
         (413, post(b'{"x":"' + b"a" * (21 << 20) + b'"}')),
         (415, post(sent(), **{"content-type": "text/plain"})),
-        (400, post(sent(input=7, prompt={}, messages="x"))),
+        (400, post(sent(input=7, prompt={}, messages="x", documents=7, texts=7))),
     ]
     for status, reply in replies:
         assert reply.status_code == status, reply.text

@@ -11,7 +11,7 @@ import voyageai
 from cohere.core.api_error import ApiError
 from voyageai.error import VoyageError
 
-from support.rankers import RANKERS, SEARCH, TOKEN, configuration
+from support.rankers import QUIET, RANKERS, SEARCH, TOKEN, configuration
 from support.stage import KEY, Stage, mark, set_stage
 from support.world import Process
 
@@ -190,12 +190,12 @@ def test_bad_input_is_refused_before_anything_is_sent(
     stage: Stage, path: str, wrong: dict[str, Any], param: str
 ) -> None:
     word = mark()
-    before = stage.settled()["used"]
-    reply = rerank(stage, "jina", path, **{"query": word, **wrong})
+    body = {"model": "rank-jina", "query": word, "documents": DOCUMENTS, **wrong}
+    reply = post(stage, path, key=QUIET, content=json.dumps(body).encode())
     assert reply.status_code == 400, reply.text
     check_error(reply, path, param)
     assert stage.received(word) == []
-    assert stage.settled()["used"] == before
+    assert stage.settled(QUIET)["used"] == 0
 
 
 def check_error(reply: httpx.Response, path: str, param: str | None = None) -> None:

@@ -19,7 +19,7 @@ THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {"replicate
 TASK_CHANNELS = (
     calls_midjourney.CHANNEL
     + """\
-  - {name: cohere, provider: cohere, base_url: SANDBOX/cohere, credentials: sk-walk, models: [rerank-v3.5, embed-v4.0]}
+  - {name: cohere, provider: cohere, base_url: SANDBOX/cohere, credentials: sk-walk, models: [rerank-v3.5, embed-v4.0, a-model-without-price]}
   - {name: jina, provider: jina, base_url: SANDBOX/jina/v1, credentials: sk-walk, models: [jina-reranker-v2-base-multilingual]}
   - {name: replicate, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_walk, models: "*"}
 """

@@ -41,6 +41,8 @@ EMBEDDERS = {
 }
 #: Nano-USD of a search and of a token.
 SEARCH, TOKEN = 2_000_000, 50
+#: Key of a user whose calls all fail, so that nothing may ever be used.
+QUIET = "sk-quiet-0123456789"
 
 
 def configuration() -> str:
@@ -83,7 +85,8 @@ def configuration() -> str:
         )
         + "  - {model: either, input: 0.05}\n"
         + "".join(f"  - {{model: embed-{name}, input: 0.05}}\n" for name in EMBEDDERS)
-        + f"""users: [{{name: alice, credit: 100}}, {{name: small, credit: "0.001"}}]
-keys: [{{name: app, user: alice, secret: {KEY}}}, {{name: small, user: small, secret: sk-small-0123456789}}]
+        + f"""users: [{{name: alice, credit: 100}}, {{name: small, credit: "0.001"}}, {{name: quiet, credit: 5}}]
+keys: [{{name: app, user: alice, secret: {KEY}}}, {{name: small, user: small, secret: sk-small-0123456789}},
+  {{name: quiet, user: quiet, secret: {QUIET}}}]
 """
     )
