@@ -92,7 +92,7 @@ def test_cohere_s_sdk_in_both_versions(stage: Stage, provider: str) -> None:
 @pytest.mark.parametrize("kind", ["int8", "uint8", "binary", "ubinary", "base64"])
 @pytest.mark.parametrize("provider", ["cohere", "voyage"])
 def test_kinds_of_vectors_in_cohere_s_form(stage: Stage, provider: str, kind: str) -> None:
-    asked = {"model": f"embed-{provider}", "input_type": "search_query", "texts": TEXTS[:1]}
+    asked: dict[str, Any] = {"model": f"embed-{provider}", "input_type": "search_query", "texts": TEXTS[:1]}
     reply = post(stage, "/v2/embed", **asked, embedding_types=[kind])
     assert reply.status_code == 200, reply.text
     told = reply.json()
@@ -169,7 +169,11 @@ def test_what_it_is_for_is_carried_over(stage: Stage) -> None:
 
 @pytest.mark.parametrize("kind", ["float", "base64", "binary", "ubinary"])
 def test_jina_s_own_members(stage: Stage, kind: str) -> None:
-    asked = {"model": "embed-jina", "input": [{"text": TEXTS[0]}, {"image": PICTURE}], "task": "retrieval.passage"}
+    asked: dict[str, Any] = {
+        "model": "embed-jina",
+        "input": [{"text": TEXTS[0]}, {"image": PICTURE}],
+        "task": "retrieval.passage",
+    }
     reply = post(stage, "/v1/embeddings", **asked, embedding_type=kind, late_chunking=False)
     assert reply.status_code == 200, reply.text
     told = reply.json()
