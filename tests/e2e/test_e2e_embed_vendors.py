@@ -46,6 +46,7 @@ def check_alike(rows: Sequence[Sequence[float]], length: int) -> None:
     assert near(rows[0], rows[1]) > near(rows[0], rows[2]) + 0.25
 
 
+@pytest.mark.endpoint("O6")
 @pytest.mark.parametrize("provider", EMBEDDERS)
 def test_openai_s_sdk(stage: Stage, provider: str) -> None:
     length = EMBEDDERS[provider][2]
@@ -70,6 +71,7 @@ def test_shorter_vectors(stage: Stage, provider: str, size: int) -> None:
     check_alike([row["embedding"] for row in reply.json()["data"]], size)
 
 
+@pytest.mark.endpoint("O6")
 @pytest.mark.parametrize("provider", BY_COHERE_S)
 def test_cohere_s_sdk_in_both_versions(stage: Stage, provider: str) -> None:
     length = EMBEDDERS[provider][2]
@@ -234,6 +236,7 @@ BAD: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.endpoint("O6")
 @pytest.mark.parametrize(("path", "body"), BAD, ids=lambda value: str(value)[:40])
 def test_bad_input_is_free_and_told_in_the_path_s_form(stage: Stage, path: str, body: dict[str, Any]) -> None:
     reply = post(stage, path, key=QUIET, **body)

@@ -50,6 +50,7 @@ def by_hand(provider: str, query: str, documents: list[str]) -> tuple[dict[str, 
     return units, SEARCH if one.unit == "searches" else tokens * TOKEN
 
 
+@pytest.mark.endpoint("O15")
 @pytest.mark.parametrize("provider", RANKERS)
 def test_the_common_form(stage: Stage, provider: str) -> None:
     word = mark()
@@ -74,6 +75,7 @@ def test_the_common_form(stage: Stage, provider: str) -> None:
     assert len(stage.received(word)) == 1
 
 
+@pytest.mark.endpoint("O15")
 @pytest.mark.parametrize("provider", RANKERS)
 @pytest.mark.parametrize("path", ["/v1/rerank", "/rerank", "/v2/rerank"])
 def test_every_form_gives_the_same_order(stage: Stage, provider: str, path: str) -> None:
@@ -88,6 +90,7 @@ def test_every_form_gives_the_same_order(stage: Stage, provider: str, path: str)
         assert reply.json()["meta"]["api_version"] == {"version": "2"}
 
 
+@pytest.mark.endpoint("O15")
 @pytest.mark.parametrize("provider", RANKERS)
 def test_cohere_s_sdk_in_both_versions(stage: Stage, provider: str) -> None:
     with httpx.Client(timeout=60) as http:
@@ -105,6 +108,7 @@ def test_cohere_s_sdk_in_both_versions(stage: Stage, provider: str) -> None:
     assert shown.meta.billed_units.search_units == 1
 
 
+@pytest.mark.endpoint("O15")
 @pytest.mark.parametrize("provider", RANKERS)
 @pytest.mark.usefixtures("voyage_session")
 def test_voyage_s_sdk(stage: Stage, provider: str) -> None:
@@ -184,6 +188,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.endpoint("O15")
 @pytest.mark.parametrize("path", ["/v1/rerank", "/v2/rerank"])
 @pytest.mark.parametrize(("wrong", "param"), BAD, ids=lambda value: str(value)[:30])
 def test_bad_input_is_refused_before_anything_is_sent(
