@@ -255,6 +255,17 @@ async def test_a_provider_without_chat_is_tested_with_what_it_speaks(desk: Desk,
         await try_channel(narrow, "main", operation="openai.chat", allow_private=True)
 
 
+async def test_a_reranker_is_tested_in_its_vendor_s_form(desk: Desk, vendor: tuple[Vendor, str]) -> None:
+    served, url = vendor
+    entry = replace_entry(base_url=Url(url.removesuffix("/v1") + "/mode/v1"), provider="dashscope")
+    await channels.create_channel(desk, entry)
+    good, _ = await try_channel(desk, "main", operation="rerank", allow_private=True)
+    assert good.ok
+    assert served.heads[0].startswith(b"POST /api/v1/services/rerank/text-rerank/text-rerank ")
+    told = msgspec.json.decode(served.bodies[0])
+    assert told["input"] == {"query": "ok", "documents": ["ok"]}
+
+
 async def test_a_channel_that_cannot_be_reached_or_tested_says_so(desk: Desk) -> None:
     await channels.create_channel(desk, ENTRY)
     tried = await try_channel(desk, "main", allow_private=True)
