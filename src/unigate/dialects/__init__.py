@@ -70,15 +70,18 @@ class Kept(Protocol):
 
 
 class Dialect(Writer, Protocol):
-    """A dialect whose calls go to providers. Each dialect has its own Edits and Seen."""
+    """A dialect whose calls go to providers. Each dialect has its own Edits and Seen.
+
+    `asked` is the caller's body: bytes, and a `spec.form.Form` where the operation's body is a form.
+    """
 
     Edits: Any
 
-    def read(self, body: bytes) -> Facts:
+    def read(self, asked: Any, /) -> Facts:
         """What we need to know of a caller's body."""
         ...
 
-    def edit(self, body: bytes, facts: Facts, edits: Any) -> bytes:
+    def edit(self, asked: Any, facts: Facts, edits: Any, /) -> Any:
         """The body as the provider gets it."""
         ...
 
@@ -90,7 +93,7 @@ class Dialect(Writer, Protocol):
         """The answer with its cost in it."""
         ...
 
-    def estimate(self, body: bytes, seen: Any) -> Usage:
+    def estimate(self, asked: Any, seen: Any, /) -> Usage:
         """Usage counted by ourselves."""
         ...
 
@@ -102,7 +105,7 @@ class Dialect(Writer, Protocol):
         """A vendor's refusal in this dialect's form."""
         ...
 
-    def input_bound(self, body: bytes, facts: Facts) -> int:
+    def input_bound(self, asked: Any, facts: Facts, /) -> int:
         """The most input tokens that a body can count."""
         ...
 

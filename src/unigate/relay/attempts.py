@@ -9,12 +9,15 @@ from unigate.base.money import format_usd
 from unigate.dialects import FinishingDialect, StreamingDialect, Watcher, private_usage, streams
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
+from unigate.relay.outgoing import FormBody
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
+from unigate.spec.channel import Channel
+from unigate.spec.form import Form
 from unigate.spec.record import Attempt
 from unigate.spec.usage import Usage
-from unigate.upstream import Answer
+from unigate.upstream import Answer, Outgoing, Whole
 
 #: An error's body is read as far as this.
 ERROR_LIMIT = 256 * 1024
@@ -87,7 +90,12 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
     """One try: the answer is read whole, or until its first content."""
     channel = candidate.route.channel
     provider, stream = channel.provider, call.facts.stream
-    body, ignored = provider.adjust_request(_edited(call, plan, candidate), channel.options)
+    body: bytes | Outgoing
+    edited = _edited(call, plan, candidate)
+    if call.operation.body == "form":
+        body, ignored = _formed(edited, svc, channel)
+    else:
+        body, ignored = provider.adjust_request(edited, channel.options)
     endpoint, request = svc.upstreams.to(candidate, call.operation)
     began = monotonic()
     answer = await svc.upstreams.client.send(endpoint, request, body, channel.timeouts)
@@ -131,11 +139,20 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
     return opened
 
 
-def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
-    """The body as the provider gets it; mostly the caller's own."""
+def _formed(asked: Any, svc: Services, channel: Channel) -> tuple[Outgoing, tuple[str, ...]]:
+    """A form as it goes out, or the JSON in its place, and the names of fields that were left out."""
+    if isinstance(asked, Form):
+        form, ignored = channel.provider.adjust_form(asked, channel.options)
+        return FormBody(form, svc.spool), ignored
+    body, ignored = channel.provider.adjust_request(asked, channel.options)
+    return Whole(body, b"application/json"), ignored
+
+
+def _edited(call: Call, plan: Plan, candidate: Candidate) -> Any:
+    """The body as the provider gets it, bytes or a Form; mostly the caller's own."""
     facts, model = call.facts, candidate.route.model
     if model == facts.model and not facts.stream and plan.lowered is None and not facts.include_cost:
-        return call.body
+        return call.form or call.body
     provider = candidate.route.channel.provider
     edits = call.dialect.Edits(
         model=model,
@@ -143,7 +160,7 @@ def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
         output_limit=plan.lowered,
         limit_field=provider.limit_field,
     )
-    return call.dialect.edit(call.body, facts, edits)
+    return call.dialect.edit(call.asked, facts, edits)
 
 
 async def _finished(spoken: FinishingDialect, body: bytes) -> bytes:

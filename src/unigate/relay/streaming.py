@@ -143,7 +143,7 @@ class Stream:
         self._enough = _enough(plan.output_tokens)
 
     def _estimated(self) -> Usage:
-        return self._call.dialect.estimate(self._call.body, self._watch)
+        return self._call.dialect.estimate(self._call.asked, self._watch)
 
     def _so_far(self) -> Usage:
         """What went out of a stream that did not end: told by the provider if it was, else counted by us."""

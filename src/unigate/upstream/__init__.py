@@ -4,6 +4,7 @@ from unigate.upstream.answer import Answer, End
 from unigate.upstream.client import Client
 from unigate.upstream.endpoint import Endpoint, endpoint
 from unigate.upstream.limits import ClientLimits
+from unigate.upstream.outgoing import Outgoing, Whole
 from unigate.upstream.tls import keep_freed_memory
 
-__all__ = ["Answer", "Client", "ClientLimits", "End", "Endpoint", "endpoint", "keep_freed_memory"]
+__all__ = ["Answer", "Client", "ClientLimits", "End", "Endpoint", "Outgoing", "Whole", "endpoint", "keep_freed_memory"]
