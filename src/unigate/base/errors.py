@@ -4,6 +4,7 @@ GatewayError                 status  code                     next route?  bille
 + CallerError                                                 no           no
   - BadRequest               400     invalid_request
   - InvalidJson              400     invalid_json
+  - Unsupported              400     unsupported              yes          no
   - InvalidKey               401     invalid_api_key, key_expired
   - NoFunds                  402     insufficient_quota
   - Forbidden                403     model_not_allowed, address_not_allowed, insufficient_permissions, price_missing
@@ -86,6 +87,13 @@ class InvalidJson(CallerError):
     """The request body is not valid JSON."""
 
     default_code = "invalid_json"
+
+
+class Unsupported(CallerError):
+    """No provider of this model can do what the request asks for."""
+
+    default_code = "unsupported"
+    try_next = True
 
 
 class InvalidKey(CallerError):

@@ -1,10 +1,11 @@
 """Trying routes until one answers: failover is possible until the first content has gone out, in streams too."""
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
 
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import BadAnswer, GatewayError, UpstreamError, UpstreamRefused
+from unigate.base.errors import BadAnswer, GatewayError, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import FinishingDialect, StreamingDialect, Watcher, private_usage, streams
 from unigate.relay.call import Call
@@ -23,8 +24,10 @@ from unigate.upstream import Answer, Outgoing, Whole
 ERROR_LIMIT = 256 * 1024
 #: Opening events of a stream are kept back as far as this while the first content is awaited; bytes.
 OPENING_LIMIT = 256 * 1024
-#: Longer answers are finished by a thread of their own, in bytes.
-FINISHED_HERE = 64 * 1024
+#: Longer bodies are translated, and answers finished, beside the event loop; bytes.
+CHANGED_HERE = 64 * 1024
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Opened:
@@ -46,9 +49,11 @@ class Opened:
 async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Candidate]) -> Opened:
     """The first good answer of the candidates, best first.
 
-    Raises UpstreamRefused where the caller's own mistake is passed through, else what `final` makes of all failures.
+    Raises UpstreamRefused where the caller's own mistake is passed through, else what `final` makes of all failures;
+    Unsupported where no candidate can be asked for this at all.
     """
     failures: list[UpstreamError] = []
+    unsupported: Unsupported | None = None
     patience = svc.settings.relay.backoff_seconds
     left = svc.settings.relay.attempts
     for candidate in candidates:
@@ -74,6 +79,10 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
                 patience -= pause
                 await asyncio.sleep(pause)
                 call.upstream_seconds += pause
+        except Unsupported as error:  # nothing was sent
+            candidate.done()
+            unsupported = error
+            left += 1
         except BaseException as error:
             candidate.done()
             if isinstance(error, asyncio.CancelledError):
@@ -83,6 +92,8 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
             raise
         else:
             return opened
+    if unsupported is not None and not failures:
+        raise unsupported
     raise final(failures)
 
 
@@ -90,12 +101,16 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
     """One try: the answer is read whole, or until its first content."""
     channel = candidate.route.channel
     provider, stream = channel.provider, call.facts.stream
+    translation = provider.translations.get(call.operation.name)
     body: bytes | Outgoing
     edited = _edited(call, plan, candidate)
     if call.operation.body == "form":
         body, ignored = _formed(edited, svc, channel)
     else:
         body, ignored = provider.adjust_request(edited, channel.options)
+        if translation is not None:
+            body, unsaid = await _beside(len(body), translation.request, body, channel.options)
+            ignored += unsaid
     endpoint, request = svc.upstreams.to(candidate, call.operation)
     began = monotonic()
     answer = await svc.upstreams.client.send(endpoint, request, body, channel.timeouts)
@@ -113,11 +128,14 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
             await _first_content(call, call.dialect, plan, opened)
         else:
             opened.body = await answer.read(svc.settings.relay.answer_bytes)
+            if translation is not None:
+                opened.body = await _beside(len(opened.body), translation.answer, opened.body, call.body, call.id)
             opened.seen = call.dialect.read_answer(opened.body, provider)
             if provider.private_usage:
                 opened.body = private_usage.hidden(opened.body, provider.private_usage)
             if call.facts.finish:
-                opened.body = await _finished(cast(FinishingDialect, call.dialect), opened.body)
+                finish = cast(FinishingDialect, call.dialect).finish_answer
+                opened.body = await _beside(len(opened.body), finish, opened.body)
             if call.facts.stored and opened.seen.id:
                 await svc.bindings.keep(call, candidate, opened.seen.id)
     except UpstreamRefused as refused:
@@ -163,11 +181,11 @@ def _edited(call: Call, plan: Plan, candidate: Candidate) -> Any:
     return call.dialect.edit(call.asked, facts, edits)
 
 
-async def _finished(spoken: FinishingDialect, body: bytes) -> bytes:
-    """The answer as the caller asked for it; a long one beside the event loop."""
-    if len(body) <= FINISHED_HERE:
-        return spoken.finish_answer(body)
-    return await asyncio.to_thread(spoken.finish_answer, body)
+async def _beside(size: int, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What a pure function makes of so many bytes: of many, beside the event loop."""
+    if size <= CHANGED_HERE:
+        return work(*args, **named)
+    return await asyncio.to_thread(work, *args, **named)
 
 
 async def _first_content(call: Call, spoken: StreamingDialect, plan: Plan, opened: Opened) -> None:

@@ -82,6 +82,21 @@ def as_told(status: int, body: bytes) -> tuple[int, bytes]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """One operation that a vendor has in a form of its own: from the operation's dialect to it, and back. Pure.
+
+    Whole answers only; what the vendor refuses goes through `Provider.adjust_error` and the dialect's `pass_error`.
+    """
+
+    #: (body in the dialect's form, options) -> (the vendor's body, names of members left out). Unsupported for what can't
+    #: be said to this vendor without its meaning being changed: another channel may be able to.
+    request: Callable[[bytes, Options], tuple[bytes, tuple[str, ...]]]
+    #: (the vendor's answer, the caller's body, the call's id) -> the answer in the dialect's form. BadAnswer for what can't
+    #: be read, UpstreamRefused for a refusal in an answer of 200.
+    answer: Callable[[bytes, bytes, str], bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A vendor that speaks known dialects. `providers/<name>.py` exports exactly one, as PROVIDER."""
 
@@ -95,6 +110,8 @@ class Provider:
     speaks: tuple[str, ...] = ()
     #: Name of an operation that makes tasks -> how this vendor makes them.
     tasks: Mapping[str, TaskApi] = field(default_factory=dict)
+    #: Name of an operation that this vendor has in another form than the operation's dialect -> how that is said to it.
+    translations: Mapping[str, Translation] = field(default_factory=dict)
     auth: Auth | TimedAuth = bearer
     #: Operation name -> path below the base URL, where the vendor's differs from the operation's own; it may have a
     #: query. `{model}` and `{option}` names are filled in.
@@ -131,10 +148,10 @@ class Provider:
     needs: tuple[str, ...] = ()
 
     def serves(self, operation: Operation) -> bool:
-        """Whether it offers an operation: task by task, and everything else by the dialect."""
+        """Whether it offers an operation: task by task, and everything else by the dialect or one by one."""
         if operation.use == "task":
             return operation.name in self.tasks
-        return operation.dialect in self.speaks
+        return operation.dialect in self.speaks or operation.name in self.translations
 
     def task_request(self, message: Message, credential: Credential, options: Options, *, now_ms: int = 0) -> Request:
         """The request that carries a message of a task API, whose body is sent beside it."""
