@@ -1,9 +1,7 @@
 """Forms through a real gateway: whole, by a second channel, refused early, left by their caller, killed."""
 
 import asyncio
-import hashlib
-import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +10,7 @@ import httpx
 import pytest
 
 import support.form_gateway
-from support.form_vendor import Asked, FormVendor, answer, form_vendor, take
+from support.form_vendor import FormVendor, form_vendor
 from support.stage import Stage, set_stage
 
 PROGRAM = Path(support.form_gateway.__file__)

@@ -69,25 +69,25 @@ def edit(asked: bytes | Form, facts: Facts, edits: Edits) -> bytes | Form:
     return form_read.edit(asked, facts, edits)
 
 
-def read_answer(body: bytes, provider: Provider) -> Seen:  # noqa: ARG001
+def read_answer(body: bytes, provider: Provider) -> Seen:
     """What an answer says."""
     usage = msgspec.json.decode(body, type=_Answer).usage
     return Seen(Usage(usage) if usage is not None else None, empty=False)
 
 
-def estimate(asked: bytes | Form, seen: Seen) -> Usage:  # noqa: ARG001
+def estimate(asked: bytes | Form, seen: Seen) -> Usage:
     """Usage counted by ourselves."""
     return Usage({"input": 7}, estimated=True)
 
 
-def input_bound(asked: bytes | Form, facts: Facts) -> int:  # noqa: ARG001
+def input_bound(asked: bytes | Form, facts: Facts) -> int:
     """The most input tokens that a body can count."""
     return 100
 
 
 def speak() -> Mapping[str, ModuleType]:
     """All dialects with this one, whose provider speaks it too."""
-    found = dict(unigate.dialects._modules())  # noqa: SLF001
+    found = dict(unigate.dialects._modules())
     found[NAME] = sys.modules[__name__]
     return MappingProxyType(found)
 
@@ -99,7 +99,7 @@ def spoken() -> Iterator[None]:
     provider = replace(told, speaks=(*told.speaks, NAME))
     modules = speak()
     with (
-        mock.patch.object(unigate.dialects, "_modules", lambda: modules),
+        mock.patch.object(unigate.dialects, "_modules", return_value=modules),
         mock.patch.object(unigate.providers.openai, "PROVIDER", provider),
     ):
         unigate.dialects.operations.cache_clear()

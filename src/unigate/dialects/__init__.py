@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeGuard, cast
 from unigate.base.errors import GatewayError
 from unigate.spec.data_url import short
 from unigate.spec.facts import Facts
+from unigate.spec.form import Source
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
 from unigate.spec.reply import Reply
@@ -60,6 +61,13 @@ class Watcher(Protocol):
     def finish(self) -> bytes:
         """What is left at a clean end."""
         ...
+
+
+class RawWatcher(Watcher, Protocol):
+    """An answer of bytes on its way to the caller; see `raw.RawWatch`."""
+
+    #: Counts what went out, where the provider does not tell: from all the bytes, in a thread. None where it can't say.
+    measure: Callable[[Source], Usage | None] | None
 
 
 class Kept(Protocol):
@@ -126,6 +134,13 @@ class StreamingDialect(Dialect, Protocol):
     def write_stream_error(self, error: GatewayError, request_id: str, watch: Watcher) -> bytes:
         """The event that ends a broken stream, which `watch` saw so far."""
         ...
+
+
+class RawDialect(Dialect, Protocol):
+    """A dialect of operations whose answers are bytes; those that are JSON all the same are read whole."""
+
+    #: From the call's facts, its provider, and the answer's content type.
+    Raw: Callable[[Facts, Provider, bytes], RawWatcher]
 
 
 class TaskWriter(Writer, Protocol):

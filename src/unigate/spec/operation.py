@@ -42,6 +42,8 @@ class Operation:
     body_bytes: int = 0
     #: What a form may have.
     form: FormBounds = _BOUNDS
+    #: `bytes`: the answer is of whatever type, and goes to the caller as it comes.
+    answer: Literal["json", "bytes"] = "json"
     #: Path below the provider's base URL (`/chat/completions`, `/responses/{id}`); a provider may name another.
     upstream_path: str = ""
     #: Other paths under which the same operation is served.
