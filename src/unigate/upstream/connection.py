@@ -101,6 +101,7 @@ class Connection(Reader, asyncio.Protocol):
             if not isinstance(body, bytes):
                 self._write(b"%b%d\r\ncontent-type: %b\r\n\r\n" % (head.start, size, body.content_type))
                 self._upload = Upload(self, body)
+                self._heard = True
             elif not size:
                 self._write(head.bare)
             elif size <= PART:
