@@ -21,8 +21,9 @@ from unigate.dialects import form_read, openai_embeddings
 from unigate.dialects.openai_answer import Seen, add_cost
 from unigate.dialects.openai_body import Edits
 from unigate.dialects.openai_errors import VendorError, pass_error, read_error, write_error
+from unigate.dialects.raw import RawWatch
 from unigate.spec.facts import Facts
-from unigate.spec.form import Form, FormBounds
+from unigate.spec.form import Form, FormBounds, Source
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
 from unigate.spec.usage import Usage
@@ -42,6 +43,16 @@ OPERATIONS = (
         body_bytes=64 << 20,
         form=FormBounds(parts=8, fields=64 << 10),
         upstream_path="/form",
+    ),
+    Operation(
+        name="form.sound",
+        method="POST",
+        path="/v1/sound",
+        dialect=NAME,
+        family="form",
+        body="json",
+        answer="bytes",
+        upstream_path="/sound",
     ),
 )
 
@@ -75,9 +86,29 @@ def read_answer(body: bytes, provider: Provider) -> Seen:
     return Seen(Usage(usage) if usage is not None else None, empty=False)
 
 
-def estimate(asked: bytes | Form, seen: Seen) -> Usage:
+def estimate(asked: bytes | Form, seen: Seen | RawWatch) -> Usage:
     """Usage counted by ourselves."""
-    return Usage({"input": 7}, estimated=True)
+    return Usage({"output": seen.size} if isinstance(seen, RawWatch) else {"input": 7}, estimated=True)
+
+
+class Raw(RawWatch):
+    """Measures the sound of one model, and counts that of others; a measured byte costs twice."""
+
+    def __init__(self, facts: Facts, provider: Provider, content_type: bytes) -> None:
+        super().__init__(facts, provider, content_type)
+        if facts.model.startswith("measured"):
+            self.measure = _measure
+
+
+def _measure(source: Source) -> Usage:
+    with source.open() as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        data = file.read()
+    if data.startswith(b"unreadable"):
+        raise ValueError("no sound")
+    assert len(data) == size
+    return Usage({"output": 2 * len(data)})
 
 
 def input_bound(asked: bytes | Form, facts: Facts) -> int:

@@ -1,12 +1,13 @@
-"""A vendor of forms over raw sockets, in the test's own loop: what it does with a request is in the request's path."""
+"""A vendor of forms over raw sockets: what it does with a request is in the first segment of the request's path."""
 
 import asyncio
 import email
 import email.policy
 import hashlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -122,3 +123,19 @@ async def form_vendor(**handlers: Handler) -> AsyncIterator[FormVendor]:
             task.cancel()
         if running:
             await asyncio.wait(tuple(running), timeout=10)
+
+
+@contextmanager
+def vendor_beside(**handlers: Handler) -> Iterator[FormVendor]:
+    """The same in a loop of its own, for tests that have none."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    made = form_vendor(**handlers)
+    try:
+        yield asyncio.run_coroutine_threadsafe(made.__aenter__(), loop).result(20)
+    finally:
+        asyncio.run_coroutine_threadsafe(made.__aexit__(None, None, None), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(20)
+        loop.close()
