@@ -16,7 +16,7 @@ import msgspec
 import unigate.dialects
 import unigate.providers
 import unigate.providers.openai
-from unigate.base.errors import BadRequest
+from unigate.base.errors import BadAnswer, BadRequest
 from unigate.dialects import form_read, openai_embeddings
 from unigate.dialects.openai_answer import Seen, add_cost
 from unigate.dialects.openai_body import Edits
@@ -59,6 +59,7 @@ OPERATIONS = (
 
 class _Answer(msgspec.Struct):
     usage: dict[str, int] | None = None
+    error: object = None
 
 
 def read(asked: bytes | Form) -> Facts:
@@ -82,8 +83,10 @@ def edit(asked: bytes | Form, facts: Facts, edits: Edits) -> bytes | Form:
 
 def read_answer(body: bytes, provider: Provider) -> Seen:
     """What an answer says."""
-    usage = msgspec.json.decode(body, type=_Answer).usage
-    return Seen(Usage(usage) if usage is not None else None, empty=False)
+    told = msgspec.json.decode(body, type=_Answer)
+    if told.error is not None:
+        raise BadAnswer
+    return Seen(Usage(told.usage) if told.usage is not None else None, empty=False)
 
 
 def estimate(asked: bytes | Form, seen: Seen | RawWatch) -> Usage:

@@ -186,6 +186,8 @@ class Stream:
         if file is None or raw is None or raw.measure is None:
             return None
         try:
+            if not file.at_hand:
+                await file.write()
             return await self._svc.spool.run(raw.measure, file)
         except Exception:
             log.exception("an answer could not be measured", request_id=self._call.id)
