@@ -114,16 +114,15 @@ class Upload:
 
 
 class Gate:
-    """Lets a handler of the vendor go on when the test says so."""
+    """Lets handlers of the vendor go on when the test says so, one for each word."""
 
     def __init__(self) -> None:
-        self._open = threading.Event()
+        self._open = threading.Semaphore(0)
 
-    def open(self) -> None:
-        """Go on."""
-        self._open.set()
+    def open(self, times: int = 1) -> None:
+        """Let so many go on."""
+        self._open.release(times)
 
     def wait(self) -> None:
         """Wait for it, not for ever."""
-        assert self._open.wait(60)
-        self._open.clear()
+        assert self._open.acquire(timeout=60)
