@@ -143,7 +143,7 @@ async def test_a_form_is_awaited_by_continue(tmp_path: Path) -> None:
 
 async def test_what_is_said_of_a_part(tmp_path: Path) -> None:
     body = (
-        field(b'say \\"hi\\"', b"", b"Content-Type: application/json")
+        field(b"say[hi]", b"", b"Content-Type: application/json")
         + file(b"f", b"1", b"C:\\music\\a.mp3")
         + b"--XX\r\ncontent-disposition: form-data; name=f; filename*=UTF-8''na%C3%AFve.mp3\r\nX-Other: 1\r\n\r\n2\r\n"
         + file(b"f", b"", b"")
@@ -154,7 +154,7 @@ async def test_what_is_said_of_a_part(tmp_path: Path) -> None:
             await (await w.ask(posted(body, kind=TYPE.replace(b"XX", b'"XX"; charset=utf-8')))).reply()
         ).status == 200
         assert seen(forms[0]) == [
-            ('say "hi"', None, "application/json", b""),
+            ("say[hi]", None, "application/json", b""),
             ("f", "a.mp3", "audio/mpeg", b"1"),
             ("f", "naïve.mp3", "", b"2"),
             ("f", "", "audio/mpeg", b""),
@@ -178,6 +178,9 @@ REFUSED = {
     "two dispositions": (posted(field(b"a", b"1", b'Content-Disposition: form-data; name="b"') + END), 400),
     "a coded part": (posted(file(b"a", b"MQ==", b"f", b"Content-Transfer-Encoding: base64") + END), 400),
     "a line break in a header": (posted(file(b"a", b"1", b"f", b"X-Other: a\nContent-Type: b") + END), 400),
+    "a name that some read as another": (posted(field(b"mo\\\\del", b"1") + END), 400),
+    "a name with a quote": (posted(field(b'a\\"', b"1") + END), 400),
+    "a name that some decode": (posted(field(b"%6dodel", b"1") + END), 400),
     "a name that is no text": (posted(field(b"\xff", b"1") + END), 400),
     "a head without end": (posted(b"--XX\r\nX-Other: " + b"a" * 9000 + b"\r\n\r\n1\r\n" + END), 400),
     "too many headers": (posted(field(b"a", b"1", *(b"X-%d: 1" % n for n in range(99))) + END), 400),

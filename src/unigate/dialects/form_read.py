@@ -10,12 +10,16 @@ from unigate.spec.form import FilePart, Form
 
 
 def text(form: Form, name: str) -> str | None:
-    """The value of a field, None where there is none. BadRequest (with `param`): twice, a file, no UTF-8."""
-    found = form.named(name)
+    """The value of a field, None where there is none. BadRequest (with `param`): twice, a file, no UTF-8.
+
+    `name[]` counts as well: to some readers it is the same field.
+    """
+    plain = name.partition("[")[0]
+    found = [part for part in form.parts if part.name.partition("[")[0] == plain]
     if not found:
         return None
     part = found[0]
-    if len(found) > 1:
+    if len(found) > 1 or part.name != name:
         raise BadRequest(f"The form has more than one '{name}'.", param=name)
     if isinstance(part, FilePart):
         raise BadRequest(f"'{name}' is a field, not a file.", param=name)

@@ -20,6 +20,7 @@ _HELD_TOGETHER = 4 * HELD
 _READ = (b"content-disposition", b"content-type", b"content-transfer-encoding")
 _PLAIN = ("", "7bit", "8bit", "binary")
 _CONTROLS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_ESCAPES = re.compile(rb'["\\%]')
 #: How some clients write a name that is not ASCII; the parser leaves it out.
 _EXTENDED = re.compile(rb";\s*filename\*=(?:utf-8|UTF-8)'[^']*'([^;\s]+)")
 
@@ -146,7 +147,7 @@ class _Reader:
             raise _broken("a part has no name")
         if self._headers.get(b"content-transfer-encoding", b"").decode("latin-1").strip().lower() not in _PLAIN:
             raise _broken("a part has a transfer encoding")
-        self._part = (_text(options[b"name"]), self._headers.get(b"content-type", b"").decode("latin-1").strip())
+        self._part = (_name(options[b"name"]), self._headers.get(b"content-type", b"").decode("latin-1").strip())
         filename = options.get(b"filename")
         if filename is None and (extended := _EXTENDED.search(said)) is not None:
             filename = unquote(extended[1].decode("latin-1")).encode()
@@ -184,7 +185,10 @@ class _Reader:
         self._ended = True
 
 
-def _text(value: bytes) -> str:
+def _name(value: bytes) -> str:
+    """A part's name; refused where readers undo the escapes in one differently, so that it may be `model` to the next."""
+    if _ESCAPES.search(value):
+        raise _broken("a part's name has a quote, backslash or percent sign")
     try:
         return value.decode()
     except UnicodeDecodeError:
