@@ -20,7 +20,7 @@ PROGRAM = Path(support.form_gateway.__file__)
 BOOKS = """
 prices: [{model: "*", input: 1, output: 1}]
 settings: {relay: {backoff_seconds: 0}}
-users: [{name: alice, email: alice@example.com, credit: 100}]
+users: [{name: alice, email: alice@example.com, password: correct horse 9, credit: 100}]
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
   - {name: disabled, user: alice, secret: sk-off-0123456789, enabled: false}
@@ -46,6 +46,21 @@ class FormStage:
     def asked(self, name: str) -> list[Asked]:
         """What a channel's vendor was asked."""
         return [each for each in self.vendor.asked if each.path.startswith(f"/{name}/")]
+
+    def kept(self, call_id: str) -> dict[str, Any]:
+        """What was kept of a call, once it is there."""
+        told = {"email": "alice@example.com", "password": "correct horse 9"}
+        token = httpx.post(self.gateway.url + "/api/sessions", json=told).json()["token"]
+        found: list[httpx.Response] = []
+
+        def look() -> bool:
+            url = f"{self.gateway.url}/api/requests/{call_id}/kept"
+            found[:] = [httpx.get(url, headers={"authorization": f"Bearer {token}"})]
+            return found[0].status_code == 200
+
+        wait_until(look, seconds=20, what="what was kept")
+        kept: dict[str, Any] = found[0].json()
+        return kept
 
     def worker(self) -> int:
         """The process that serves."""

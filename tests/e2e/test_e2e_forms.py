@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from form_stage import FormStage, Gate, Upload, form_stage
 
-from support.form_vendor import Asked, answer, take
+from support.form_vendor import Asked, answer, good, take
 from support.stage import alive, resident
 from support.waiting import wait_until
 
@@ -54,12 +55,15 @@ CHANNELS = {
     "sorry": "models: [busy], priority: 9",
     "large": "models: [large]",
     "slow": "models: [slow]",
+    "kept": "models: [kept], options: {keep_days: 3}",
 }
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FormStage]:
-    with form_stage(tmp_path_factory.mktemp("forms"), CHANNELS, half=half, sorry=sorry, large=large, slow=slow) as made:
+    with form_stage(
+        tmp_path_factory.mktemp("forms"), CHANNELS, half=half, sorry=sorry, large=large, slow=slow, kept=good
+    ) as made:
         yield made
 
 
@@ -109,6 +113,15 @@ def test_a_second_channel_gets_the_whole_form(stage: FormStage, model: str) -> N
     assert [part[3] for part in second.parts()] == [b"real-name" if model == "broken" else b"busy", b"hello", SOUND]
     assert failed[0].headers["content-type"] != second.headers["content-type"]  # a boundary is used once
     assert len(stage.gateway.row(reply.headers["x-request-id"])["attempts"]) == 2
+
+
+def test_of_a_form_that_is_kept_the_files_are_not(stage: FormStage) -> None:
+    reply = stage.send("kept", SOUND, prompt="hello")
+    assert reply.headers["x-unigate-kept"] == "3"
+    kept = stage.kept(reply.headers["x-request-id"])
+    told = {"filename": "a.mp3", "content_type": "audio/mpeg", "bytes": len(SOUND)}
+    assert json.loads(kept["request"]) == {"model": "kept", "prompt": "hello", "file": told}
+    assert kept["answer"] == reply.text
 
 
 def test_a_refusal_before_all_was_written_is_the_callers(stage: FormStage) -> None:

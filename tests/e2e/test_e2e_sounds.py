@@ -73,13 +73,14 @@ CHANNELS = {
     "chunks": "models: [counted, measured]",
     "down": "models: [second], priority: 9",
     "closing": "models: [closing]",
+    "kept": "models: [kept], options: {keep_days: 3}",
 }
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FormStage]:
     home = tmp_path_factory.mktemp("sounds")
-    with form_stage(home, CHANNELS, whole=whole, chunks=chunks, down=down, closing=closing) as made:
+    with form_stage(home, CHANNELS, whole=whole, chunks=chunks, down=down, closing=closing, kept=whole) as made:
         yield made
 
 
@@ -135,6 +136,13 @@ def test_a_caller_who_leaves_pays_what_went_out(stage: FormStage, model: str, co
     row = stage.gateway.row(reply.headers["x-request-id"])
     GATE.open()
     assert (row["ended"], row["units"]) == ("caller_left", {"output": len(PIECE) * cost})
+
+
+def test_of_sound_that_is_kept_only_the_question_is(stage: FormStage) -> None:
+    reply = ask(stage, "kept")
+    assert reply.headers["x-unigate-kept"] == "3"
+    kept = stage.kept(reply.headers["x-request-id"])
+    assert (json.loads(kept["request"])["input"], kept["answer"]) == ("hello", "")
 
 
 def test_what_cannot_be_measured_is_counted(stage: FormStage) -> None:

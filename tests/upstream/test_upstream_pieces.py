@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
+import threading
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
@@ -14,7 +16,7 @@ from support.waiting import until
 from unigate.base.errors import GatewayError, StoreUnavailable, TookTooLong, Unreachable
 from unigate.spec.channel import Timeouts
 from unigate.spec.provider import Request
-from unigate.upstream import Client, Whole
+from unigate.upstream import Client, Whole, endpoint
 
 UPLOAD = Request("POST", "/v1/upload", ((b"x-other", b"1"),))
 PIECE = b"0123456789abcdef" * 4096
@@ -137,26 +139,38 @@ async def test_an_early_answer_is_read_and_ends_the_writing(client: Client, stat
         await until(lambda: not client.open_connections)  # never used again
 
 
+@dataclass
+class Busy(Body):
+    """A body before whose last pieces the loop is busy until the vendor has answered and closed."""
+
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        for number in range(self.count):
+            if number:
+                self.answered.wait(20)
+            yield PIECE
+
+
 async def test_an_early_answer_of_a_vendor_that_closes_at_once(client: Client) -> None:
-    """Writing on would have the answer destroyed by a reset."""
-    closed = asyncio.Event()
+    """Writing on to a vendor that has closed would destroy an answer that is here and was not read yet."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    body = Busy(20)
 
-    async def handler(peer: Peer) -> None:
-        await peer.head()
-        await peer.send(b"HTTP/1.1 413 No\r\ncontent-length: 4\r\nconnection: close\r\n\r\nwhy?")
-        closed.set()
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(b"HTTP/1.1 413 No\r\ncontent-length: 4\r\nconnection: close\r\n\r\nwhy?")
+        body.answered.set()  # closed with bytes unread: a reset
 
-    async with vendor(handler) as server:
-        for _ in range(20):
-            body = Body(200)
-            body.go.clear()
-            closed.clear()
-            sending = asyncio.ensure_future(client.send(server.at(), UPLOAD, body, LONG))
-            await closed.wait()
-            body.go.set()
-            answer = await sending
-            assert (answer.status, await answer.read(10)) == (413, b"why?")
-            await until(lambda body=body: body.ended)  # type: ignore[misc]
+    with listener:
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        where = endpoint(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", allow_private=True)[0]
+        answer = await client.send(where, UPLOAD, body, LONG)
+        assert (answer.status, await answer.read(10)) == (413, b"why?")
+        await asyncio.to_thread(thread.join, 20)
 
 
 async def test_a_good_answer_that_comes_early_ends_nothing(client: Client) -> None:

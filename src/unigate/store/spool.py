@@ -37,13 +37,10 @@ class Spool:
         return Spooled(self)
 
     async def run(self, work: Callable[..., _T], *args: object) -> _T:
-        """Do what waits for a disk, or thinks long, beside the event loop. StoreUnavailable where the disk fails."""
+        """Do what waits for a disk, or thinks long, beside the event loop."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="spool")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-        except OSError as error:
-            raise StoreUnavailable(retry_after=1.0, detail=f"spool: {error}") from None
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     def create(self) -> BinaryIO:
         """A file on the disk, open and without a name. StoreUnavailable where the disk has no room; OSError."""
@@ -97,7 +94,7 @@ class Spooled:
             await self._spool.run(self._put, data)
 
     def read(self, at: int, size: int) -> bytes:
-        """See Source."""
+        """See Source. StoreUnavailable where the disk fails."""
         if self._closed:
             raise ValueError("this file was closed")
         if self._file is None:
@@ -124,6 +121,7 @@ class Spooled:
 
     @contextmanager
     def _using(self, *, make: bool = False) -> Iterator[BinaryIO]:
+        """The file on the disk. StoreUnavailable where the disk fails; ValueError once closed."""
         try:
             with self._lock:
                 if self._closed:
@@ -132,6 +130,8 @@ class Spooled:
                     self._file = self._spool.create()
                 assert self._file is not None
                 yield self._file
+        except OSError as error:
+            raise StoreUnavailable(retry_after=1.0, detail=f"spool: {error}") from None
         finally:
             if self._closed:
                 self._shut()
