@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench import gateways, nginx, streams, usage_pages
+from bench import gateways, nginx, streams, uploads, usage_pages
 from bench.load import Load, wrk
 from bench.processes import Running, cpu_seconds, family, free_port, rss_mb, wait_for_port, write_json
 
@@ -121,6 +121,15 @@ class Bench:
         self.check(gate)
         self.run.stop(gate.pid)
 
+    def uploads(self) -> None:
+        """Large forms at once, to a vendor that takes them as they come and to one that does not."""
+        self.found["uploads"] = {}
+        for name, rate in (("quick vendor", 0), ("slow vendor", 2 << 20)):
+            seen = uploads.run(self.run, self.home, gateway_core=GATEWAY, load_core=LOAD, rate=rate)
+            self.found["uploads"][name] = dataclasses.asdict(seen)
+            if seen.good != uploads.COUNT:
+                self.void.append(f"{seen.good} of {uploads.COUNT} uploads arrived whole")
+
     def beside_litellm(self) -> None:
         """LiteLLM's proxy from its package, the same load."""
         port = free_port()
@@ -211,6 +220,8 @@ def table(found: dict[str, Any]) -> str:
     for name, row in found.get("streams", {}).items():
         text = f"first {row['first_p50_ms']:.2f} ms, late p50 {row['late_p50_ms']:.2f} p99 {row['late_p99_ms']:.2f} ms"
         lines.append(f"| streams: {name} | {text} | {row['cpu_us_per_chunk']:.1f} µs CPU per chunk |")
+    for name, row in found.get("uploads", {}).items():
+        lines.append(uploads.table_of(name, uploads.Uploads(**row)))
     lines.append(
         f"| worker memory, idle, MB | {found['memory_idle_mb']:.0f} | after load {found['memory_after_load_mb']:.0f} |"
     )
@@ -233,6 +244,7 @@ def main() -> None:
         bench.throughput()
         bench.over_tls()
         bench.streaming()
+        bench.uploads()
         if bench.litellm:
             bench.beside_litellm()
         bench.pages()

@@ -53,11 +53,19 @@ keys: [{{name: bench, user: bench, secret: {KEY}, budget: {{total: 50000}}, limi
     return path
 
 
-def start_unigate(run: Running, upstream: str, port: int, core: int, directory: Path) -> Unigate:
-    """Start `unigate serve` on one core and wait until it answers."""
+def start_unigate(run: Running, upstream: str, port: int, core: int, directory: Path, *, program: str = "") -> Unigate:
+    """Start `unigate serve`, or another program in its place, on one core and wait until it answers."""
     directory.mkdir(parents=True, exist_ok=True)
     file = config(upstream, directory)
-    command = [sys.executable, "-m", "unigate", "serve", "--config", str(file), "--port", str(port)]
+    command = [
+        sys.executable,
+        *([program] if program else ["-m", "unigate"]),
+        "serve",
+        "--config",
+        str(file),
+        "--port",
+        str(port),
+    ]
     command += ["--data", str(directory / "data")]
     began = time.monotonic()
     pid = run.start(command, core=core, log=directory / "unigate.log")

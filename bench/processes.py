@@ -81,10 +81,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def rss_mb(pid: int) -> float:
-    """Resident memory of a process in MB."""
+def rss_mb(pid: int, what: str = "VmRSS") -> float:
+    """Resident memory of a process in MB; `VmHWM`: the most that it ever was."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
+        if line.startswith(what):
             return int(line.split()[1]) / 1024
     return 0.0
 

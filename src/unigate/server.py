@@ -51,6 +51,7 @@ from unigate.routing.snapshot import snapshot
 from unigate.spec.terms import Terms
 from unigate.store.database import Database
 from unigate.store.open import connect
+from unigate.store.spool import Spool
 from unigate.upstream import Client, keep_freed_memory
 
 log: Any = structlog.get_logger("unigate.server")
@@ -179,6 +180,7 @@ class Worker:
             models={},
             metrics=Metrics(),
             keeper=Keeper(partial(kept.save, self._db)),
+            spool=Spool(settings.data / "spool"),
         )
 
     def _places(self) -> TaskPlaces:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeGuard, cast
 from unigate.base.errors import GatewayError
 from unigate.spec.data_url import short
 from unigate.spec.facts import Facts
+from unigate.spec.form import Source
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
 from unigate.spec.reply import Reply
@@ -62,6 +63,13 @@ class Watcher(Protocol):
         ...
 
 
+class RawWatcher(Watcher, Protocol):
+    """An answer of bytes on its way to the caller; see `raw.RawWatch`."""
+
+    #: Counts what went out, where the provider does not tell: from all the bytes, in a thread. None where it can't say.
+    measure: Callable[[Source], Usage | None] | None
+
+
 class Kept(Protocol):
     """What was seen of an answer that the provider keeps, in dialects whose facts may be `stored`."""
 
@@ -70,15 +78,18 @@ class Kept(Protocol):
 
 
 class Dialect(Writer, Protocol):
-    """A dialect whose calls go to providers. Each dialect has its own Edits and Seen."""
+    """A dialect whose calls go to providers. Each dialect has its own Edits and Seen.
+
+    `asked` is the caller's body: bytes, and a `spec.form.Form` where the operation's body is a form.
+    """
 
     Edits: Any
 
-    def read(self, body: bytes) -> Facts:
+    def read(self, asked: Any, /) -> Facts:
         """What we need to know of a caller's body."""
         ...
 
-    def edit(self, body: bytes, facts: Facts, edits: Any) -> bytes:
+    def edit(self, asked: Any, facts: Facts, edits: Any, /) -> Any:
         """The body as the provider gets it."""
         ...
 
@@ -90,7 +101,7 @@ class Dialect(Writer, Protocol):
         """The answer with its cost in it."""
         ...
 
-    def estimate(self, body: bytes, seen: Any) -> Usage:
+    def estimate(self, asked: Any, seen: Any, /) -> Usage:
         """Usage counted by ourselves."""
         ...
 
@@ -102,7 +113,7 @@ class Dialect(Writer, Protocol):
         """A vendor's refusal in this dialect's form."""
         ...
 
-    def input_bound(self, body: bytes, facts: Facts) -> int:
+    def input_bound(self, asked: Any, facts: Facts, /) -> int:
         """The most input tokens that a body can count."""
         ...
 
@@ -123,6 +134,13 @@ class StreamingDialect(Dialect, Protocol):
     def write_stream_error(self, error: GatewayError, request_id: str, watch: Watcher) -> bytes:
         """The event that ends a broken stream, which `watch` saw so far."""
         ...
+
+
+class RawDialect(Dialect, Protocol):
+    """A dialect of operations whose answers are bytes; those that are JSON all the same are read whole."""
+
+    #: From the call's facts, its provider, and the answer's content type.
+    Raw: Callable[[Facts, Provider, bytes], RawWatcher]
 
 
 class TaskWriter(Writer, Protocol):

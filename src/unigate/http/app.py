@@ -24,6 +24,7 @@ from unigate.dialects import Dialect, Writer, dialect, openai_errors, writer
 from unigate.http import cors
 from unigate.http.asgi import AsgiApp, run_asgi
 from unigate.http.exchange import Exchange
+from unigate.http.forms import read_form
 from unigate.http.presented import presented_key
 from unigate.http.table import Table, unknown
 from unigate.relay.call import Call
@@ -106,9 +107,16 @@ class Gateway:
             if operation.body == "json":
                 _check_media_type(x.fields.get(b"content-type"))
                 call.body = await x.read(operation.body_bytes or svc.settings.relay.body_bytes)
+            elif operation.body == "form":
+                svc.keys.check(key, None, x.client, call.at, operation)  # before a large body is taken
+                await self._take_form(x, call)
             if b"idempotency-key" in x.fields:
                 call.marks.append((b"x-unigate-ignored", b"idempotency-key"))  # only tasks heed it
-            await relay(call, self._dialects[operation.dialect], svc)
+            try:
+                await relay(call, self._dialects[operation.dialect], svc)
+            finally:
+                if call.form is not None:
+                    call.form.close()
             return
         if operation.scope is None:
             await self._use(x, call)
@@ -122,12 +130,16 @@ class Gateway:
         """Serve a call by the use case that its operation names; an answer in pieces takes no place among its key's calls."""
         operation, svc = call.operation, self._services
         try:
-            if operation.body != "none":
+            if operation.body == "form":
+                await self._take_form(x, call)
+            elif operation.body != "none":
                 if operation.body == "json":
                     _check_media_type(x.header(b"content-type"))
                 call.body = await x.read(operation.body_bytes or svc.settings.relay.body_bytes)
             reply = await USES[operation.use](call, svc)
         finally:
+            if call.form is not None:
+                call.form.close()
             if admission is not None:
                 admission.done(0)
         if reply is None:
@@ -137,6 +149,15 @@ class Gateway:
             x.reply(reply.status, head, reply.body)
         else:
             await _pour(x, reply, head)
+
+    async def _take_form(self, x: Exchange, call: Call) -> None:
+        """Read the form, or the JSON that may stand in its place: that is held in memory, so bounded as all JSON is."""
+        operation, svc = call.operation, self._services
+        most = svc.settings.relay.body_bytes
+        if operation.json_too and _is_json(x.header(b"content-type") or b""):
+            call.body = await x.read(min(most, operation.body_bytes or most))
+        else:
+            call.form = await read_form(x, svc.spool, operation.form, operation.body_bytes or most)
 
     async def _key(self, x: Exchange) -> Key:
         presented = presented_key(x)
@@ -212,7 +233,11 @@ def _check_media_type(value: bytes | None) -> None:
     """A JSON body is declared as JSON, or not at all; UnsupportedMediaType."""
     if value is None or value == b"application/json":
         return
-    kind = value.partition(b";")[0].strip().lower()
-    if kind != b"application/json" and not kind.endswith(b"+json"):
-        shown = kind.decode("ascii", "replace")
+    if not _is_json(value):
+        shown = value.partition(b";")[0].strip().lower().decode("ascii", "replace")
         raise UnsupportedMediaType(f"Unsupported content type '{shown}'. This endpoint takes application/json.")
+
+
+def _is_json(value: bytes) -> bool:
+    kind = value.partition(b";")[0].strip().lower()
+    return kind == b"application/json" or kind.endswith(b"+json")

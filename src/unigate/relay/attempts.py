@@ -7,15 +7,19 @@ from typing import Any, ParamSpec, TypeVar, cast
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, GatewayError, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
-from unigate.dialects import FinishingDialect, StreamingDialect, Watcher, private_usage, streams
+from unigate.dialects import FinishingDialect, RawDialect, RawWatcher, Watcher, private_usage, streams
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
+from unigate.relay.outgoing import FormBody
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
+from unigate.spec.channel import Channel
+from unigate.spec.form import Form
+from unigate.spec.provider import Translation
 from unigate.spec.record import Attempt
 from unigate.spec.usage import Usage
-from unigate.upstream import Answer
+from unigate.upstream import Answer, Outgoing, Whole
 
 #: An error's body is read as far as this.
 ERROR_LIMIT = 256 * 1024
@@ -23,6 +27,7 @@ ERROR_LIMIT = 256 * 1024
 OPENING_LIMIT = 256 * 1024
 #: Longer bodies are translated, and answers finished, beside the event loop; bytes.
 CHANGED_HERE = 64 * 1024
+_JSON = b"application/json"
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -30,7 +35,7 @@ T = TypeVar("T")
 class Opened:
     """An answer that is good so far: whole with what was seen in it, or a stream up to its first content."""
 
-    __slots__ = ("answer", "body", "candidate", "opening", "seen", "watch")
+    __slots__ = ("answer", "body", "candidate", "opening", "raw", "seen", "watch")
 
     def __init__(self, candidate: Candidate, answer: Answer) -> None:
         self.candidate = candidate
@@ -39,6 +44,8 @@ class Opened:
         #: What the dialect's `read_answer` saw.
         self.seen: Any = None
         self.watch: Watcher | None = None
+        #: The same where the answer is bytes that nobody but the caller understands.
+        self.raw: RawWatcher | None = None
         #: Pieces of a stream that wait for its first content.
         self.opening: list[bytes] = []
 
@@ -97,37 +104,24 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
 async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
     """One try: the answer is read whole, or until its first content."""
     channel = candidate.route.channel
-    provider, stream = channel.provider, call.facts.stream
-    body, ignored = provider.adjust_request(_edited(call, plan, candidate), channel.options)
+    provider, edited = channel.provider, _edited(call, plan, candidate)
     translation = provider.translations.get(call.operation.name)
-    if translation is not None:
-        body, unsaid = await _beside(len(body), translation.request, body, channel.options)
-        ignored += unsaid
+    body: bytes | Outgoing
+    if translation is None and call.operation.body == "json":
+        body, ignored = provider.adjust_request(edited, channel.options)
+    else:
+        body, ignored = await _made(edited, call, svc, channel)
     endpoint, request = svc.upstreams.to(candidate, call.operation)
     began = monotonic()
     answer = await svc.upstreams.client.send(endpoint, request, body, channel.timeouts)
     try:
         if not 200 <= answer.status < 300:
-            raise UpstreamRefused(
-                answer.status,
-                await answer.read(ERROR_LIMIT),
-                content_type=answer.header(b"content-type") or b"",
-                retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
-            )
+            raise await _refusal(answer)
         opened = Opened(candidate, answer)
-        events = (answer.header(b"content-type") or b"").startswith(b"text/event-stream")
-        if stream and events and streams(call.dialect):
-            await _first_content(call, call.dialect, plan, opened)
+        if (watch := _watch(call, plan, opened)) is not None:
+            await _first_content(opened, watch)
         else:
-            opened.body = await answer.read(svc.settings.relay.answer_bytes)
-            if translation is not None:
-                opened.body = await _beside(len(opened.body), translation.answer, opened.body, call.body, call.id)
-            opened.seen = call.dialect.read_answer(opened.body, provider)
-            if provider.private_usage:
-                opened.body = private_usage.hidden(opened.body, provider.private_usage)
-            if call.facts.finish:
-                finish = cast(FinishingDialect, call.dialect).finish_answer
-                opened.body = await _beside(len(opened.body), finish, opened.body)
+            await _read(call, svc, opened, translation)
             if call.facts.stored and opened.seen.id:
                 await svc.bindings.keep(call, candidate, opened.seen.id)
     except UpstreamRefused as refused:
@@ -149,11 +143,49 @@ async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) 
     return opened
 
 
-def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
-    """The body as the provider gets it; mostly the caller's own."""
+async def _made(asked: Any, call: Call, svc: Services, channel: Channel) -> tuple[bytes | Outgoing, tuple[str, ...]]:
+    """The body for a provider that has the operation in a form of its own, or a form; and what was left out."""
+    provider, options = channel.provider, channel.options
+    if isinstance(asked, Form):
+        form, ignored = provider.adjust_form(asked, options)
+        return FormBody(form, svc.spool), ignored
+    body, ignored = provider.adjust_request(asked, options)
+    translation = provider.translations.get(call.operation.name)
+    if translation is not None:
+        body, unsaid = await _beside(len(body), translation.request, body, options)
+        ignored += unsaid
+    return Whole(body, _JSON) if call.operation.body == "form" else body, ignored
+
+
+async def _read(call: Call, svc: Services, opened: Opened, translation: Translation | None) -> None:
+    """Read an answer whole, into the dialect's form."""
+    provider = opened.candidate.route.channel.provider
+    body = await opened.answer.read(svc.settings.relay.answer_bytes)
+    if translation is not None:
+        body = await _beside(len(body), translation.answer, body, call.body, call.id)
+    opened.seen = call.dialect.read_answer(body, provider)
+    if provider.private_usage:
+        body = private_usage.hidden(body, provider.private_usage)
+    if call.facts.finish:
+        body = await _beside(len(body), cast(FinishingDialect, call.dialect).finish_answer, body)
+    opened.body = body
+
+
+async def _refusal(answer: Answer) -> UpstreamRefused:
+    """What the vendor says in place of an answer."""
+    return UpstreamRefused(
+        answer.status,
+        await answer.read(ERROR_LIMIT),
+        content_type=answer.header(b"content-type") or b"",
+        retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
+    )
+
+
+def _edited(call: Call, plan: Plan, candidate: Candidate) -> Any:
+    """The body as the provider gets it, bytes or a Form; mostly the caller's own."""
     facts, model = call.facts, candidate.route.model
     if model == facts.model and not facts.stream and plan.lowered is None and not facts.include_cost:
-        return call.body
+        return call.form or call.body
     provider = candidate.route.channel.provider
     edits = call.dialect.Edits(
         model=model,
@@ -161,7 +193,7 @@ def _edited(call: Call, plan: Plan, candidate: Candidate) -> bytes:
         output_limit=plan.lowered,
         limit_field=provider.limit_field,
     )
-    return call.dialect.edit(call.body, facts, edits)
+    return call.dialect.edit(call.asked, facts, edits)
 
 
 async def _beside(size: int, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
@@ -171,18 +203,31 @@ async def _beside(size: int, work: Callable[P, T], *args: P.args, **named: P.kwa
     return await asyncio.to_thread(work, *args, **named)
 
 
-async def _first_content(call: Call, spoken: StreamingDialect, plan: Plan, opened: Opened) -> None:
+def _watch(call: Call, plan: Plan, opened: Opened) -> Watcher | None:
+    """What watches the answer while it goes to the caller; None where it is to be read whole."""
+    spoken, provider = call.dialect, opened.candidate.route.channel.provider
+    kind = opened.answer.header(b"content-type") or b""
+    if call.facts.stream and kind.startswith(b"text/event-stream") and streams(spoken):
+
+        def cost(usage: Usage) -> str:
+            return format_usd(plan.quote.cost(usage, served_conditions(call, watch.service_tier))[0])
+
+        watch = spoken.Watch(
+            call.facts,
+            provider,
+            show_usage=call.facts.usage_in_stream,
+            cost=cost if call.include_cost else None,
+        )
+        return watch
+    if call.operation.answer == "bytes" and not kind.startswith(_JSON):
+        opened.raw = cast(RawDialect, spoken).Raw(call.facts, provider, kind)
+        return opened.raw
+    return None
+
+
+async def _first_content(opened: Opened, watch: Watcher) -> None:
     """Read a stream until its first content, or its end; what may go to the caller waits in `opened.opening`."""
-
-    def cost(usage: Usage) -> str:
-        return format_usd(plan.quote.cost(usage, served_conditions(call, watch.service_tier))[0])
-
-    watch = opened.watch = spoken.Watch(
-        call.facts,
-        opened.candidate.route.channel.provider,
-        show_usage=call.facts.usage_in_stream,
-        cost=cost if call.include_cost else None,
-    )
+    opened.watch = watch
     size = 0
     while not watch.content and not watch.done and size <= OPENING_LIMIT:
         piece = await opened.answer.piece()

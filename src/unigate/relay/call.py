@@ -6,6 +6,7 @@ from unigate.dialects import Dialect
 from unigate.spec.caller import Key
 from unigate.spec.exchange import Exchange
 from unigate.spec.facts import Facts
+from unigate.spec.form import Form
 from unigate.spec.operation import Operation
 from unigate.spec.record import Attempt
 from unigate.spec.usage import Usage
@@ -22,6 +23,7 @@ class Call:
         "body",
         "dialect",
         "facts",
+        "form",
         "id",
         "include_cost",
         "input_tokens",
@@ -46,6 +48,8 @@ class Call:
         self.dialect: Dialect
         self.params = _NOTHING
         self.body = b""
+        #: The body where it is a form; `body` is empty then. Whoever read it closes it when the call has been served.
+        self.form: Form | None = None
         self.facts: Facts = _NO_FACTS
         self.attempts: list[Attempt] = []
         #: Further reply headers: rate limits, what was ignored or limited.
@@ -59,6 +63,11 @@ class Call:
         self.usage: Usage | None = None
         #: Seconds spent waiting for providers, which are not our own share.
         self.upstream_seconds = 0.0
+
+    @property
+    def asked(self) -> bytes | Form:
+        """What the caller asks, as its dialect reads it."""
+        return self.form or self.body
 
 
 _NO_FACTS = Facts(model="")

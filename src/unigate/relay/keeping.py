@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from unigate.base.errors import GatewayError
+from unigate.dialects import multipart
 from unigate.relay.call import Call
 from unigate.spec.kept import DAY_MS, MOST, Kept
 
@@ -41,7 +42,7 @@ class Keeper:
             user_id=key.user_id,
             key_id=key.id,
             status=status,
-            request=call.body,
+            request=call.body if call.form is None else multipart.described(call.form),
             answer=answer,
         )
 

@@ -23,14 +23,15 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
     Raises GatewayError where nothing has been sent to the caller; everything set aside is given back then.
     """
     call.dialect = dialect
-    facts = call.facts = dialect.read(call.body)
+    asked = call.form or call.body
+    facts = call.facts = dialect.read(asked)
     if facts.background:
         await background.begin(call, svc)
         return
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
     key, operation = call.key, call.operation
     svc.keys.check(key, facts.model, call.x.client, call.at, operation)
-    tokens = call.input_tokens = dialect.input_bound(call.body, facts)
+    tokens = call.input_tokens = dialect.input_bound(asked, facts)
     admission = svc.limits.admit(key, tokens) or await svc.limits.take(key, tokens)
     try:
         if admission is not UNLIMITED:
@@ -63,7 +64,7 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     """Settle an answer that was read whole and send it once its record is kept."""
     seen = opened.seen
     served_conditions(call, seen.service_tier)
-    usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.body, seen)
+    usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.asked, seen)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)
     svc.ended(call, row, opened.candidate)

@@ -21,6 +21,7 @@ from unigate.relay.upstreams import Upstreams
 from unigate.routing.choice import Candidate, Router
 from unigate.spec.price import Model
 from unigate.spec.record import Record
+from unigate.store.spool import Spool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Services:
     models: Mapping[str, Model]
     metrics: Metrics
     settings: LiveSettings = field(default_factory=LiveSettings)
+    #: Where the files of forms lie while their calls are served.
+    spool: Spool = field(default_factory=Spool)
     #: Set once all else is there, since tasks are made and followed by the other services.
     tasks: TaskFace = field(init=False, repr=False, compare=False)
     #: The files that tasks made; set with them.

@@ -7,11 +7,13 @@ the upstream request. Both are charged for what went out.
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
+
+import structlog
 
 from unigate.base.clock import monotonic
 from unigate.base.errors import GatewayError, NoFunds, StoreUnavailable, StreamBroken, UpstreamError
-from unigate.dialects import Kept, streams
+from unigate.dialects import Kept, StreamingDialect
 from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
@@ -20,7 +22,11 @@ from unigate.relay.services import Services
 from unigate.relay.settling import headers, record
 from unigate.spec.record import End
 from unigate.spec.usage import Usage
+from unigate.store.spool import Spooled
 
+log: Any = structlog.get_logger("unigate.relay")
+_EVENTS = b"text/event-stream; charset=utf-8"
+_BYTES = b"application/octet-stream"
 #: The hold is extended when less than this share (one in so many) of the held output is left.
 EXTEND_BELOW = 4
 #: How long the rest of an answer is awaited behind the dialect's end.
@@ -37,10 +43,11 @@ class Stream:
         "_copy",
         "_enough",
         "_first",
+        "_measured",
         "_opening",
         "_plan",
+        "_raw",
         "_settled",
-        "_spoken",
         "_svc",
         "_watch",
         "_write",
@@ -48,9 +55,7 @@ class Stream:
 
     def __init__(self, call: Call, svc: Services, plan: Plan, opened: Opened) -> None:
         assert opened.watch is not None
-        assert streams(call.dialect)
         self._call = call
-        self._spoken = call.dialect
         self._svc = svc
         self._plan = plan
         self._candidate = opened.candidate
@@ -58,6 +63,12 @@ class Stream:
         self._watch = opened.watch
         self._opening = opened.opening
         self._write: Callable[[bytes], bool] = call.x.write
+        self._raw = opened.raw
+        #: All that went out, where it is to be measured.
+        self._measured: Spooled | None = None
+        if opened.raw is not None and opened.raw.measure is not None:
+            self._measured = svc.spool.file()
+            self._write = self._send
         #: What went out, where it is to be kept.
         self._copy: Copy | None = None
         self._first = monotonic()
@@ -68,27 +79,33 @@ class Stream:
     async def run(self) -> None:
         """Carry the stream to its end and settle it, whatever happens."""
         x = self._call.x
-        x.start(200, headers(self._call, self._candidate, b"text/event-stream; charset=utf-8", None), None)
-        if self._call.keep_days:
+        kind = _EVENTS if self._raw is None else self._answer.header(b"content-type") or _BYTES
+        x.start(200, headers(self._call, self._candidate, kind, None), None)
+        if self._call.keep_days and self._raw is None:
             self._write = self._copy = Copy(x.write)
         try:
             for piece in self._opening:
                 self._write(piece)
             await self._carry()
         except asyncio.CancelledError:
-            self._settle("caller_left", self._so_far())
+            self._answer.abort()
+            self._settle("caller_left", await self._so_far())
             raise
         except UpstreamError as error:
             self._svc.router.failed(self._candidate, error, delivered=True)
-            self._break("upstream_broken", error)
+            await self._break("upstream_broken", error)
         except GatewayError as error:
-            self._break("out_of_funds" if isinstance(error, NoFunds) else "failed", error)
+            await self._break("out_of_funds" if isinstance(error, NoFunds) else "failed", error)
         except BaseException:
-            self._settle("failed", self._so_far())
+            self._settle("failed", await self._so_far())
             raise
         finally:
             if not self._answer.complete:
                 self._answer.abort()
+            if not self._settled:  # counting what went out was cancelled too
+                self._settle("caller_left", self._estimated())
+            if self._measured is not None:
+                self._measured.close()
 
     async def _carry(self) -> None:
         """Pass pieces on until the dialect's end; then settle, and read what is left of the answer."""
@@ -99,6 +116,8 @@ class Stream:
             if not await self._answer.pour(self._pass):
                 break
             await x.drain()
+            if self._measured is not None and self._measured.full:
+                await self._spool(self._measured)
             if watch.output_tokens > self._enough:
                 await self._extend()
         if not watch.done:
@@ -106,12 +125,12 @@ class Stream:
                 raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
             if rest := watch.finish():
                 self._write(rest)
-            if not watch.finished:
+            if not watch.finished or (self._raw is not None and self._answer.end == "cut"):
                 raise StreamBroken
         served_conditions(self._call, watch.service_tier)
         if self._call.facts.stored and (kept := cast(Kept, watch).id):
             await self._svc.bindings.keep(self._call, self._candidate, kept)
-        self._settle("empty" if watch.empty else "completed", watch.usage or self._estimated())
+        self._settle("empty" if watch.empty else "completed", await self._counted())
         await self._rest()
 
     def _pass(self, piece: bytes) -> bool:
@@ -120,6 +139,14 @@ class Stream:
         out = watch.feed(piece)
         full = self._write(out) if out else False
         return full or watch.done or watch.output_tokens > self._enough or watch.error is not None
+
+    def _send(self, piece: bytes) -> bool:
+        """Write to the caller, and to what is measured; True where one of them is to be waited for."""
+        full = self._call.x.write(piece)
+        if self._measured is None:
+            return full
+        self._measured.add(piece)
+        return full or self._measured.full
 
     async def _rest(self) -> None:
         """Read past the dialect's end, so that the connection can be used again; nothing there concerns the caller."""
@@ -143,13 +170,37 @@ class Stream:
         self._enough = _enough(plan.output_tokens)
 
     def _estimated(self) -> Usage:
-        return self._call.dialect.estimate(self._call.body, self._watch)
+        return self._call.dialect.estimate(self._call.asked, self._watch)
 
-    def _so_far(self) -> Usage:
-        """What went out of a stream that did not end: told by the provider if it was, else counted by us."""
-        if not self._watch.content:
-            return Usage()
-        return self._watch.usage or self._estimated()
+    async def _so_far(self) -> Usage:
+        """What went out of a stream that did not end."""
+        return await self._counted() if self._watch.content else Usage()
+
+    async def _counted(self) -> Usage:
+        """What went out: told by the provider if it was, else measured or counted by us."""
+        return self._watch.usage or await self._measure() or self._estimated()
+
+    async def _measure(self) -> Usage | None:
+        """What the bytes that went out say of themselves."""
+        file, raw = self._measured, self._raw
+        if file is None or raw is None or raw.measure is None:
+            return None
+        try:
+            if not file.at_hand:
+                await file.write()
+            return await self._svc.spool.run(raw.measure, file)
+        except Exception:
+            log.exception("an answer could not be measured", request_id=self._call.id)
+            return None
+
+    async def _spool(self, file: Spooled) -> None:
+        """Take a copy to the disk; where that fails, nothing is measured."""
+        try:
+            await file.write()
+        except StoreUnavailable as error:
+            log.warning("an answer is not measured", request_id=self._call.id, detail=error.detail)
+            self._measured = None
+            file.close()
 
     def _settle(self, end: End, usage: Usage, error: str = "") -> None:
         """Settle once; the caller's last bytes follow when the record is kept."""
@@ -164,14 +215,15 @@ class Stream:
         if self._copy is not None:
             ending = self._watch.ending if end in ("completed", "empty") else b""
             self._svc.keeper.keep(call, 200, self._copy.answer + ending)
+        elif call.keep_days:
+            self._svc.keeper.keep(call, 200, b"")  # bytes that nobody could read there
         call.x.promised = True
         self._plan.hold.settle(made, self._finish if end in ("completed", "empty") else self._nothing)
 
     def _finish(self, kept: bool) -> None:
         x = self._call.x
         if not kept:
-            x.write(self._spoken.write_stream_error(StoreUnavailable(), self._call.id, self._watch))
-            x.cut()
+            self._cut(StoreUnavailable())
             return
         if ending := self._watch.ending:
             x.write(ending)
@@ -180,12 +232,16 @@ class Stream:
     def _nothing(self, kept: bool) -> None:
         """A broken stream has said all that it will say."""
 
-    def _break(self, end: End, error: GatewayError) -> None:
+    async def _break(self, end: End, error: GatewayError) -> None:
+        self._settle(end, await self._so_far(), error.code)
+        self._cut(error)
+
+    def _cut(self, error: GatewayError) -> None:
         """End with the dialect's error event; the connection is closed without the mark of a complete answer."""
-        self._settle(end, self._so_far(), error.code)
-        x = self._call.x
-        x.write(self._spoken.write_stream_error(error, self._call.id, self._watch))
-        x.cut()
+        call = self._call
+        if self._raw is None:
+            call.x.write(cast(StreamingDialect, call.dialect).write_stream_error(error, call.id, self._watch))
+        call.x.cut()
 
 
 def _enough(held: int) -> int:

@@ -87,6 +87,8 @@ class Upstreams:
         named = {header for header, _ in made.headers}
         usual = _JSON if operation.body == "json" else _BARE
         headers = tuple(h for h in usual if h[0] not in named) + made.headers
+        if operation.body == "form":  # whose content type, with its boundary, is each call's own
+            headers = tuple(h for h in headers if h[0] != b"content-type")
         return where, Request(made.method, below(base, made.target), headers, made.expires_at)
 
     def _site(self, channel: Channel) -> tuple[Endpoint, str]:

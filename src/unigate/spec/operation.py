@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from unigate.spec.form import FormBounds
+
+_BOUNDS = FormBounds()
 #: What an operator switches an operation to.
 State = Literal["live", "deprecated", "off"]
 
@@ -30,10 +33,17 @@ class Operation:
     free: bool = False
     #: Also answers keys that have expired or used up their budget (balance, usage).
     answers_expired: bool = False
-    #: `json`: a body is read whole and must be JSON; `raw`: it is read whole, of whatever type; `none`: it is ignored.
-    body: Literal["json", "raw", "none"] = "none"
+    #: `json`: a body is read whole and must be JSON; `raw`: it is read whole, of whatever type; `form`: it is
+    #: multipart/form-data, read into a Form; `none`: it is ignored.
+    body: Literal["json", "raw", "form", "none"] = "none"
+    #: With the body `form`: it may be JSON as well, which is read whole.
+    json_too: bool = False
     #: Bytes of a body at most; 0: as `settings.relay.body_bytes` has it.
     body_bytes: int = 0
+    #: What a form may have.
+    form: FormBounds = _BOUNDS
+    #: `bytes`: the answer is of whatever type, and goes to the caller as it comes.
+    answer: Literal["json", "bytes"] = "json"
     #: Path below the provider's base URL (`/chat/completions`, `/responses/{id}`); a provider may name another.
     upstream_path: str = ""
     #: Other paths under which the same operation is served.

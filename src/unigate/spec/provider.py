@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import quote
 
+from unigate.spec.form import Form
 from unigate.spec.model_list import listed_models
 from unigate.spec.operation import Operation
 from unigate.spec.task import Answered, Message, TaskApi
@@ -70,6 +71,11 @@ def no_change(body: bytes, options: Options) -> tuple[bytes, tuple[str, ...]]:  
     return body, ()
 
 
+def no_form_change(form: Form, options: Options) -> tuple[Form, tuple[str, ...]]:  # noqa: ARG001 - as every such change
+    """The form as it is; nothing ignored."""
+    return form, ()
+
+
 def as_told(status: int, body: bytes) -> tuple[int, bytes]:
     """An error as the vendor told it."""
     return status, body
@@ -115,6 +121,8 @@ class Provider:
     headers: Headers = ()
     #: Changes a body that this vendor would refuse: (body, options) -> (body, names of fields left out).
     adjust_request: Callable[[bytes, Options], tuple[bytes, tuple[str, ...]]] = no_change
+    #: The same of a form: (form, options) -> (form, names of fields left out).
+    adjust_form: Callable[[Form, Options], tuple[Form, tuple[str, ...]]] = no_form_change
     #: Rewrites the vendor's usage object (decoded) into the dialect's own form, where it differs.
     adjust_usage: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
     #: What an error of this vendor means: (status, body) -> (the status by which it is judged and passed on, the body

@@ -4,6 +4,18 @@ from unigate.upstream.answer import Answer, End
 from unigate.upstream.client import Client
 from unigate.upstream.endpoint import Endpoint, below, endpoint
 from unigate.upstream.limits import ClientLimits
+from unigate.upstream.outgoing import Outgoing, Whole
 from unigate.upstream.tls import keep_freed_memory
 
-__all__ = ["Answer", "Client", "ClientLimits", "End", "Endpoint", "below", "endpoint", "keep_freed_memory"]
+__all__ = [
+    "Answer",
+    "Client",
+    "ClientLimits",
+    "End",
+    "Endpoint",
+    "Outgoing",
+    "Whole",
+    "below",
+    "endpoint",
+    "keep_freed_memory",
+]

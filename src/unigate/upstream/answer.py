@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from unigate.base.errors import BadAnswer, StreamBroken, UpstreamError
+from unigate.base.errors import BadAnswer, GatewayError, StreamBroken
 from unigate.spec.channel import Timeouts
 
 #: How an answer ended.
@@ -33,7 +33,7 @@ class Source(Protocol):
         """More came than the reader of the whole allows."""
         ...
 
-    def fail(self, error: UpstreamError, end: End) -> None:
+    def fail(self, error: GatewayError, end: End) -> None:
         """End the answer with an error, and the connection with it."""
         ...
 
@@ -91,7 +91,7 @@ class Answer:
         # The rest is between answer and connection.
         self.connection: Source | None = connection
         self.timeouts = timeouts
-        self.error: UpstreamError | None = None
+        self.error: GatewayError | None = None
         #: Who waits for the head or for a piece; who waits for the whole body.
         self.waiter: asyncio.Future[bytes | None] | None = waiter
         #: Who takes the pieces in the turn in which they come; tells when it has enough for now.
@@ -232,7 +232,7 @@ class Answer:
         if self.error is not None:
             raise self.error
 
-    def finish(self, end: End, error: UpstreamError | None = None) -> None:
+    def finish(self, end: End, error: GatewayError | None = None) -> None:
         """Nothing more will come; whoever waits goes on. For the connection only."""
         self.end = end
         self.error = error

@@ -14,6 +14,7 @@ from unigate.upstream.connection import Connection
 from unigate.upstream.endpoint import Endpoint
 from unigate.upstream.head import Head
 from unigate.upstream.limits import ClientLimits
+from unigate.upstream.outgoing import Outgoing
 from unigate.upstream.pool import Pool
 from unigate.upstream.resolve import Lookup, Resolver
 from unigate.upstream.tls import Contexts
@@ -61,7 +62,7 @@ class Client:
         self,
         endpoint: Endpoint,
         request: Request,
-        body: bytes,
+        body: bytes | Outgoing,
         timeouts: Timeouts,
         *,
         may_repeat: bool = True,
@@ -69,6 +70,9 @@ class Client:
         once: bool = False,
     ) -> Answer:
         """Send a request and wait for the head of its answer.
+
+        A body in pieces names its content type, which `request` then does not; it is begun anew where it is sent once more.
+        An answer that refuses it ends its writing.
 
         Raises Unreachable (no connection, or it ended before a byte of an answer came), TookTooLong, BadAnswer. Where
         a connection from the pool turns out to be dead, the request is sent once more on a fresh one, unless

@@ -12,16 +12,19 @@ from typing import cast
 
 from httptools import HttpParserError, HttpParserUpgrade
 
-from unigate.base.errors import BadAnswer, StreamBroken, TookTooLong, Unreachable, UpstreamError
+from unigate.base.errors import BadAnswer, GatewayError, StreamBroken, TookTooLong, Unreachable
 from unigate.spec.channel import Timeouts
 from unigate.upstream.answer import Answer, End
 from unigate.upstream.head import Head
 from unigate.upstream.limits import ClientLimits
+from unigate.upstream.outgoing import Outgoing, Upload
 from unigate.upstream.reader import Reader
 
 #: What is written in one go, and in how large parts the rest follows as the transport takes it.
 PART = 64 * 1024
 _ALWAYS_FITS = 16 * 1024  # into an idle connection's buffers
+#: Statuses from here on end the writing of a body in pieces: nobody wants the rest.
+_REFUSED = 300
 _WRITE_HIGH, _WRITE_LOW = 64 * 1024, 16 * 1024  # uvloop's own low mark is 16 bytes, its marks for TLS are too high
 
 
@@ -48,6 +51,7 @@ class Connection(Reader, asyncio.Protocol):
         "_ssl",
         "_transport",
         "_unsent",
+        "_upload",
         "_write",
         "closed",
         "idle_until",
@@ -76,11 +80,13 @@ class Connection(Reader, asyncio.Protocol):
         #: Something moved since the last sweep.
         self._heard = False
         self._unsent: memoryview | None = None
+        #: A body in pieces that was not written to its end.
+        self._upload: Upload | None = None
         self._blocked = False
         #: Of the request's body.
         self._size = 0
 
-    def exchange(self, head: Head, body: bytes, timeouts: Timeouts, started: float, now: float) -> Answer:
+    def exchange(self, head: Head, body: bytes | Outgoing, timeouts: Timeouts, started: float, now: float) -> Answer:
         """Write a request; the answer's `waiter` ends when its head is there, or when it failed.
 
         `started`: loop time when sending began, before connecting.
@@ -90,9 +96,13 @@ class Connection(Reader, asyncio.Protocol):
         self._head_bytes = self._interim = 0
         self._coded = False
         self._is_head = head.is_head
-        size = self._size = len(body)
+        size = self._size = len(body) if isinstance(body, bytes) else body.length
         try:
-            if not size:
+            if not isinstance(body, bytes):
+                self._write(b"%b%d\r\ncontent-type: %b\r\n\r\n" % (head.start, size, body.content_type))
+                self._upload = Upload(self, body)
+                self._heard = True
+            elif not size:
                 self._write(head.bare)
             elif size <= PART:
                 self._write(b"%b%d\r\n\r\n%b" % (head.start, size, body))
@@ -126,7 +136,7 @@ class Connection(Reader, asyncio.Protocol):
         """Give up an answer that is larger than its reader allows."""
         self.fail(BadAnswer(detail=f"the answer is larger than {answer.limit} bytes"), "aborted")
 
-    def fail(self, error: UpstreamError, end: End) -> None:
+    def fail(self, error: GatewayError, end: End) -> None:
         """End the answer with an error, and the connection with it."""
         answer = self._answer
         self._answer = None
@@ -138,6 +148,8 @@ class Connection(Reader, asyncio.Protocol):
         """Close at once; the transport's `close()` would wait for a peer that takes no data."""
         self.closed = True
         self._unsent = None
+        if self._upload is not None:
+            self._upload.stop()
         if self._transport is not None:
             self._transport.abort()
 
@@ -156,7 +168,7 @@ class Connection(Reader, asyncio.Protocol):
         timeouts = answer.timeouts
         if now - answer.started >= timeouts.total:
             self.fail(TookTooLong(detail=f"not complete within {timeouts.total:g} s"), "late")
-        elif self._in_head and self._unsent is None:
+        elif self._in_head and self._unsent is None and self._upload is None:
             if now - answer.sent_at >= timeouts.first_byte:
                 self.fail(TookTooLong(detail=f"no answer within {timeouts.first_byte:g} s"), "late")
         elif self._heard or answer.paused:
@@ -203,6 +215,8 @@ class Connection(Reader, asyncio.Protocol):
             if self._answer is not None:
                 detail = self._refusal or str(error)
                 self.fail(BadAnswer(detail=detail) if self._in_head else StreamBroken(detail=detail), "broken")
+        if self._upload is not None and answer.status >= _REFUSED:
+            self._upload.stop()
         if self._answer is None:
             self._completed(answer)
         elif answer.buffered > self._high:
@@ -222,6 +236,8 @@ class Connection(Reader, asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The transport has ended."""
         self.closed = True
+        if self._upload is not None:
+            self._upload.stop()
         self._gone(self)
         if self._answer is not None:
             self._lost(exc)
@@ -239,6 +255,8 @@ class Connection(Reader, asyncio.Protocol):
         self._blocked = False
         if self._unsent is not None:
             self._pump()
+        elif self._upload is not None:
+            self._upload.go_on()
 
     def _waste(self, size: int) -> None:
         """Count bytes that carried no body: chunk extensions, trailers, chunk sizes cut in two."""
@@ -283,7 +301,9 @@ class Connection(Reader, asyncio.Protocol):
 
     def _written(self) -> bool:
         """Whether all of the request has left the process: else the answer came too early to trust what follows."""
-        return self._unsent is None and self._transport is not None and not self._transport.get_write_buffer_size()
+        if self._unsent is not None or self._upload is not None:
+            return False
+        return self._transport is not None and not self._transport.get_write_buffer_size()
 
     def _in_order(self) -> bool:
         """Whether the peer really said that this is the end. asyncio's own TLS reports a raw close as one, too."""
@@ -304,3 +324,30 @@ class Connection(Reader, asyncio.Protocol):
             transport.write(part)
         if self._unsent is None and answer is not None:
             answer.sent_at = self._now()
+
+    # For the upload.
+
+    @property
+    def heard(self) -> bool:
+        """Something of an answer has come that was not read yet."""
+        return self._in_head and self._poll is not None and bool(self._poll(0))
+
+    def put(self, piece: bytes) -> bool:
+        """Write a piece of the body; True where the transport holds enough."""
+        self._heard = True
+        try:
+            self._write(piece)
+        except RuntimeError:  # uvloop: the handle is closed already
+            if self._answer is not None:
+                self._lost(None)
+        return self._blocked
+
+    def wrote(self) -> None:
+        """The body is written: from now on the answer is awaited."""
+        self._upload = None
+        if self._answer is not None:
+            self._answer.sent_at = self._now()
+
+    def give_up(self, error: GatewayError) -> None:
+        """The body can't be had: neither can the answer."""
+        self.fail(error, "aborted")
