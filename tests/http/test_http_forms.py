@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -263,14 +264,14 @@ async def test_many_short_files_do_not_stay_in_memory(tmp_path: Path) -> None:
 async def test_a_disk_that_is_slower_than_the_caller_makes_the_caller_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go = asyncio.Event()
-    run = Spool.run
+    go = threading.Event()
+    room = Spool.check_room
 
-    async def slow(self: Spool, *work: object) -> object:
-        await go.wait()
-        return await run(self, *work)  # type: ignore[arg-type]
+    def slow(self: Spool) -> None:
+        go.wait(20)
+        room(self)
 
-    monkeypatch.setattr(Spool, "run", slow)
+    monkeypatch.setattr(Spool, "check_room", slow)
     async with taking(tmp_path) as (w, forms):
         caller = await w.connect()
         sending = asyncio.ensure_future(caller.send(posted(file(b"f", b"x" * (6 << 20)) + END)))

@@ -36,11 +36,11 @@ class Spool:
         """A new, empty file."""
         return Spooled(self)
 
-    async def run(self, work: Callable[..., _T], *args: object) -> _T:
-        """Do what waits for a disk, or thinks long, beside the event loop."""
+    def run(self, work: Callable[..., _T], *args: object) -> asyncio.Future[_T]:
+        """Begin what waits for a disk, or thinks long, beside the event loop; to be awaited."""
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="spool")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+        return asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     def create(self) -> BinaryIO:
         """A file on the disk, open and without a name. StoreUnavailable where the disk has no room; OSError."""
@@ -88,10 +88,18 @@ class Spooled:
         self.size += len(data)
 
     async def write(self) -> None:
-        """Take to the disk what waits in memory. StoreUnavailable."""
-        if self._waiting:
-            data, self._waiting = self._waiting, bytearray()
-            await self._spool.run(self._put, data)
+        """Take to the disk what waits in memory. StoreUnavailable. Where it is cancelled, what it began is done first."""
+        if not self._waiting:
+            return
+        data, self._waiting = self._waiting, bytearray()
+        writing = self._spool.run(self._put, data)
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])
+            if not writing.cancelled():
+                writing.exception()  # nobody else asks
+            raise
 
     def read(self, at: int, size: int) -> bytes:
         """See Source. StoreUnavailable where the disk fails."""
