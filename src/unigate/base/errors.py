@@ -14,6 +14,7 @@ GatewayError                 status  code                     next route?  bille
   - Gone                     410     gone
   - TooLarge                 413     request_too_large
   - UnsupportedMediaType     415     unsupported_media_type
+  - UpgradeRequired          426     upgrade_required
   - TooMany                  429     rate_limit_exceeded (retry_after)
     - QueueFull              429     queue_full
   - CallerTooSlow            408     request_timeout
@@ -158,6 +159,13 @@ class UnsupportedMediaType(CallerError):
 
     status = 415
     default_code = "unsupported_media_type"
+
+
+class UpgradeRequired(CallerError):
+    """This address speaks WebSocket only: connect with a WebSocket client."""
+
+    status = 426
+    default_code = "upgrade_required"
 
 
 class TooMany(CallerError):

@@ -69,6 +69,10 @@ class Line(Protocol):
         """Wait until the transport takes more."""
         ...
 
+    def hand_over(self, head: bytes, taker: asyncio.Protocol) -> None:
+        """Send a last head; what comes and goes after it is the taker's."""
+        ...
+
 
 class Exchange:
     """One request and its reply. Fulfils `spec.exchange.Exchange`."""
@@ -299,6 +303,13 @@ class Exchange:
             lines.append(b"connection: close")
         elif self.version == "1.0":
             lines.append(b"connection: keep-alive")
+
+    def upgrade(self, headers: Iterable[Header], taker: asyncio.Protocol) -> None:
+        """Answer 101: what comes and goes on the connection is the taker's from now on. BadRequest, CallerLeft."""
+        if self.gone:
+            raise CallerLeft
+        self._line.hand_over(self._line.state.heads[101] + _block([*map(_pair, headers)]), taker)
+        self.started_reply = self.ended = True
 
     def write(self, data: bytes) -> bool:
         """Send a piece of the body; nothing happens when the caller has left. True where `drain` should be awaited."""

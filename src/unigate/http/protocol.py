@@ -9,7 +9,7 @@ from math import inf
 from typing import cast
 
 from unigate.base.clock import monotonic
-from unigate.base.errors import CallerTooSlow, Draining, GatewayError, TooManyConnections
+from unigate.base.errors import BadRequest, CallerTooSlow, Draining, GatewayError, TooManyConnections
 from unigate.http.exchange import Exchange, closing_reply
 from unigate.http.intake import DEAF, HEAD, Intake
 from unigate.http.state import ServerState
@@ -169,6 +169,20 @@ class Connection(Intake):
     def _undrain(self) -> None:
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
+
+    def hand_over(self, head: bytes, taker: asyncio.Protocol) -> None:
+        """Send a last head; what comes and goes after it is the taker's, and so is its place among the connections."""
+        if self.waiting or self._partial or self._held or self._error is not None or self.mode != HEAD:
+            raise BadRequest("Nothing may follow the request before it is answered with 101.")
+        self._forget()
+        self.current = None
+        self.deadline = self.write_deadline = inf
+        self.resume()
+        transport = self.transport
+        self.state.connections.discard(self)
+        transport.write(head)
+        transport.set_protocol(taker)
+        taker.connection_made(transport)
 
     # Refusing and closing.
 
