@@ -34,7 +34,7 @@ class _Running:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
 
         async def handle(x: Exchange) -> None:
-            await run_asgi(self._app, x)
+            await run_asgi(self._app, x, sockets=True)
 
         server = Server(handle, render_wire)
         await server.start([self._socket])

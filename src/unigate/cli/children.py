@@ -49,7 +49,7 @@ async def _run(settings: SandboxSettings, sock: socket.socket, ready: Callable[[
     app = create(Options(tokens_per_second=settings.tokens_per_second, task_speed=settings.task_speed))
 
     async def handle(x: Exchange) -> None:
-        await run_asgi(app, x)
+        await run_asgi(app, x, sockets=True)
 
     server = Server(handle, render_wire)
     await server.start([sock])

@@ -1,7 +1,6 @@
 """ASGI: runs any ASGI 3 application on our exchanges, so that it shares port, limits and timers with the relay.
 
-Only what `Exchange` offers is used here. WebSockets are not offered: an upgrade is served as a plain request. Nor is the
-lifespan: what is to be started and stopped with a process is the worker's.
+Only what `Exchange` offers is used here. The lifespan is not offered: what is to be started and stopped with a process is the worker's.
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
@@ -12,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from unigate.base.errors import CallerLeft, GatewayError
+from unigate.http.asgi_socket import AsgiSocket, wants_socket
 from unigate.http.exchange import Exchange
 from unigate.spec.exchange import Header
 
@@ -28,13 +28,20 @@ _VERSION = {"version": "3.0", "spec_version": "2.3"}
 _OURS = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"content-length", b"date", b"upgrade"))
 
 
-async def run_asgi(app: AsgiApp, x: Exchange, state: MutableMapping[str, Any] | None = None) -> None:
+async def run_asgi(
+    app: AsgiApp, x: Exchange, state: MutableMapping[str, Any] | None = None, *, sockets: bool = False
+) -> None:
     """Serve one exchange by an ASGI app. `state`: what it finds in the scope under that name.
+
+    `sockets`: it has WebSockets; for others an upgrade is a plain request.
 
     An app that raises or returns after it started its reply is cut off there, visibly for the caller. One that raises
     before that gets what every handler gets. An app is told of a caller who left by `http.disconnect` and not
     cancelled: it may be in a transaction.
     """
+    if sockets and wants_socket(x):
+        await _run_socket(app, x, state)
+        return
     call = _Call(x)
     x.leave = call.wake
     try:
@@ -48,6 +55,17 @@ async def run_asgi(app: AsgiApp, x: Exchange, state: MutableMapping[str, Any] | 
     if not x.ended and x.started_reply:
         log.error("the application ended its reply to %s %s half way", x.method, x.path)
         x.cut()
+
+
+async def _run_socket(app: AsgiApp, x: Exchange, state: MutableMapping[str, Any] | None) -> None:
+    """The same for a WebSocket; it ends when the app returns."""
+    socket = AsgiSocket(x)
+    try:
+        await app(socket.scope(_scope(x, state)), socket.receive, socket.send)
+    except BaseException:
+        socket.hang_up()
+        raise
+    socket.finish()
 
 
 def _scope(x: Exchange, state: MutableMapping[str, Any] | None) -> Scope:

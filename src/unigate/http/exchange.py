@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from unigate.base.errors import CallerLeft, GatewayError, TooLarge
+from unigate.base.websocket import WebSocket
 from unigate.http.framing import Head
 from unigate.spec.exchange import Header
 
@@ -69,7 +70,7 @@ class Line(Protocol):
         """Wait until the transport takes more."""
         ...
 
-    def hand_over(self, head: bytes, taker: asyncio.Protocol) -> None:
+    def hand_over(self, head: bytes, taker: WebSocket) -> None:
         """Send a last head; what comes and goes after it is the taker's."""
         ...
 
@@ -304,7 +305,7 @@ class Exchange:
         elif self.version == "1.0":
             lines.append(b"connection: keep-alive")
 
-    def upgrade(self, headers: Iterable[Header], taker: asyncio.Protocol) -> None:
+    def upgrade(self, headers: Iterable[Header], taker: WebSocket) -> None:
         """Answer 101: what comes and goes on the connection is the taker's from now on. BadRequest, CallerLeft."""
         if self.gone:
             raise CallerLeft

@@ -10,6 +10,7 @@ from typing import cast
 
 from unigate.base.clock import monotonic
 from unigate.base.errors import BadRequest, CallerTooSlow, Draining, GatewayError, TooManyConnections
+from unigate.base.websocket import WebSocket
 from unigate.http.exchange import Exchange, closing_reply
 from unigate.http.intake import DEAF, HEAD, Intake
 from unigate.http.state import ServerState
@@ -25,7 +26,7 @@ _TOLD = 64
 class Connection(Intake):
     """One connection of a caller."""
 
-    __slots__ = ("_closing", "_drained", "_error", "_untaken")
+    __slots__ = ("_closing", "_drained", "_error", "_taker", "_untaken")
 
     def __init__(self, state: ServerState) -> None:
         super().__init__(state)
@@ -34,6 +35,8 @@ class Connection(Intake):
         #: To be told to the caller once earlier requests are answered; then the connection closes.
         self._error: GatewayError | None = None
         self._drained: asyncio.Future[None] | None = None
+        #: Who speaks on the connection in our place.
+        self._taker: WebSocket | None = None
         #: Bytes that the caller had not taken when its slowness was last judged.
         self._untaken = 0
 
@@ -170,19 +173,20 @@ class Connection(Intake):
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 
-    def hand_over(self, head: bytes, taker: asyncio.Protocol) -> None:
-        """Send a last head; what comes and goes after it is the taker's, and so is its place among the connections."""
+    def hand_over(self, head: bytes, taker: WebSocket) -> None:
+        """Send a last head; what comes and goes after it is the taker's."""
         if self.waiting or self._partial or self._held or self._error is not None or self.mode != HEAD:
             raise BadRequest("Nothing may follow the request before it is answered with 101.")
         self._forget()
         self.current = None
-        self.deadline = self.write_deadline = inf
+        self._taker = taker
+        taker.when_lost = lambda: self.state.connections.discard(self)
         self.resume()
-        transport = self.transport
-        self.state.connections.discard(self)
-        transport.write(head)
-        transport.set_protocol(taker)
-        taker.connection_made(transport)
+        self.transport.write(head)
+        self.transport.set_protocol(taker)
+        taker.connection_made(self.transport)
+        if self.state.draining:
+            taker.retire()
 
     # Refusing and closing.
 
@@ -239,6 +243,9 @@ class Connection(Intake):
 
     def retire(self) -> None:
         """The server drains: close where nothing is going on; else the reply under way will."""
+        if self._taker is not None:
+            self._taker.retire()
+            return
         if self.current is None and not self.waiting and self.mode == HEAD and not self._partial:
             if self.used:
                 self._shut(linger=False)

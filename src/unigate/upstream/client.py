@@ -124,6 +124,11 @@ class Client:
             await asyncio.wait([self._emptied], timeout=_CLOSE_SECONDS)
 
     @property
+    def connector(self) -> Connector:
+        """What opens connections, for those that carry no requests of this client."""
+        return self._connector
+
+    @property
     def open_connections(self) -> int:
         """Connections that are busy or idle at the moment."""
         return len(self._connections)

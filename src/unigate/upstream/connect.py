@@ -4,17 +4,19 @@ import asyncio
 import socket
 from collections.abc import Callable
 from ipaddress import IPv4Address
+from typing import TypeVar
 
 from aiohappyeyeballs import start_connection
 from aiohappyeyeballs.types import AddrInfoType
 
-from unigate.upstream.connection import Connection
 from unigate.upstream.endpoint import Endpoint, ProxyAddress, parse_proxy
 from unigate.upstream.head import forwards
 from unigate.upstream.limits import ClientLimits
 from unigate.upstream.proxy import tunnel
 from unigate.upstream.resolve import Address, Resolver
 from unigate.upstream.tls import Contexts
+
+Made = TypeVar("Made", bound=asyncio.BaseProtocol)
 
 
 class Connector:
@@ -25,9 +27,12 @@ class Connector:
         self._resolver = resolver
         self._contexts = contexts
 
-    async def open(self, endpoint: Endpoint, make: Callable[[], Connection]) -> Connection:
-        """A connection to an endpoint, ready for a request. Raises OSError (and so ssl.SSLError), Unreachable."""
-        sock = await self._socket(endpoint)
+    async def open(self, endpoint: Endpoint, make: Callable[[], Made], *, through: bool = False) -> Made:
+        """A connection to an endpoint, ready for a request. Raises OSError (and so ssl.SSLError), Unreachable.
+
+        `through`: a proxy is asked for a tunnel even where it would forward requests.
+        """
+        sock = await self._socket(endpoint, through=through)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -44,12 +49,12 @@ class Connector:
             raise
         return connection
 
-    async def _socket(self, endpoint: Endpoint) -> socket.socket:
+    async def _socket(self, endpoint: Endpoint, *, through: bool) -> socket.socket:
         if endpoint.proxy is None:
             found = await self._resolver.addresses(endpoint.host, allow_private=endpoint.allow_private)
             return await self._connect(found, endpoint.port)
         proxy = parse_proxy(endpoint.proxy)
-        if forwards(endpoint, proxy):
+        if forwards(endpoint, proxy) and not through:
             return await self._to_proxy(proxy)
         host = endpoint.host
         if not endpoint.allow_private:  # the proxy gets the address that was checked, not a name to resolve again

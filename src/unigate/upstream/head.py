@@ -4,7 +4,7 @@ import base64
 import re
 
 from unigate.base.errors import Unreachable
-from unigate.spec.provider import Request
+from unigate.spec.provider import Headers, Request
 from unigate.upstream.endpoint import Endpoint, ProxyAddress, parse_proxy
 
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")
@@ -36,6 +36,12 @@ class Head:
         self.start = lines + b"content-length: "
         #: All of it, where there is no body.
         self.bare = lines + (b"\r\n" if request.method in _BODILESS else b"content-length: 0\r\n\r\n")
+
+
+def upgrade(endpoint: Endpoint, request: Request, more: Headers) -> bytes:
+    """The head of a request to speak another protocol on the connection, which `more` headers name. Unreachable."""
+    lines = b"".join(name + b": " + value + b"\r\n" for name, value in more)
+    return _lines(endpoint, request, None) + b"connection: Upgrade\r\nupgrade: websocket\r\n" + lines + b"\r\n"
 
 
 def forwards(endpoint: Endpoint, proxy: ProxyAddress) -> bool:
