@@ -7,7 +7,7 @@ changing keys is the business of `manage/`.
 import asyncio
 import secrets
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha256
@@ -68,7 +68,7 @@ class Keys:
         self,
         db: Database,
         secret: str,
-        others: Iterable[str] = (),
+        others: Sequence[str] = (),
         *,
         known: int = MAX_KNOWN,
         unknown: int = MAX_UNKNOWN,
@@ -76,11 +76,15 @@ class Keys:
         """`others`: secrets that keys may still be known by; such a key is taken over when it is used."""
         self._db = db
         self._digest = Digest(secret)
-        self._secret_id = Vault(secret).id
+        #: Seals what is handed to callers and comes back with them.
+        self.vault = Vault(secret, *others)
+        self._secret_id = self.vault.id
         self._others = [Digest(other) for other in others]
         self._max_known = known
         self._max_unknown = unknown
         self._known: dict[bytes, Key] = {}
+        #: Those that were asked for by their id, which are few.
+        self._by_id: dict[str, Key] = {}
         #: Digest -> moment (monotonic) from which it may be asked after again.
         self._unknown: dict[bytes, float] = {}
         self._loading: dict[bytes, asyncio.Task[Key | None]] = {}
@@ -110,9 +114,27 @@ class Keys:
             task.add_done_callback(partial(self._loaded, name))
         return await asyncio.shield(task)
 
+    async def named(self, key_id: str) -> Key | None:
+        """The key with an id, None where there is none; StoreUnavailable."""
+        key = self._by_id.get(key_id)
+        if key is not None:
+            return key
+        epoch = self._epoch
+        async with self._db.reading() as tx:
+            found = await rows.by_id(tx, key_id)
+        if found is None:
+            return None
+        key = caller(*found)
+        if epoch == self._epoch:
+            if len(self._by_id) >= self._max_unknown:
+                self._by_id.clear()
+            self._by_id[key_id] = key
+        return key
+
     def forget(self) -> None:
         """Some key, user or group changed: ask anew for each."""
         self._epoch += 1
+        self._by_id.clear()
         self._known.clear()
         self._unknown.clear()
         # A look-up that is under way may have read the old row: nobody who comes from now on shares it.

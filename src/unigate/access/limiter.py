@@ -15,7 +15,7 @@ from typing import Final, Protocol, cast
 
 import msgspec
 
-from unigate.access.limiter_frames import Done, Frames, Hello, Resume, Take, answers, frame
+from unigate.access.limiter_frames import Done, Frames, Hello, Resume, Take, Used, answers, frame
 from unigate.access.limits import UNLIMITED, Admission, Limits, Standing, limits_of, too_many
 from unigate.spec.caller import Key
 
@@ -49,6 +49,11 @@ class SharedAdmission(Admission):
         self.key_id = asked.key
         self.limits = (asked.rpm, asked.tpm, asked.concurrency)
         self.tokens = asked.tokens
+
+    def used(self, tokens: int) -> None:
+        """A call that lasts has used so many tokens, beside what was estimated."""
+        if self._limiter is not None:
+            self._limiter.used(self, tokens)
 
     def done(self, tokens: int | None = None) -> None:
         """The call has ended and used so many tokens (None: as many as estimated). Only the first call counts."""
@@ -184,6 +189,11 @@ class SharedLimits:
         admission = self._open[number] = SharedAdmission(standing, self, number, asked)
         return admission
 
+    def used(self, admission: SharedAdmission, tokens: int) -> None:
+        """An admitted call goes on (called by its admission)."""
+        if admission.number in self._open and self._wire is not None:
+            self._send(Used(admission.number, tokens))
+
     def ended(self, admission: SharedAdmission, tokens: int | None) -> None:
         """An admitted call has ended (called by its admission)."""
         if self._open.pop(admission.number, None) is not None and self._wire is not None:
@@ -219,7 +229,7 @@ class SharedLimits:
         self.served_locally += 1
         return self._local.admit(key, tokens)
 
-    def _send(self, message: Take | Done | Resume | Hello) -> None:
+    def _send(self, message: Take | Done | Resume | Hello | Used) -> None:
         """Put a message into this turn's write."""
         if not self._out:
             asyncio.get_running_loop().call_soon(self._flush)

@@ -50,12 +50,19 @@ class Done(msgspec.Struct, array_like=True, tag="done", forbid_unknown_fields=Tr
     tokens: Count
 
 
-requests: Final = msgspec.msgpack.Decoder(Hello | Take | Resume | Done)
+class Used(msgspec.Struct, array_like=True, tag="used", forbid_unknown_fields=True, gc=False):
+    """The call goes on and has used so many tokens beside its estimate. Not answered."""
+
+    number: Count
+    tokens: Count
+
+
+requests: Final = msgspec.msgpack.Decoder(Hello | Take | Resume | Done | Used)
 answers: Final[msgspec.msgpack.Decoder[tuple[Count, Standing]]] = msgspec.msgpack.Decoder(tuple[Count, Standing])
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def frame(message: Hello | Take | Resume | Done | tuple[int, Standing]) -> bytes:
+def frame(message: Hello | Take | Resume | Done | Used | tuple[int, Standing]) -> bytes:
     """A message as it goes on the wire."""
     content = _encode(message)
     return len(content).to_bytes(_HEAD, "big") + content

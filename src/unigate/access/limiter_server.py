@@ -16,7 +16,7 @@ from typing import Final, cast
 
 import msgspec
 
-from unigate.access.limiter_frames import Done, Frames, Hello, Resume, Take, frame, requests
+from unigate.access.limiter_frames import Done, Frames, Hello, Resume, Take, Used, frame, requests
 from unigate.access.limits import Buckets, Standing
 from unigate.base.clock import monotonic_ns
 
@@ -114,6 +114,9 @@ class _Worker(asyncio.Protocol):
                 call = self._open.pop(number, None)
                 if call is not None:
                     self._buckets.done(call[0], concurrency=call[1], unused=call[2] - tokens)
+            case Used(number, tokens):
+                if number in self._open:
+                    self._buckets.used(self._open[number][0], tokens)
             case Resume(number, key, rpm, tpm, concurrency, tokens):
                 self._check(number)
                 self._buckets.resume(key, (rpm, tpm, concurrency))

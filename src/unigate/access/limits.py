@@ -168,6 +168,10 @@ class Buckets:
             state.tokens.refill(self._clock())
             state.tokens.take(-unused)
 
+    def used(self, key_id: str, tokens: int) -> None:
+        """A call that goes on used so many tokens beside its estimate."""
+        self.done(key_id, concurrency=False, unused=-tokens)
+
     def _new(self, key_id: str, now: int) -> _KeyState:
         if len(self._states) >= self._sweep_at:
             self._states = {name: state for name, state in self._states.items() if not _idle(state, now)}
@@ -187,6 +191,9 @@ class Admission:
     def headers(self) -> Headers:
         """OpenAI's `x-ratelimit-*` headers, for the limits that the key has."""
         return rate_headers(self.standing)
+
+    def used(self, tokens: int) -> None:
+        """A call that lasts has used so many tokens, beside what was estimated; `done` does not count them again."""
 
     def done(self, tokens: int | None = None) -> None:
         """The call has ended and used so many tokens (None: as many as estimated). Only the first call counts."""
@@ -213,6 +220,10 @@ class _LocalAdmission(Admission):
         self._key = key
         self._reserved = reserved
         self._concurrency = concurrency
+
+    def used(self, tokens: int) -> None:
+        if self._buckets is not None:
+            self._buckets.used(self._key, tokens)
 
     def done(self, tokens: int | None = None) -> None:
         buckets = self._buckets

@@ -42,6 +42,19 @@ class RelaySettings(msgspec.Struct, frozen=True, kw_only=True):
     backoff_seconds: Annotated[float, msgspec.Meta(ge=0, le=600)] = 10.0
 
 
+class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one realtime session."""
+
+    #: Bytes of one event, in either direction.
+    event_bytes: Annotated[int, msgspec.Meta(ge=1024, le=1 << 28)] = 24 * 1024 * 1024
+    #: Seconds without an event in either direction, and in all, after which a session ends.
+    idle_seconds: _Seconds = 900.0
+    session_seconds: _Seconds = 3600.0
+    #: Groups whose callers may connect to providers directly (WebRTC), past us and so without being charged: they are
+    #: given the provider's own secrets in place of ours.
+    direct_groups: tuple[str, ...] = ()
+
+
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How callers are told of their tasks."""
 
@@ -133,6 +146,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Operation or family -> state, where it is not `live`.
     operations: dict[str, _State] = msgspec.field(default_factory=dict)
     relay: RelaySettings = RelaySettings()
+    realtime: RealtimeSettings = RealtimeSettings()
     #: The gateway's address from outside (`https://ai.example.com`), for links and for providers that call back; "": links
     #: lead to where the caller reached us, and no provider is asked to call back.
     public_url: _Address = ""

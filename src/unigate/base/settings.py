@@ -164,6 +164,7 @@ class PriceEntry(Section, frozen=True, kw_only=True):
     audio_input: PerUnit = None
     cached_audio_input: PerUnit = None
     image_input: PerUnit = None
+    cached_image_input: PerUnit = None
     output: PerUnit = None
     reasoning: PerUnit = None
     audio_output: PerUnit = None

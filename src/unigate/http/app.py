@@ -21,7 +21,7 @@ from unigate.base.errors import (
     UpstreamRefused,
 )
 from unigate.dialects import Dialect, Writer, dialect, openai_errors, writer
-from unigate.http import cors
+from unigate.http import cors, realtime
 from unigate.http.asgi import AsgiApp, run_asgi
 from unigate.http.exchange import Exchange
 from unigate.http.forms import read_form
@@ -96,6 +96,9 @@ class Gateway:
         state = states.get(operation.name) or states.get(operation.family) if states else None
         if state == "off":
             raise unknown(x.method, x.path)
+        if operation.use == "realtime":
+            await realtime.serve(x, request_id, operation, await realtime.opening(x, svc), svc)
+            return
         key = NOBODY if operation.scope is None else await self._key(x)
         call = Call(x, request_id, operation, key, now_ms())
         call.params = params

@@ -216,7 +216,7 @@ def _priced(prices: Prices, model: str, channel: Channel, now: int) -> bool:
 def paid_operations(channel: Channel) -> list[Operation]:
     """Operations that go to a channel's provider and cost something."""
     served = channel.provider.serves
-    return [row for row in operations() if row.use in {"relay", "task"} and not row.free and served(row)]
+    return [row for row in operations() if row.use in {"relay", "realtime", "task"} and not row.free and served(row)]
 
 
 async def _left(desk: Desk) -> list[Finding]:

@@ -26,6 +26,7 @@ FORMS: Mapping[str, tuple[str, int]] = {
     "audio_input": ("audio_input", _MILLION),
     "cached_audio_input": ("cached_audio_input", _MILLION),
     "image_input": ("image_input", _MILLION),
+    "cached_image_input": ("cached_image_input", _MILLION),
     "output": ("output", _MILLION),
     "reasoning": ("reasoning", _MILLION),
     "audio_output": ("audio_output", _MILLION),

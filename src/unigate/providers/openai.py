@@ -11,7 +11,14 @@ PROVIDER = Provider(
     name="openai",
     title="OpenAI",
     base_url="https://api.openai.com/v1",
-    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_moderations", "openai_responses"),
+    speaks=(
+        "openai_chat",
+        "openai_completions",
+        "openai_embeddings",
+        "openai_moderations",
+        "openai_realtime",
+        "openai_responses",
+    ),
     tasks={openai_background.OPERATION: openai_background.API},
     # A 403 is our credential's trouble, but not these: any caller could have it parked by naming a model.
     adjust_error=meanings(

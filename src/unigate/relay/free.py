@@ -10,7 +10,14 @@ from urllib.parse import parse_qs, unquote
 
 from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, operations, platform
-from unigate.relay import midjourney_image, pictures, replicate_files, replicate_uses
+from unigate.relay import (
+    midjourney_image,
+    pictures,
+    realtime_calls,
+    realtime_secrets,
+    replicate_files,
+    replicate_uses,
+)
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
 from unigate.relay.services import Services
@@ -79,6 +86,8 @@ USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]]
     **TASK_USES,
     "task": pictures.make,
     "midjourney_image": midjourney_image.image,
+    "realtime_call": realtime_calls.create,
+    "realtime_secret": realtime_secrets.create,
     "replicate_account": replicate_uses.account,
     "replicate_file": replicate_files.one,
     "replicate_files": replicate_files.listed,
@@ -112,7 +121,9 @@ def _states(svc: Services) -> list[str]:
     """The states of all operations by which a model may be called, as far as they are not switched off."""
     states = svc.settings.operations
     found = [
-        states.get(row.name) or states.get(row.family) or "live" for row in operations() if row.use in {"relay", "task"}
+        states.get(row.name) or states.get(row.family) or "live"
+        for row in operations()
+        if row.use in {"relay", "realtime", "task"}
     ]
     return [state for state in found if state != "off"]
 

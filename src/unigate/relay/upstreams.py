@@ -7,7 +7,7 @@ from unigate.base.clock import now_ms
 from unigate.routing.choice import Candidate
 from unigate.spec.channel import Channel
 from unigate.spec.operation import Operation
-from unigate.spec.provider import Credential, Request
+from unigate.spec.provider import Credential, Headers, Request
 from unigate.spec.task import Message
 from unigate.upstream import Client, Endpoint, below, endpoint
 
@@ -58,6 +58,24 @@ class Upstreams:
         where, request = self._made(candidate, operation, {"id": upstream_id})
         joint = "&" if "?" in request.target else "?"
         return where, replace(request, target=request.target + joint + query) if query else request
+
+    def socket(
+        self, candidate: Candidate, operation: Operation, query: str, headers: Headers, secret: str | None = None
+    ) -> tuple[Endpoint, Request]:
+        """Where and with which head a WebSocket is asked for, made anew each time; `query` names the model where it may.
+
+        `secret`: a short-lived one of the vendor's that goes in place of the credential.
+        """
+        where, request = self._made(candidate, operation)
+        joint = "&" if "?" in request.target else "?"
+        kept = request.headers
+        if secret is not None:
+            own = candidate.credential.secret.encode()
+            kept = tuple(pair for pair in kept if own not in pair[1])
+            kept += ((b"authorization", b"Bearer " + secret.encode()),)
+        named = {name for name, _ in kept}
+        kept += tuple(pair for pair in headers if pair[0] not in named)
+        return where, replace(request, target=request.target + joint + query if query else request.target, headers=kept)
 
     def _keep(
         self, name: tuple[str, str, str, str], candidate: Candidate, operation: Operation

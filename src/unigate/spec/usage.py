@@ -10,6 +10,7 @@ FALLBACK: dict[str, str | None] = {
     "audio_input": "input",
     "cached_audio_input": "audio_input",
     "image_input": "input",
+    "cached_image_input": "image_input",
     "output": None,
     "reasoning": "output",
     "audio_output": "output",
@@ -21,7 +22,9 @@ FALLBACK: dict[str, str | None] = {
     "searches": None,
     "videos": None,
 }
-INPUT_UNITS = frozenset({"input", "cached_input", "cache_write", "audio_input", "cached_audio_input", "image_input"})
+INPUT_UNITS = frozenset(
+    {"input", "cached_input", "cache_write", "audio_input", "cached_audio_input", "image_input", "cached_image_input"}
+)
 OUTPUT_UNITS = frozenset({"output", "reasoning", "audio_output", "image_output"})
 #: A provider's figure counts only as an integer in 0..MAX_COUNT, else it is "not reported".
 MAX_COUNT = 1 << 40

@@ -103,6 +103,7 @@ class QuoteQuery(BaseModel):
     audio_input: int = Field(0, ge=0)
     cached_audio_input: int = Field(0, ge=0)
     image_input: int = Field(0, ge=0)
+    cached_image_input: int = Field(0, ge=0)
     output: int = Field(0, ge=0)
     reasoning: int = Field(0, ge=0)
     audio_output: int = Field(0, ge=0)

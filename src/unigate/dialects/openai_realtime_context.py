@@ -1,0 +1,124 @@
+"""How much a realtime model will read for its next response, counted from what passed. Pure.
+
+Two counts are kept: the most that it can be, for what is held, and about what it is, for a response whose vendor does not
+tell. Each response tells what the conversation had become, and both begin anew from there.
+"""
+
+import msgspec
+
+from unigate.dialects.openai_realtime_events import PCM, UPDATES, CallerEvent, SessionFacts, VendorEvent
+from unigate.spec.usage import Usage
+
+#: Tokens per second of sound: the caller's, and the model's.
+HEARD, SAID = 10, 20
+#: Tokens of a picture at most, about, whatever it shows.
+_PICTURE = 1600
+#: What surrounds an item.
+_FRAME = 8
+#: Longer texts without a blank in them are sound or a picture.
+_LONG = 2000
+
+
+class Context:
+    """The conversation as it goes into the next response."""
+
+    __slots__ = ("_added", "_sound", "facts", "heard", "most", "text")
+
+    def __init__(self) -> None:
+        #: The most tokens that it can be.
+        self.most = 0
+        #: About how many tokens it is: of text, and of sound.
+        self.text = 0
+        self.heard = 0
+        #: As the vendor has it.
+        self.facts = SessionFacts()
+        #: Characters of sound since the last commit.
+        self._sound = 0
+        #: Added since the response under way began.
+        self._added = 0
+
+    @property
+    def open(self) -> bool:
+        """It has texts that did not pass here."""
+        return self.facts.prompt
+
+    def configured(self, event: VendorEvent, facts: SessionFacts) -> None:
+        """The vendor tells how the session is; at its beginning that counts."""
+        self.facts = facts
+        if event.begins_session:
+            self._add(len(memoryview(event.session)), len(memoryview(event.session)) // 4)
+
+    def asked(self, event: CallerEvent) -> None:
+        """An event of the caller goes to the vendor."""
+        if event.type == "input_audio_buffer.append":
+            self._hear(len(memoryview(event.audio)))
+        elif event.type == "conversation.item.create":
+            self._take(event.item)
+        elif event.type in UPDATES:
+            self._take(event.session)
+        elif event.type == "response.create":
+            self._take(event.response)
+
+    def committed(self) -> int:
+        """The caller's sound since the last commit has become an item; its milliseconds, at most."""
+        characters, self._sound = self._sound, 0
+        return -(-characters * 1000 // self.facts.input_rate)
+
+    def began(self) -> None:
+        """A response begins."""
+        self._added = 0
+
+    def answered(self, usage: Usage, output_in_it: bool) -> None:
+        """A response has told what it read and said; what came since it began is added to that."""
+        if not output_in_it:
+            return
+        self.most = usage.tokens + self._added
+        units = usage.units
+        self.heard = sum(units.get(unit, 0) for unit in ("audio_input", "cached_audio_input", "audio_output"))
+        self.text = usage.tokens - self.heard
+
+    def estimated(self, words: int, sound: int) -> Usage:
+        """Usage of a response whose vendor does not tell: what it read, and the words and the sound that passed."""
+        units = {"input": self.text, "audio_input": self.heard, "output": words, "audio_output": self.spoken(sound)}
+        return Usage({unit: count for unit, count in units.items() if count}, estimated=True)
+
+    def spoken(self, sound: int) -> int:
+        """Tokens of so many characters of the model's sound."""
+        return -(-sound * SAID // self.facts.output_rate)
+
+    def _hear(self, characters: int) -> None:
+        self._sound += characters
+        tokens = characters * HEARD // self.facts.input_rate + 1
+        self._add(tokens, 0)
+        self.heard += characters * HEARD // self.facts.input_rate
+
+    def _take(self, raw: msgspec.Raw) -> None:
+        """Count what stands in an item or a configuration."""
+        try:
+            value: object = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        text, sound, pictures = _parts(value)
+        heard = -(-sound * HEARD // PCM)
+        # A byte is at most a token; of sound in an item the format is not known, so the shortest counts.
+        self._add(_FRAME + text + sound * HEARD // 10_000 + pictures * _PICTURE, text // 4)
+        self.heard += heard
+
+    def _add(self, most: int, text: int) -> None:
+        self.most += most
+        self._added += most
+        self.text += text
+
+
+def _parts(value: object) -> tuple[int, int, int]:
+    """Bytes of text, characters of sound, and pictures inside a decoded value."""
+    if isinstance(value, str):
+        if value.startswith("data:image"):
+            return 0, 0, 1
+        if len(value) > _LONG and " " not in value[:_LONG] and value.isascii():
+            return 0, len(value), 0
+        return len(value.encode()), 0, 0
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    names = sum(len(name) for name in value) if isinstance(value, dict) else 0
+    found = [_parts(one) for one in inner]
+    return names + sum(f[0] for f in found), sum(f[1] for f in found), sum(f[2] for f in found)
