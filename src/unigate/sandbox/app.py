@@ -6,13 +6,15 @@ A face is mounted at `/<name>` and, with faults for all its calls, at `/fault/<s
 from collections.abc import Callable
 
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount, Route, Router
+from starlette.routing import BaseRoute, Mount, Route, Router, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from unigate.sandbox.options import Options
 from unigate.sandbox.serving import control
 from unigate.sandbox.serving.answer import Answer, VendorError
 from unigate.sandbox.serving.endpoint import Endpoint
 from unigate.sandbox.serving.face import Call, Face, Handler, faces
+from unigate.sandbox.serving.socket import SocketEndpoint
 from unigate.sandbox.serving.world import World
 
 
@@ -35,11 +37,25 @@ def _router(face: Face, world: World) -> Router:
     known = [Route(r.path, Endpoint(face, r.handler, world), methods=[r.method]) for r in face.routes]
     wrong_method = Endpoint(face, _refusing(face.wrong_method), world)
     paths = dict.fromkeys(route.path for route in face.routes)
+    talks = [WebSocketRoute(path, SocketEndpoint(face, talk, world)) for path, talk in face.talks]
     return Router(
-        routes=[*known, *(Route(path, wrong_method) for path in paths)],
-        default=Endpoint(face, _refusing(face.no_route), world),
+        routes=[*known, *talks, *(Route(path, wrong_method) for path in paths)],
+        default=_without_sockets(Endpoint(face, _refusing(face.no_route), world)),
         redirect_slashes=False,
     )
+
+
+def _without_sockets(app: ASGIApp) -> ASGIApp:
+    """The app; a WebSocket at an unknown path is refused."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
+            return
+        await app(scope, receive, send)
+
+    return serve
 
 
 def _refusing(told: Callable[[str, str], VendorError]) -> Handler:

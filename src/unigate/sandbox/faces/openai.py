@@ -11,6 +11,8 @@ from unigate.sandbox.forms import (
     openai_errors,
     openai_moderations,
     openai_responses,
+    realtime,
+    realtime_secrets,
 )
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.openai_models import MODELS
@@ -43,8 +45,10 @@ FACE = Face(
         Route("GET", "/v1/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/v1/models/{model:path}", openai_chat.get_model(_MANNER)),
         *openai_responses.routes(_MANNER),
+        *realtime_secrets.routes(_MANNER),
         *openai_billing.ROUTES,
     ),
+    talks=(("/v1/realtime", realtime.talk(_MANNER)),),
     credential=bearer,
     refuse_key=openai_errors.refuse_key,
     failure=openai_errors.failure,

@@ -9,6 +9,7 @@ _GPT5 = Model(name="", context=400_000, output=128_000, reasoning=True, tiles=(7
 _TEXT = Model(name="", kind="text", context=16_385, output=16_384, sees=False)
 _VECTORS = Model(name="", kind="vectors", context=8192, dimensions=1536, shortens=True, sees=False)
 _HARM = Model(name="", kind="harm", context=32_768, sees=False)
+_TALK = Model(name="", kind="realtime", context=32_000, output=4096, hears=True)
 _O = Model(name="", context=200_000, output=100_000, reasoning=True, tiles=(75, 150))
 
 MODELS = Models(
@@ -52,6 +53,10 @@ MODELS = Models(
         replace(_VECTORS, name="text-embedding-3-small", created=1705948997),
         replace(_VECTORS, name="text-embedding-3-large", created=1705953180, dimensions=3072),
         replace(_VECTORS, name="text-embedding-ada-002", created=1671217299, shortens=False),
+        replace(_TALK, name="gpt-realtime", snapshot="gpt-realtime-2025-08-28", created=1756310470),
+        replace(_TALK, name="gpt-realtime-mini", snapshot="gpt-realtime-mini-2025-10-06", created=1759708800),
+        replace(_TALK, name="gpt-4o-realtime-preview", snapshot="gpt-4o-realtime-preview-2025-06-03"),
+        replace(_TALK, name="gpt-4o-mini-realtime-preview", snapshot="gpt-4o-mini-realtime-preview-2024-12-17"),
         replace(_HARM, name="omni-moderation-latest", created=1731689265, sees=True),
         replace(_HARM, name="omni-moderation-2024-09-26", created=1732734466, sees=True),
         replace(_HARM, name="text-moderation-latest", snapshot="text-moderation-007"),
@@ -62,6 +67,7 @@ MODELS = Models(
         (r"gpt-4o-(2024|latest).*", "gpt-4o"),
         (r"gpt-4-(32k|vision-preview|1106-preview|0125-preview|turbo-preview)", "gpt-4-turbo"),
         (r"gpt-3\.5-turbo-(16k|1106)", "gpt-3.5-turbo"),
+        (r"gpt-realtime-\d(\.\d)?", "gpt-realtime"),
         (r"gpt-audio-mini", "gpt-audio"),
         (r"o1-preview", "o1-mini"),
         (r"o3-pro|o1-pro", "o3"),

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.datastructures import Headers, QueryParams
 
@@ -69,6 +70,8 @@ class Face:
     usage_keys: frozenset[str] = frozenset({"usage"})
     #: Headers of each answer: from the call's number and the model's name.
     headers: Callable[[int, str], tuple[tuple[str, str], ...]] = lambda _number, _model: ()
+    #: WebSockets: path below the face's base URL, and what serves it (`serving/socket.py`).
+    talks: tuple[tuple[str, Any], ...] = ()
     #: Also served without any prefix, as `/v1/...`.
     at_root: bool = False
 
