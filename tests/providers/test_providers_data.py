@@ -34,7 +34,7 @@ def test_every_row_says_where_it_is_from() -> None:
 
 
 def test_the_family_of_a_model_is_one_that_can_be_called() -> None:
-    families = {operation.family for operation in operations() if operation.use in {"relay", "task"}}
+    families = {operation.family for operation in operations() if operation.use in {"relay", "realtime", "task"}}
     found = {model.name: model.family for model in data.models()}
     assert set(found.values()) <= families
     assert found["gpt-4o"] == "chat" and found["text-embedding-ada-002"] == "embeddings"
