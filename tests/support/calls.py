@@ -31,7 +31,13 @@ prices:
 """
 #: Statuses of calls that are in order, where that is not plain: of responses only those in the background can be
 #: cancelled, where providers call back nobody knows the address, and downloads need the vendor's signature.
-_STATUSES = {"openai.responses.cancel": 400, "replicate.files.download": 403}
+#: A plain request is no WebSocket, and WebRTC is for groups that may connect directly.
+_STATUSES = {
+    "openai.responses.cancel": 400,
+    "replicate.files.download": 403,
+    "openai.realtime": 426,
+    "openai.realtime.calls": 403,
+}
 ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values() for entry in page.entries}
 #: Dialect -> what puts things that are there into the places and the body of an example.
 PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[dict[str, str], Body]]] = {

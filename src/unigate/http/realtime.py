@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 
 from unigate.base.clock import now_ms
 from unigate.base.errors import InvalidKey
-from unigate.base.websocket import WebSocket
 from unigate.dialects.openai_realtime import KEY_PREFIX, SUBPROTOCOL
 from unigate.http.exchange import Exchange
 from unigate.http.presented import presented_key
@@ -60,13 +59,13 @@ async def opening(x: Exchange, svc: Services) -> Opening:
 
 async def serve(x: Exchange, request_id: str, operation: Operation, found: Opening, svc: Services) -> None:
     """Serve a session. UpgradeRequired, BadRequest for what is no handshake; else as the relay's use case."""
-    shake = Handshake(x, subprotocols=(SUBPROTOCOL,), most=svc.settings.realtime.event_bytes)
     call = Call(x, request_id, operation, found.key, now_ms())
 
-    def accept() -> WebSocket:
-        return shake.accept([(b"x-request-id", request_id.encode()), *call.marks])
+    def greet() -> realtime.Accept:
+        shake = Handshake(x, subprotocols=(SUBPROTOCOL,), most=svc.settings.realtime.event_bytes)
+        return lambda: shake.accept([(b"x-request-id", request_id.encode()), *call.marks])
 
-    await realtime.serve(call, svc, accept, found.known, found.ephemeral)
+    await realtime.serve(call, svc, greet, found.known, found.ephemeral)
 
 
 def _offered_key(x: Exchange) -> bytes | None:

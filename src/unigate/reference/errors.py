@@ -11,6 +11,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "invalid_request": "A field is missing or has a value that cannot be; `param` names it.",
         "unsupported": "No provider of the model can be asked for what the request asks for.",
         "invalid_json": "The body is not JSON, is not UTF-8, or names a field that is read twice.",
+        "missing_model": "A realtime session names no model.",
         "previous_response_not_found": "`previous_response_id` names no stored response of the caller's.",
     },
     401: {
@@ -40,6 +41,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "invalid_request": "A field is missing or of a wrong type, or the provider refuses a value: `invalid_fields` names "
         "it; or nothing serves the version."
     },
+    426: {"upgrade_required": "This address speaks WebSocket only, and the request was a plain one."},
     429: {
         "rate_limit_exceeded": "A limit of the key is reached, or every provider said so; see `retry-after`.",
         "queue_full": "So many tasks wait for a place already.",
@@ -111,6 +113,8 @@ def statuses(operation: Operation) -> Iterator[int]:
         found.update(_WITH_JSON)
     if operation.use == "task":
         found.add(409)
+    if operation.use == "realtime":
+        found.add(426)
     if asks_provider(operation):
         found.update(_WITH_PROVIDER)
     if not operation.free:
@@ -120,4 +124,13 @@ def statuses(operation: Operation) -> Iterator[int]:
 
 def asks_provider(operation: Operation) -> bool:
     """Whether a provider answers, so that its refusals are passed on."""
-    return operation.use in {"relay", "bound", "task", "task_resume", "task_ask"}
+    return operation.use in {
+        "relay",
+        "realtime",
+        "realtime_call",
+        "realtime_secret",
+        "bound",
+        "task",
+        "task_resume",
+        "task_ask",
+    }

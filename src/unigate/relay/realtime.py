@@ -22,6 +22,8 @@ from unigate.routing.choice import Candidate
 from unigate.spec.caller import Key
 from unigate.spec.facts import Facts
 
+#: Answers a caller's handshake, whose connection is a WebSocket then.
+Accept = Callable[[], WebSocket]
 #: By which a session that only writes down is routed and priced where its caller names none.
 WRITER = "gpt-4o-transcribe"
 #: Input tokens that are held for before anything was said.
@@ -31,36 +33,35 @@ FIRST = 1024
 async def serve(
     call: Call,
     svc: Services,
-    accept: Callable[[], WebSocket],
+    greet: Callable[[], Accept],
     known: Callable[[], Awaitable[Key | None]],
     ephemeral: Ephemeral | None = None,
 ) -> None:
-    """Serve a session. `accept`: answers the caller's handshake; `known`: the caller's key as it is now.
+    """Serve a session. `greet`: reads the caller's handshake, and gives what answers it; `known`: the key as it is now.
 
     Raises GatewayError where the handshake was not answered; everything set aside is given back then.
     """
-    call.facts = Facts(model=_model(call, ephemeral), stream=True)
-    key, operation, model = call.key, call.operation, call.facts.model
-    svc.keys.check(key, model, call.x.client, call.at, operation)
+    key, operation = call.key, call.operation
+    svc.keys.check(key, None, call.x.client, call.at, operation)
     admission = svc.limits.admit(key, 0) or await svc.limits.take(key, 0)
     call.marks += admission.headers()
-    till = Till(call, svc, svc.prices.quote(operation.name, model, key.group, call.at), admission)
     candidate: Candidate | None = None
     try:
+        accept = greet()
+        call.facts = Facts(model=_model(call, ephemeral), stream=True)
+        model = call.facts.model
+        svc.keys.check(key, model, call.x.client, call.at, operation)
         if ephemeral is not None:
             candidates = [svc.router.bound(ephemeral.place(key.user_id))]
         else:
             candidates = svc.router.routes(model, key.group.name, operation)
+        till = Till(call, svc, svc.prices.quote(operation.name, model, key.group, call.at), admission)
         try:
             await till.ready(FIRST)
             secret = ephemeral.secret if ephemeral is not None else None
             candidate, vendor = await open_session(call, svc, candidates, secret)
             till.candidate = candidate
-            try:
-                caller = accept()
-            except BaseException:
-                vendor.abort()
-                raise
+            caller = _accepted(accept, vendor)
         except BaseException as error:
             _failed(call, svc, till, error)
             raise
@@ -70,6 +71,15 @@ async def serve(
         if candidate is not None:
             candidate.done()
         admission.done(0)
+
+
+def _accepted(accept: Accept, vendor: WebSocket) -> WebSocket:
+    """The caller's side; where it can't be had, the provider's is given up."""
+    try:
+        return accept()
+    except BaseException:
+        vendor.abort()
+        raise
 
 
 async def _recorded(call: Call, svc: Services, candidate: Candidate, session: Coroutine[Any, Any, Ending]) -> None:
