@@ -17,6 +17,7 @@ PRICES = json.loads(files(data).joinpath("prices.json").read_text())
 #: Rates that are not of tokens or calls: their units, and how many of them.
 FORMS = {
     "per_image": ("images", 1),
+    "per_minute": ("milliseconds", 60_000),
     "per_second": ("milliseconds", 1000),
     "per_thousand_searches": ("searches", 1000),
     "per_video": ("videos", 1),
