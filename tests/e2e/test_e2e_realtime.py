@@ -84,7 +84,7 @@ async def test_the_sdk_talks_in_text(stage: Stage) -> None:
     usage = event.response.usage
     assert usage is not None and event.response.id
     (row,) = paid(stage, event.response.id)
-    assert row["charged"] == row["cost"] == cost(usage.to_dict())  # type: ignore[arg-type]
+    assert row["charged"] == row["cost"] == cost(usage.to_dict())
     assert (row["operation"], row["model"], row["status"]) == ("openai.realtime", "gpt-realtime", 200)
     assert (row["input_tokens"], row["output_tokens"]) == (usage.input_tokens, usage.output_tokens)
 

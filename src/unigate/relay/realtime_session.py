@@ -70,6 +70,8 @@ class Session:
         self._moved = self._began = monotonic()
         #: Nobody listens any more.
         self._mute = False
+        #: Why it is to end, where what the vendor said was the reason: the rest of that is still heard.
+        self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
         self._caller: WebSocket
         self._vendor: WebSocket
 
@@ -81,8 +83,9 @@ class Session:
         others = [loop.create_task(self._guarded(work)) for work in (self._from_caller(), self._watch())]
         ending = Ending("failed", FAILED)
         try:
-            done, _ = await asyncio.wait([hearing, *others], return_when=asyncio.FIRST_COMPLETED)
-            ending = next(task for task in (*others, hearing) if task in done).result()
+            ends: list[asyncio.Future[Ending]] = [self._stopped, *others, hearing]
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            ending = next(end for end in ends if end.done()).result()
             for task in others:
                 task.cancel()
             await self._finish(ending, hearing)
@@ -114,12 +117,14 @@ class Session:
         """What an error of the gateway's own makes of the session."""
         try:
             return await work
-        except NoFunds as error:
-            return Ending("out_of_funds", NOT_ALLOWED, "insufficient_quota", error)
-        except StoreUnavailable as error:
-            return Ending("failed", LATER, error.code, error)
         except GatewayError as error:
-            return Ending("failed", NOT_ALLOWED, error.code, error)
+            return _ending_of(error)
+
+    def _stop(self, error: GatewayError) -> None:
+        """It cannot go on; nobody is told any more what the vendor says, but it is heard."""
+        self._mute = True
+        if not self._stopped.done():
+            self._stopped.set_result(_ending_of(error))
 
     # From the caller.
 
@@ -149,12 +154,15 @@ class Session:
         while (message := await vendor.receive()) is not None:
             self._moved = monotonic()
             event = events.read_vendor(message.data) if message.text else None
-            if event is not None:
-                await self._heed(event)
-            if not self._mute and caller.send(message):
-                await caller.drain()
-            if event is not None and event.type == "response.done" and not self._mute:
-                await self._till.ready(self._reads())
+            try:
+                if event is not None:
+                    await self._heed(event)
+                if not self._mute and caller.send(message):
+                    await caller.drain()
+                if event is not None and event.type == "response.done" and not self._mute:
+                    await self._till.ready(self._reads())
+            except GatewayError as error:
+                self._stop(error)
         code, reason = vendor.closed
         if code == ABNORMAL:
             self._svc.router.failed(self._candidate, StreamBroken(), delivered=True)
@@ -168,8 +176,7 @@ class Session:
             if not self._mute:
                 await till.spoke(event.response_id, event.words, event.sound, context.spoken)
         elif event.type == "response.created":
-            context.began()
-            await till.begin(events.read_response(event.response).id, self._reads())
+            await self._begun(events.read_response(event.response).id)
         elif event.type == "response.done":
             await self._answered(events.read_response(event.response))
         elif event.tells_session:
@@ -186,6 +193,15 @@ class Session:
             window = till.writing.get(event.item_id)
             if window is not None:
                 window.words += max(len(memoryview(event.delta)) // 4, 1)
+
+    async def _begun(self, response_id: str) -> None:
+        """A response begins; one that can't be paid is stopped."""
+        self._context.began()
+        try:
+            await self._till.begin(response_id, self._reads())
+        except GatewayError:
+            self._vendor.send(Message(spoken.cancel_event(response_id)))
+            raise
 
     async def _answered(self, response: events.Answered) -> None:
         """A response is done: what it cost, and what it leaves for the next one to read."""
@@ -265,6 +281,13 @@ class Session:
             raise InvalidKey
         self._svc.keys.check(key, call.facts.model, call.x.client, now_ms(), call.operation)
         call.key = key
+
+
+def _ending_of(error: GatewayError) -> Ending:
+    """What an error of the gateway's own makes of a session."""
+    if isinstance(error, NoFunds):
+        return Ending("out_of_funds", NOT_ALLOWED, "insufficient_quota", error)
+    return Ending("failed", LATER if isinstance(error, StoreUnavailable) else NOT_ALLOWED, error.code, error)
 
 
 def _passable(code: int) -> int:
