@@ -67,6 +67,15 @@ def moderations(seen: dict[str, Any]) -> None:
     assert float(seen["cost"]) == 0
 
 
+def realtime(seen: dict[str, Any]) -> None:
+    assert seen["text"] == "Hello from here." and seen["usage"]["output_tokens"] > 0
+    assert seen["transcript"] == "One two three."
+    assert seen["bytes"] == seen["audio"] * 50 * 48 > 0
+    assert (seen["wrong"]["type"], seen["wrong"]["param"]) == ("invalid_request_error", "type")
+    assert seen["unknown"] == 404
+    assert seen["secret"].startswith("ek_") and seen["bound"] == "Bound."
+
+
 def responses(seen: dict[str, Any]) -> None:
     assert seen["text"] and seen["usage"]["output_tokens"] > 0 and float(seen["cost"]) > 0
     assert seen["second"]["text"] and seen["second"]["previous"] == seen["second"]["first"]
@@ -104,6 +113,7 @@ SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "completions": ("openai.completions", completions),
     "embeddings": ("openai.embeddings", embeddings),
     "moderations": ("openai.moderations", moderations),
+    "realtime": ("openai.realtime", realtime),
     "responses": ("openai.responses", responses),
     "background": ("openai.responses", background),
 }
