@@ -15,8 +15,6 @@ HEARD, SAID = 10, 20
 _PICTURE = 1600
 #: What surrounds an item.
 _FRAME = 8
-#: Longer texts without a blank in them are sound or a picture.
-_LONG = 2000
 
 
 class Context:
@@ -110,15 +108,16 @@ class Context:
         self.text += text
 
 
-def _parts(value: object) -> tuple[int, int, int]:
-    """Bytes of text, characters of sound, and pictures inside a decoded value."""
+def _parts(value: object, name: str = "") -> tuple[int, int, int]:
+    """Bytes of text, characters of sound, and pictures inside the value of a member."""
     if isinstance(value, str):
         if value.startswith("data:image"):
             return 0, 0, 1
-        if len(value) > _LONG and " " not in value[:_LONG] and value.isascii():
-            return 0, len(value), 0
-        return len(value.encode()), 0, 0
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    names = sum(len(name) for name in value) if isinstance(value, dict) else 0
-    found = [_parts(one) for one in inner]
+        return (0, len(value), 0) if name == "audio" else (len(value.encode()), 0, 0)
+    if isinstance(value, dict):
+        found = [_parts(one, key) for key, one in value.items()]
+        names = sum(len(key) for key in value)
+    else:
+        found = [_parts(one, name) for one in value] if isinstance(value, list) else []
+        names = 0
     return names + sum(f[0] for f in found), sum(f[1] for f in found), sum(f[2] for f in found)

@@ -144,7 +144,7 @@ def read_session(raw: msgspec.Raw) -> SessionFacts:
     model = told.get("model")
     return SessionFacts(
         model=model if isinstance(model, str) else None,
-        transcription=_transcription(heard, "transcription") or _transcription(told, "input_audio_transcription"),
+        transcription=_transcription(heard, "transcription", _transcription(told, "input_audio_transcription")),
         input_rate=_rate(heard.get("format", told.get("input_audio_format"))),
         output_rate=_rate(said.get("format", told.get("output_audio_format"))),
         prompt=isinstance(told.get("prompt"), Mapping),
@@ -221,10 +221,10 @@ def _cached(details: Mapping[str, object], kinds: Mapping[str, int]) -> dict[str
     return found
 
 
-def _transcription(where: Mapping[str, object], name: str) -> str | None:
-    """The model that a transcription is made by; "" where there is to be none, None where nothing is said."""
+def _transcription(where: Mapping[str, object], name: str, usual: str | None = None) -> str | None:
+    """The model that a transcription is made by; "" where there is to be none, `usual` where nothing is said."""
     if name not in where:
-        return None
+        return usual
     model = _mapping(where[name]).get("model")
     return model if isinstance(model, str) else ""
 
