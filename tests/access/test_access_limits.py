@@ -143,6 +143,19 @@ def test_a_refused_call_takes_nothing() -> None:
     assert after["x-ratelimit-remaining-tokens"] == before["x-ratelimit-remaining-tokens"] == "60"
 
 
+def test_a_call_that_lasts_uses_tokens_while_it_does() -> None:
+    limits = Limits(Clock())
+    lasting = limits.admit(key(tpm=100, concurrency=2), 0)
+    limits.admit(key(tpm=100, concurrency=2), 60).done(60)
+    lasting.used(50)
+    with pytest.raises(TooMany, match="tokens per minute"):
+        limits.admit(key(tpm=100, concurrency=2), 1)
+    lasting.done(0)
+    lasting.used(50)  # it is over
+    assert limits.buckets.in_flight("key_1") == 0
+    assert limits.buckets.admit("key_1", (0, 1000, 0), 890).refused == ""
+
+
 def test_keys_do_not_share() -> None:
     limits = Limits(Clock())
     limits.admit(key("key_1", rpm=1), 0)

@@ -133,6 +133,20 @@ async def test_two_workers_share_places_and_tokens(server: Server, path: str, cl
     assert dict(last.headers())[b"x-ratelimit-remaining-tokens"] == b"0"
 
 
+async def test_a_call_that_lasts_uses_tokens_of_all_workers(
+    server: Server, path: str, clients: list[SharedLimits]
+) -> None:
+    first, second = await connect(clients, path), await connect(clients, path)
+    lasting = await first.take(key(tpm=100), 0)
+    lasting.used(40)
+    lasting.used(60)
+    # Frames of one worker keep their order, those of two do not.
+    assert not await admitted(first, key(tpm=100), 1, 1)
+    assert not await admitted(second, key(tpm=100), 1, 1)
+    lasting.done(0)
+    assert len(await admitted(second, key("key_2", tpm=100), 1, 1)) == 1
+
+
 async def test_keys_without_limits_are_not_asked_about(path: str, clients: list[SharedLimits]) -> None:
     client = SharedLimits(path, workers=2, clock_ns=Clock())
     assert await client.take(key(), 5) is UNLIMITED and client.served_locally == 0
