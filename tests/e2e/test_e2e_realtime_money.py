@@ -217,7 +217,7 @@ async def test_a_gateway_that_stops_lets_a_response_end_first(tmp_path: Path, ve
     async with talking(stage) as idle, talking(stage) as busy:
         await busy.ask("[[pace:60]][[tokens:120]]")
         await busy.until("response.output_text.delta")
-        stage.process.popen.terminate()
+        os.kill(stage.process.popen.pid, signal.SIGTERM)
         assert (await idle.closed())[0] == 1012
         assert (await busy.closed())[0] == 1012
         assert busy.types()[-1] == "response.done"
