@@ -141,8 +141,8 @@ def test_deltas_are_counted() -> None:
 
 
 def test_an_error_is_an_event_in_the_vendors_form() -> None:
-    told = json.loads(spoken.error_event(NoFunds(), "req_1", "mine"))
-    assert told["type"] == "error" and told["event_id"].startswith("event_")
+    told = json.loads(spoken.error_event(NoFunds(), "req_1", "event_1", "mine"))
+    assert told["type"] == "error" and told["event_id"] == "event_1"
     assert told["error"] == {
         "type": "insufficient_quota",
         "code": "insufficient_quota",
@@ -150,4 +150,4 @@ def test_an_error_is_an_event_in_the_vendors_form() -> None:
         "param": None,
         "event_id": "mine",
     }
-    assert json.loads(spoken.error_event(NoFunds(), "", 7))["error"]["event_id"] is None
+    assert json.loads(spoken.error_event(NoFunds(), "", "event_1", 7))["error"]["event_id"] is None

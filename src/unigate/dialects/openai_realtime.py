@@ -6,7 +6,6 @@ called. https://platform.openai.com/docs/api-reference/realtime
 
 import msgspec
 
-from unigate.base import ids
 from unigate.base.errors import GatewayError
 from unigate.dialects.openai_errors import VendorError, error_object, pass_error, read_error, write_error
 from unigate.spec.operation import Operation
@@ -52,14 +51,14 @@ SUBPROTOCOL = "realtime"
 KEY_PREFIX, BETA = "openai-insecure-api-key.", "openai-beta.realtime-v1"
 
 
-def error_event(error: GatewayError, request_id: str, event_id: object = None) -> bytes:
-    """An error as an event of the session; `event_id`: of the caller's event that it is about."""
+def error_event(error: GatewayError, request_id: str, name: str, about: object = None) -> bytes:
+    """An error as an event of that name; `about`: the id of the caller's event that it is about."""
     told = error_object(error, request_id)
     return msgspec.json.encode(
         {
             "type": "error",
-            "event_id": ids.new("event"),
-            "error": {**told, "event_id": event_id if isinstance(event_id, str) else None},
+            "event_id": name,
+            "error": {**told, "event_id": about if isinstance(about, str) else None},
         }
     )
 

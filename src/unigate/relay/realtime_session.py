@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from unigate.base import ids
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import GatewayError, InvalidKey, NoFunds, StoreUnavailable, StreamBroken
 from unigate.base.websocket import ABNORMAL, Message, WebSocket
@@ -105,7 +106,7 @@ class Session:
         """Tell the caller, and let the provider say what is not paid yet."""
         self._mute = True
         if ending.error is not None:
-            self._caller.send(Message(spoken.error_event(ending.error, self._call.id)))
+            self._complain(ending.error)
         self._caller.close(ending.code, ending.reason)
         for response_id in self._till.active:
             self._vendor.send(Message(spoken.cancel_event(response_id)))
@@ -126,6 +127,10 @@ class Session:
         if not self._stopped.done():
             self._stopped.set_result(_ending_of(error))
 
+    def _complain(self, error: GatewayError, about: object = None) -> None:
+        """Tell the caller what is wrong."""
+        self._caller.send(Message(spoken.error_event(error, self._call.id, ids.new("event"), about)))
+
     # From the caller.
 
     async def _from_caller(self) -> Ending:
@@ -138,7 +143,7 @@ class Session:
                     try:
                         data = self._models.update(data, event)
                     except GatewayError as error:
-                        caller.send(Message(spoken.error_event(error, self._call.id, event.event_id)))
+                        self._complain(error, event.event_id)
                         continue
                 self._context.asked(event)
                 await self._till.cover(self._reads())
