@@ -57,6 +57,7 @@ def paid(stage: Stage, *response_ids: str) -> list[dict[str, object]]:
     return [found[response_id] for response_id in response_ids]
 
 
+@pytest.mark.endpoint("O16")
 async def test_the_sdk_talks_in_text(stage: Stage) -> None:
     client = openai.AsyncOpenAI(api_key=stage.key, base_url=stage.base)
     said, types = "", []
@@ -217,6 +218,7 @@ async def test_what_the_vendor_refuses_is_an_http_answer(stage: Stage) -> None:
     assert b"model_not_found" in (refused.value.response.body or b"")
 
 
+@pytest.mark.endpoint("O16")
 async def test_a_client_secret_works_here_and_is_bound_to_its_session(stage: Stage) -> None:
     client = openai.AsyncOpenAI(api_key=BOB, base_url=stage.base)
     made = await client.realtime.client_secrets.create(
@@ -248,6 +250,7 @@ async def test_a_client_secret_works_here_and_is_bound_to_its_session(stage: Sta
     assert refused.value.response.status_code == 401
 
 
+@pytest.mark.endpoint("O16")
 def test_older_secrets_and_webrtc(stage: Stage) -> None:
     head = {"authorization": f"Bearer {stage.key}"}
     made = httpx.post(f"{stage.base}/realtime/sessions", json={"model": "talk", "voice": "coral"}, headers=head)

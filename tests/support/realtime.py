@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from support.stage import Stage
 from unigate.sandbox.brain.sound import tone
@@ -92,9 +92,14 @@ async def talking(
     if key == "-":
         del headers["authorization"]
     url = f"{stage.url.replace('http', 'ws')}/v1/realtime?{query or f'model={model}'}"
-    socket = await connect(
-        url, additional_headers=headers, max_size=None, open_timeout=BOUND, ping_interval=None, **options
-    )
+    try:
+        socket = await connect(
+            url, additional_headers=headers, max_size=None, open_timeout=BOUND, ping_interval=None, **options
+        )
+    except InvalidStatus:
+        for _ in range(5):  # what was aborted closes in the turns that follow
+            await asyncio.sleep(0)
+        raise
     async with socket:
         talker = Talker(socket)
         await talker.next()
