@@ -55,11 +55,9 @@ def _ulaw(sample: int) -> int:
 
 def _alaw(sample: int) -> int:
     """One sample in A-law (ITU-T G.711)."""
-    sign = 0x80 if sample >= 0 else 0
-    size = min(abs(sample) if sample >= 0 else ~sample, 32_767) >> 4
-    exponent = max(size.bit_length() - 4, 0)
-    mantissa = size >> max(exponent, 1) & 0x0F if exponent else size >> 1 & 0x0F
-    return (sign | exponent << 4 | mantissa) ^ 0x55
+    mask, size = (0xD5, sample >> 3) if sample >= 0 else (0x55, ~sample >> 3)
+    segment = max(size.bit_length() - 5, 0)
+    return (segment << 4 | size >> max(segment, 1) & 0x0F) ^ mask
 
 
 def speaks(data: bytes, kind: str) -> bool:
