@@ -15,7 +15,7 @@ from unigate.sandbox.forms import realtime_sound as sound
 CODECS = {"audio/pcmu": "pcm_mulaw", "audio/pcma": "pcm_alaw"}
 
 
-def decoded(data: bytes, codec: str) -> array[int]:
+def decoded(data: bytes, codec: str) -> "array[int]":
     """G.711 as samples, by FFmpeg."""
     reader: Any = av.CodecContext.create(codec, "r")
     reader.sample_rate = 8000
