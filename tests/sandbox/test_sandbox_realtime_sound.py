@@ -3,7 +3,6 @@
 import io
 import wave
 from array import array
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -20,7 +19,6 @@ def decoded(data: bytes, codec: str) -> "array[int]":
     reader: Any = av.CodecContext.create(codec, "r")
     reader.sample_rate = 8000
     reader.layout = "mono"
-    reader.time_base = Fraction(1, 8000)
     packet = av.Packet(data)
     found = array("h")
     for frame in reader.decode(packet):
