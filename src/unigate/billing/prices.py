@@ -87,6 +87,11 @@ class Row:
             "by_value": self._by_value,
         }
 
+    @property
+    def charged(self) -> frozenset[str]:
+        """The units that it has a price for."""
+        return frozenset(self._by_value).union(unit for unit, factor in self._flat.items() if factor)
+
     def factor(self, unit: str, given: Mapping[str, Value], *, highest: bool = False) -> int:
         """The price of one of a unit, times the denominator; 0 for what the row does not charge.
 
@@ -134,12 +139,14 @@ class Row:
 class Quote:
     """The rows by which a call may be priced, frozen at its moment, best first. Amounts are nano-USD."""
 
-    __slots__ = ("multiplier", "price_ids", "rows")
+    __slots__ = ("charged", "multiplier", "price_ids", "rows")
 
     def __init__(self, rows: tuple[Row, ...], multiplier: int) -> None:
         self.rows = rows
         self.multiplier = multiplier
         self.price_ids = tuple(row.id for row in rows)
+        #: Units that any of the rows has a price for.
+        self.charged = frozenset().union(*(row.charged for row in rows))
 
     @classmethod
     def thawed(cls, told: Mapping[str, Any]) -> "Quote":

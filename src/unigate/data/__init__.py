@@ -19,6 +19,7 @@ _ABOUT = frozenset({"model", "when", "source", "as_of", "note"})
 _FORMS = {
     "call": ("call", 1),
     "per_image": ("images", 1),
+    "per_million_characters": ("characters", MILLION),
     "per_minute": ("milliseconds", 60_000),
     "per_second": ("milliseconds", 1000),
     "per_thousand_searches": ("searches", 1000),

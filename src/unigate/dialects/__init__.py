@@ -136,6 +136,21 @@ class StreamingDialect(Dialect, Protocol):
         ...
 
 
+class MeteredDialect(Dialect, Protocol):
+    """A dialect whose calls are counted in one unit or another, as their prices say (`Facts.charged`)."""
+
+    def measure(self, asked: Any, facts: Any, /) -> None:
+        """Put into the facts what is learned by looking into the body's files, in a thread, before money is held."""
+        ...
+
+    def used(self, facts: Any, told: Usage | None, seen: Any, /) -> Usage:
+        """What was used, in the units that are charged: as it was told or measured, else counted by ourselves.
+
+        `seen` is what `read_answer` saw, or the Watcher.
+        """
+        ...
+
+
 class RawDialect(Dialect, Protocol):
     """A dialect of operations whose answers are bytes; those that are JSON all the same are read whole."""
 
@@ -207,6 +222,11 @@ def _linked(value: object, links: Mapping[str, str]) -> object:
     if isinstance(value, list | tuple):
         return [_linked(one, links) for one in value]
     return value
+
+
+def meters(spoken: Dialect) -> TypeGuard[MeteredDialect]:
+    """Whether a dialect counts by what is charged."""
+    return hasattr(spoken, "used")
 
 
 def streams(spoken: Dialect) -> TypeGuard[StreamingDialect]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from unigate.dialects import json_edit
+from unigate.dialects import form_read, json_edit
+from unigate.spec.form import Form
 from unigate.spec.provider import Options
 
 Adjust = Callable[[bytes, Options], tuple[bytes, tuple[str, ...]]]
@@ -51,5 +52,16 @@ def cached_in(*places: str) -> AdjustUsage:
             if usage.get(place) is not None:
                 return {**usage, "prompt_tokens_details": {**known, "cached_tokens": usage[place]}}
         return usage
+
+    return adjust
+
+
+def without_stream(*names: str) -> Callable[[Form, Options], tuple[Form, tuple[str, ...]]]:
+    """An `adjust_form` for a vendor whose models with such beginnings of names answer whole, whatever is asked."""
+
+    def adjust(form: Form, options: Options) -> tuple[Form, tuple[str, ...]]:  # noqa: ARG001 - as every such change
+        if (form_read.text(form, "model") or "").startswith(names) and form_read.flag(form, "stream"):
+            return form.without(("stream",)), ("stream",)
+        return form, ()
 
     return adjust

@@ -5,6 +5,7 @@ upstream name of a model is the deployment's. What came later than deployments i
 a version. The list of models is of what the resource could deploy, not of what it has deployed.
 """
 
+from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Credential, Headers, Options, Provider
 
 
@@ -16,12 +17,25 @@ PROVIDER = Provider(
     name="azure_openai",
     title="Azure OpenAI",
     base_url=None,
-    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_realtime", "openai_responses"),
+    speaks=(
+        "openai_chat",
+        "openai_completions",
+        "openai_embeddings",
+        "openai_realtime",
+        "openai_responses",
+        "openai_speech",
+        "openai_transcriptions",
+        "openai_translations",
+    ),
+    adjust_form=without_stream("whisper"),
     auth=_api_key,
     paths={
         "openai.chat": "/openai/deployments/{model}/chat/completions?api-version={api_version}",
         "openai.completions": "/openai/deployments/{model}/completions?api-version={api_version}",
         "openai.embeddings": "/openai/deployments/{model}/embeddings?api-version={api_version}",
+        "openai.speech": "/openai/deployments/{model}/audio/speech?api-version={api_version}",
+        "openai.transcriptions": "/openai/deployments/{model}/audio/transcriptions?api-version={api_version}",
+        "openai.translations": "/openai/deployments/{model}/audio/translations?api-version={api_version}",
     },
     prefix="/openai/v1",
     models_path="/openai/v1/models",

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference
 
 from unigate.dialects import openai_background
 from unigate.dialects.vendor_errors import Meaning, meanings
+from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Provider
 
 PROVIDER = Provider(
@@ -18,7 +19,11 @@ PROVIDER = Provider(
         "openai_moderations",
         "openai_realtime",
         "openai_responses",
+        "openai_speech",
+        "openai_transcriptions",
+        "openai_translations",
     ),
+    adjust_form=without_stream("whisper"),
     tasks={openai_background.OPERATION: openai_background.API},
     # A 403 is our credential's trouble, but not these: any caller could have it parked by naming a model.
     adjust_error=meanings(

@@ -4,7 +4,7 @@ Errors are `code`, `message` and `data` without an `error` around, or a bare tex
 """
 
 from unigate.dialects.rerank_vendors import Reranker, translations
-from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields
+from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields, without_stream
 from unigate.spec.provider import Provider
 
 PROVIDER = Provider(
@@ -12,7 +12,8 @@ PROVIDER = Provider(
     title="SiliconFlow",
     base_url="https://api.siliconflow.cn/v1",
     also_at=("https://api.siliconflow.com/v1",),
-    speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_speech", "openai_transcriptions"),
+    adjust_form=without_stream(""),
     translations=translations(
         Reranker(takes={name: name for name in ("max_chunks_per_doc", "overlap_tokens", "instruction")})
     ),

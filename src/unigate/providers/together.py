@@ -7,14 +7,22 @@ A prompt that is too long for the model gets a 403, which is the caller's own mi
 
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_errors import Meaning, meanings
-from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields
+from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields, without_stream
 from unigate.spec.provider import Provider
 
 PROVIDER = Provider(
     name="together",
     title="Together AI",
     base_url="https://api.together.xyz/v1",
-    speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    speaks=(
+        "openai_chat",
+        "openai_completions",
+        "openai_embeddings",
+        "openai_speech",
+        "openai_transcriptions",
+        "openai_translations",
+    ),
+    adjust_form=without_stream(""),
     translations=translations(Reranker()),
     paths={"cohere.rerank": "/rerank"},
     limit_field="max_tokens",

@@ -10,7 +10,14 @@ PROVIDER = Provider(
     name="vllm",
     title="vLLM",
     base_url="http://127.0.0.1:8000/v1",
-    speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_responses"),
+    speaks=(
+        "openai_chat",
+        "openai_completions",
+        "openai_embeddings",
+        "openai_responses",
+        "openai_transcriptions",
+        "openai_translations",
+    ),
     # Documents are shown whether or not they are asked for.
     translations=translations(Reranker(takes={"priority": "priority"}, shows=False)),
     paths={"cohere.rerank": "/rerank"},

@@ -5,13 +5,13 @@ import asyncio
 from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
-from unigate.dialects import Dialect
+from unigate.dialects import Dialect, meters
 from unigate.relay import background
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
 from unigate.relay.services import Services
-from unigate.relay.settling import NO_USAGE, headers, record
+from unigate.relay.settling import NO_USAGE, headers, record, used
 from unigate.relay.streaming import Stream
 
 _JSON_TYPE = (b"content-type", b"application/json")
@@ -31,6 +31,8 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
     key, operation = call.key, call.operation
     svc.keys.check(key, facts.model, call.x.client, call.at, operation)
+    if call.form is not None and meters(dialect):
+        await svc.spool.run(dialect.measure, call.form, facts)
     tokens = call.input_tokens = dialect.input_bound(asked, facts)
     admission = svc.limits.admit(key, tokens) or await svc.limits.take(key, tokens)
     try:
@@ -41,6 +43,7 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
         else:
             candidates = svc.router.routes(facts.model, key.group.name, operation)
         quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)
+        facts.charged = quote.charged
         made = plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         if not isinstance(made, Plan):
             made = await made
@@ -64,7 +67,7 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     """Settle an answer that was read whole and send it once its record is kept."""
     seen = opened.seen
     served_conditions(call, seen.service_tier)
-    usage = NO_USAGE if seen.empty else seen.usage or call.dialect.estimate(call.asked, seen)
+    usage = NO_USAGE if seen.empty else used(call, seen.usage, seen)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)
     svc.ended(call, row, opened.candidate)

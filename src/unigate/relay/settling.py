@@ -4,8 +4,11 @@ A call is settled once. What is charged is what was delivered: an error or an em
 broke or whose caller left is charged for what went out.
 """
 
+from typing import Any
+
 from unigate.base.clock import monotonic
 from unigate.base.money import format_usd
+from unigate.dialects import meters
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.routing.choice import Candidate
@@ -16,6 +19,14 @@ from unigate.spec.usage import Usage
 
 NO_USAGE = Usage()
 Header = tuple[bytes, bytes]
+
+
+def used(call: Call, told: Usage | None, seen: Any) -> Usage:
+    """What a call used: as the provider told it, or as the dialect counts it."""
+    spoken = call.dialect
+    if meters(spoken):
+        return spoken.used(call.facts, told, seen)
+    return told or spoken.estimate(call.asked, seen)
 
 
 def record(

@@ -19,7 +19,7 @@ from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.keeping import Copy
 from unigate.relay.services import Services
-from unigate.relay.settling import headers, record
+from unigate.relay.settling import headers, record, used
 from unigate.spec.record import End
 from unigate.spec.usage import Usage
 from unigate.store.spool import Spooled
@@ -170,7 +170,7 @@ class Stream:
         self._enough = _enough(plan.output_tokens)
 
     def _estimated(self) -> Usage:
-        return self._call.dialect.estimate(self._call.asked, self._watch)
+        return used(self._call, None, self._watch)
 
     async def _so_far(self) -> Usage:
         """What went out of a stream that did not end."""
@@ -178,7 +178,7 @@ class Stream:
 
     async def _counted(self) -> Usage:
         """What went out: told by the provider if it was, else measured or counted by us."""
-        return self._watch.usage or await self._measure() or self._estimated()
+        return used(self._call, self._watch.usage or await self._measure(), self._watch)
 
     async def _measure(self) -> Usage | None:
         """What the bytes that went out say of themselves."""

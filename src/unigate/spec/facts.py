@@ -37,5 +37,7 @@ class Facts:
     background: bool = False
     #: Id of a kept answer that this call goes on from; "" where there is none.
     previous: str = ""
+    #: Units that the prices of this call charge: set when they are known, before anything is sent.
+    charged: frozenset[str] = frozenset()
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.
     conditions: dict[str, str | int] = field(default_factory=dict)
