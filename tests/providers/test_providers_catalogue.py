@@ -24,6 +24,9 @@ SPOKEN = (
     "openai_embeddings",
     "openai_moderations",
     "openai_responses",
+    "openai_speech",
+    "openai_transcriptions",
+    "openai_translations",
 )
 
 

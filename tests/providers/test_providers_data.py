@@ -17,6 +17,7 @@ PRICES = json.loads(files(data).joinpath("prices.json").read_text())
 #: Rates that are not of tokens or calls: their units, and how many of them.
 FORMS = {
     "per_image": ("images", 1),
+    "per_million_characters": ("characters", 1_000_000),
     "per_minute": ("milliseconds", 60_000),
     "per_second": ("milliseconds", 1000),
     "per_thousand_searches": ("searches", 1000),
@@ -44,7 +45,13 @@ def test_the_family_of_a_model_is_one_that_can_be_called() -> None:
 def test_prices_are_decimal_text_and_become_integers() -> None:
     rows = {price.id: price for price in data.prices()}
     assert len(rows) == len(PRICES["prices"])
-    alone = [{"input"}, {"input", "image_input"}, {"call"}, *({unit} for unit, _ in FORMS.values())]
+    alone = [
+        {"input"},
+        {"input", "image_input"},
+        {"input", "audio_output"},
+        {"call"},
+        *({unit} for unit, _ in FORMS.values()),
+    ]
     for row, price in zip(PRICES["prices"], data.prices(), strict=True):
         assert {"input", "output"} <= set(price.rates) or set(price.rates) in alone
         names = {unit: name for name, (unit, _) in FORMS.items() if name in row}
@@ -95,7 +102,7 @@ def test_models_have_limits_and_a_price_each() -> None:
         if (
             not {"input", "call", "per_thousand_searches"} & BASE[model.name].keys()
         ):  # paid by what it makes, not by what it reads
-            assert set(model.modalities) & {"image", "video"}
+            assert set(model.modalities) & {"image", "video", "audio"}
             assert BASE[model.name].keys() & FORMS.keys()
             continue
         assert model.created > 1_500_000_000
