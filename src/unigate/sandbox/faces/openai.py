@@ -11,6 +11,8 @@ from unigate.sandbox.forms import (
     openai_errors,
     openai_moderations,
     openai_responses,
+    openai_speech,
+    openai_transcriptions,
     realtime,
     realtime_secrets,
 )
@@ -44,6 +46,9 @@ FACE = Face(
         Route("POST", "/v1/moderations", openai_moderations.moderations(_MANNER)),
         Route("GET", "/v1/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/v1/models/{model:path}", openai_chat.get_model(_MANNER)),
+        Route("POST", "/v1/audio/speech", openai_speech.speech(_MANNER)),
+        Route("POST", "/v1/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER)),
+        Route("POST", "/v1/audio/translations", openai_transcriptions.translations(_MANNER)),
         *openai_responses.routes(_MANNER),
         *realtime_secrets.routes(_MANNER),
         *openai_billing.ROUTES,

@@ -8,6 +8,8 @@ _LARGE = Model(name="", context=1_047_576, output=32_768)
 _GPT5 = Model(name="", context=400_000, output=128_000, reasoning=True, tiles=(70, 140))
 _TEXT = Model(name="", kind="text", context=16_385, output=16_384, sees=False)
 _VECTORS = Model(name="", kind="vectors", context=8192, dimensions=1536, shortens=True, sees=False)
+_SPEECH = Model(name="", kind="speech", context=2000, sees=False)
+_HEARING = Model(name="", kind="hearing", context=16_000, output=2000, sees=False, hears=True)
 _HARM = Model(name="", kind="harm", context=32_768, sees=False)
 _TALK = Model(name="", kind="realtime", context=32_000, output=4096, hears=True)
 _O = Model(name="", context=200_000, output=100_000, reasoning=True, tiles=(75, 150))
@@ -57,6 +59,13 @@ MODELS = Models(
         replace(_TALK, name="gpt-realtime-mini", snapshot="gpt-realtime-mini-2025-10-06", created=1759708800),
         replace(_TALK, name="gpt-4o-realtime-preview", snapshot="gpt-4o-realtime-preview-2025-06-03"),
         replace(_TALK, name="gpt-4o-mini-realtime-preview", snapshot="gpt-4o-mini-realtime-preview-2024-12-17"),
+        replace(_SPEECH, name="tts-1", created=1681940951),
+        replace(_SPEECH, name="tts-1-hd", created=1699046015),
+        replace(_SPEECH, name="gpt-4o-mini-tts", created=1742403959),
+        replace(_HEARING, name="whisper-1", created=1677532384),
+        replace(_HEARING, name="gpt-4o-transcribe", created=1742068463),
+        replace(_HEARING, name="gpt-4o-mini-transcribe", created=1742068596),
+        replace(_HEARING, name="gpt-4o-transcribe-diarize", created=1750798887),
         replace(_HARM, name="omni-moderation-latest", created=1731689265, sees=True),
         replace(_HARM, name="omni-moderation-2024-09-26", created=1732734466, sees=True),
         replace(_HARM, name="text-moderation-latest", snapshot="text-moderation-007"),

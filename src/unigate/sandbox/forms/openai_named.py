@@ -36,6 +36,8 @@ def _wrong_kind(kind: Kind, found: Model) -> VendorError:
     if kind == "harm":
         told = f"Invalid value for 'model' = {found.name}. It is not a moderation model."
         return checks.refuse(told, "model", "invalid_value")
+    if kind in ("speech", "hearing"):
+        return checks.refuse(f"Invalid value for 'model' = {found.name}.", "model", "invalid_value")
     if kind == "chat":
         told = (
             "This is not a chat model and thus not supported in the v1/chat/completions endpoint. "

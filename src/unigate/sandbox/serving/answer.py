@@ -85,9 +85,13 @@ class Event:
     name: str = ""
     #: Its id (`id:`), for vendors that give one.
     id: str = ""
+    #: Bytes of an answer that is no stream of events, in place of all others.
+    raw: bytes = b""
 
     def encoded(self) -> bytes:
         """The event with the empty line that ends it."""
+        if self.raw:
+            return self.raw
         if self.data is None:
             return b": " + self.name.encode() + b"\n\n"
         data = (
