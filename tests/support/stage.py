@@ -128,6 +128,10 @@ class Caller:
             self.seen += piece
         return self.seen
 
+    def piece(self) -> bytes:
+        """The next piece of the reply."""
+        return self._sock.recv(65536)
+
     def rest(self) -> bytes:
         """Read to the end; everything seen."""
         pieces = [self.seen]
