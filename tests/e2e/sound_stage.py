@@ -1,15 +1,13 @@
 """A gateway before the sandbox with models that speak and hear, and what a test needs to look into sound."""
 
-import io
-import wave
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import av
 import httpx
 
+from support.sounds import looked, silence
 from support.stage import KEY, Stage, set_stage
 from support.world import Process
 
@@ -50,6 +48,7 @@ keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
   - {name: small, user: small, secret: sk-small-0123456789}
 """
+__all__ = ["CODECS", "cost", "form", "looked", "silence", "sound_stage", "speech"]
 #: How PyAV names what a format is encoded by.
 CODECS = {
     "mp3": ("mp3float", "mp3"),
@@ -88,27 +87,6 @@ def form(
         headers={"authorization": f"Bearer {key}", **headers},
         timeout=60,
     )
-
-
-def silence(seconds: float, rate: int = 16_000) -> bytes:
-    """A WAV of a hum of so many seconds."""
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        count = round(seconds * rate)
-        file.writeframes(b"".join((200 * (i % 50)).to_bytes(2, "little", signed=True) for i in range(count)))
-    return out.getvalue()
-
-
-def looked(sound: bytes) -> tuple[str, float, int]:
-    """Codec, seconds (of what can be decoded) and channels of a sound."""
-    with av.open(io.BytesIO(sound)) as file:
-        stream = file.streams.audio[0]
-        context = stream.codec_context
-        samples = sum(frame.samples for frame in file.decode(stream))
-        return context.name, samples / context.sample_rate, context.channels
 
 
 def cost(row: Mapping[str, Any]) -> Decimal:

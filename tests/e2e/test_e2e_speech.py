@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from openai import BadRequestError, OpenAI
@@ -116,8 +116,14 @@ def test_events_carry_the_sound_and_its_usage(stage: Stage) -> None:
 
 @pytest.mark.endpoint("O1")
 def test_a_stream_shows_its_cost_where_it_is_asked_for(stage: Stage) -> None:
-    body = {"model": "gpt-4o-mini-tts", "input": TEXT, "voice": "coral", "stream_format": "sse"}
-    reply = speech(stage, **body, usage={"include": True})
+    reply = speech(
+        stage,
+        model="gpt-4o-mini-tts",
+        input=TEXT,
+        voice="coral",
+        stream_format="sse",
+        usage={"include": True},
+    )
     last = json.loads(reply.text.splitlines()[-2][6:])
     row = stage.row(reply.headers["x-request-id"])
     assert Decimal(str(last["usage"]["cost"])) == cost(row) > 0
@@ -127,7 +133,7 @@ def test_a_stream_shows_its_cost_where_it_is_asked_for(stage: Stage) -> None:
 def test_a_broken_answer_is_charged_for_what_went_out(stage: Stage) -> None:
     for model, unit in (("cut-tts", "characters"), ("cut-mini-tts", "audio_output")):
         long = TEXT * 6
-        body = {"model": model, "input": long, "voice": "alloy", "response_format": "pcm"}
+        body: dict[str, object] = {"model": model, "input": long, "voice": "alloy", "response_format": "pcm"}
         with Caller(stage, body, path="/v1/audio/speech") as caller:
             caller.rest()
             row = stage.row(caller.call_id)
@@ -142,7 +148,7 @@ def test_a_broken_answer_is_charged_for_what_went_out(stage: Stage) -> None:
 
 @pytest.mark.endpoint("O1")
 def test_a_caller_who_leaves_pays_what_went_out(stage: Stage) -> None:
-    body = {"model": "slow-mini-tts", "input": TEXT, "voice": "alloy", "response_format": "pcm"}
+    body: dict[str, object] = {"model": "slow-mini-tts", "input": TEXT, "voice": "alloy", "response_format": "pcm"}
     with Caller(stage, body, path="/v1/audio/speech") as caller:
         while len(caller.seen.partition(b"\r\n\r\n")[2]) < 2 * 8192:
             caller.seen += caller.piece()
@@ -153,7 +159,7 @@ def test_a_caller_who_leaves_pays_what_went_out(stage: Stage) -> None:
     assert cost(row) > 0
 
 
-BAD = [
+BAD: list[tuple[dict[str, Any], str, int]] = [
     ({"voice": "nobody"}, "voice", 400),
     ({"response_format": "midi"}, "response_format", 400),
     ({"input": ""}, "input", 400),
@@ -167,9 +173,10 @@ BAD = [
 
 @pytest.mark.endpoint("O1")
 @pytest.mark.parametrize(("wrong", "param", "status"), BAD, ids=[one[1] for one in BAD])
-def test_wrong_calls_cost_nothing(stage: Stage, wrong: dict[str, object], param: str, status: int) -> None:
+def test_wrong_calls_cost_nothing(stage: Stage, wrong: dict[str, Any], param: str, status: int) -> None:
     before = stage.settled()["balance"]
-    reply = speech(stage, **{"model": "tts-1", "input": "Hello.", "voice": "alloy", **wrong})
+    body: dict[str, Any] = {"model": "tts-1", "input": "Hello.", "voice": "alloy", **wrong}
+    reply = speech(stage, **body)
     assert reply.status_code == status, reply.text
     assert reply.json()["error"]["param"] == param
     assert reply.headers["x-request-id"]

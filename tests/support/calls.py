@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from support import calls_midjourney, replicate
+from support.sounds import silence
 from support.world import World
 from unigate.dialects import operations
 from unigate.reference.document import pages
@@ -95,7 +96,12 @@ def call(
     url, body = _place(world, row, path, example)
     head = {**shown, **(headers or {})}
     if ENTRIES[row.name].request_type == "multipart/form-data":
-        parts = {name: (f"{name}.txt", str(value)) for name, value in (body or {}).items()}
+        told = dict(body or {})
+        files = [name for name, value in told.items() if str(value).startswith("@")]  # those of a dialect with fields
+        if files:
+            sounds = {name: (str(told.pop(name))[1:], silence(1), "audio/wav") for name in files}
+            return httpx.request(row.method, url, data=told, files=sounds, headers=head, timeout=30)
+        parts = {name: (f"{name}.txt", str(value)) for name, value in told.items()}
         return httpx.request(row.method, url, files=parts, headers=head, timeout=30)
     return httpx.request(row.method, url, params=dict(example.query), json=body, headers=head, timeout=30)
 

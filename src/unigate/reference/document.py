@@ -182,6 +182,7 @@ def _answer(operation: Operation, entry: Entry) -> dict[str, object]:
     content: dict[str, object] = {}
     if entry.answer is not None:
         content[entry.answer_type] = {"schema": entry.answer, **({"example": entry.shown} if entry.shown else {})}
+    content |= {kind: {"schema": schema} for kind, schema in entry.also.items()}
     if entry.event is not None:
         content[_EVENTS] = {"schema": _event(entry)}
     told: dict[str, object] = {"description": "The answer.", "headers": headers.of_answer(operation)}

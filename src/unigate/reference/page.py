@@ -45,6 +45,8 @@ class Entry:
     #: Media types of request and answer.
     request_type: str = "application/json"
     answer_type: str = "application/json"
+    #: Further media types of good answers, each with its schema.
+    also: Mapping[str, Schema] = field(default_factory=dict)
     #: Data of events is plain text where it is not JSON.
     event_text: bool = False
     #: Statuses of errors beside those that follow from the row.
