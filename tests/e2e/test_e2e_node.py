@@ -60,6 +60,22 @@ def embeddings(seen: dict[str, Any]) -> None:
     assert (seen["refused"]["status"], seen["refused"]["code"]) == (404, "model_not_found")
 
 
+def audio(seen: dict[str, Any]) -> None:
+    length = len(base64.b64decode(seen["sounds"].pop("pcm"))) / 48_000
+    for kind, sound in seen["sounds"].items():
+        codec, seconds, channels = looked(base64.b64decode(sound))
+        assert codec.startswith("pcm_s16" if kind == "wav" else kind) and channels == 1
+        assert seconds == pytest.approx(length, abs=0.15)
+    assert seen["last"]["type"] == "speech.audio.done" and seen["last"]["usage"]["output_tokens"] > 0
+    assert seen["plain"] == seen["streamed"] == seen["english"] == seen["input"]
+    assert seen["duration"] == pytest.approx(length, abs=0.15)
+    assert [word["word"] for word in seen["words"]] == seen["input"].split()
+    assert seen["words"][-1]["end"] <= seen["duration"]
+    assert seen["srt"].count(" --> ") == 2
+    assert seen["usage"]["input_token_details"]["audio_tokens"] == pytest.approx(10 * length, abs=3)
+    assert (seen["refused"]["name"], seen["refused"]["status"]) == ("BadRequestError", 400)
+
+
 def moderations(seen: dict[str, Any]) -> None:
     assert seen["flagged"] == [False, True]
     assert seen["violence"][0] < 0.5 < seen["violence"][1]
@@ -116,6 +132,7 @@ SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "realtime": ("openai.realtime", realtime),
     "responses": ("openai.responses", responses),
     "background": ("openai.responses", background),
+    "audio": ("openai.speech", audio),
 }
 #: What others look at.
 ELSEWHERE = {"client", "replicate"}

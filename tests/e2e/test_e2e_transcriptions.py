@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import re
+import warnings
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, Literal
@@ -218,12 +219,17 @@ def test_a_broken_stream_is_charged_for_what_went_out(stage: Stage, said: dict[s
 
 def form_until_cut(stage: Stage, sound: bytes) -> dict[str, Any]:
     """The row of a streamed call that breaks."""
-    before = set(stage.rows())
-    with pytest.raises(httpx.RemoteProtocolError):
-        form(stage, sound, model="cut-transcribe", stream="true")
-    stage.settled()
-    (row,) = [row for row_id, row in stage.rows().items() if row_id not in before]
-    return row
+    with httpx.stream(
+        "POST",
+        f"{stage.url}/v1/audio/transcriptions",
+        data={"model": "cut-transcribe", "stream": "true"},
+        files={"file": ("said.wav", sound, "audio/wav")},
+        headers={"authorization": f"Bearer {stage.key}"},
+        timeout=60,
+    ) as reply:
+        with pytest.raises(httpx.RemoteProtocolError):
+            reply.read()
+        return stage.row(reply.headers["x-request-id"])
 
 
 @pytest.mark.endpoint("O2")
@@ -234,19 +240,26 @@ def test_the_second_channel_gets_the_whole_file(stage: Stage, said: dict[str, by
     assert [attempt[2] for attempt in row["attempts"]] == [503, 200]
 
 
+def translated(client: OpenAI, sound: bytes) -> str:
+    """A translation by the SDK, which warns that the vendor has it for one model only."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return client.audio.translations.create(model="whisper-1", file=("said.mp3", sound)).text
+
+
 @pytest.mark.endpoint("O3")
 def test_translations_are_english(client: OpenAI, stage: Stage, said: dict[str, bytes]) -> None:
     chinese = "你好，世界。今天天气很好。"
     sound = speech(stage, model="tts-1", input=chinese, voice="nova", response_format="mp3").content
     assert client.audio.transcriptions.create(model="whisper-1", file=("said.mp3", sound)).text == chinese
-    english = client.audio.translations.create(model="whisper-1", file=("said.mp3", sound)).text
+    english = translated(client, sound)
     assert english.isascii() and len(english) > 5
     reply = form(stage, sound, name="said.mp3", path="translations", model="whisper-1")
     assert reply.json()["text"] == english
     row = stage.row(reply.headers["x-request-id"])
     assert row["operation"] == "openai.translations"
     assert cost(row) == Decimal("0.006") * math.ceil(looked(sound)[1]) / 60
-    assert client.audio.translations.create(model="whisper-1", file=("said.mp3", said["mp3"])).text == TEXT
+    assert translated(client, said["mp3"]) == TEXT
 
 
 @pytest.mark.endpoint("O3")
