@@ -1,5 +1,6 @@
 """The official SDK for Node on every endpoint: through one gateway, and through two that take turns."""
 
+import base64
 import re
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from support.gateways import Gateways
 from support.node import FOLDER, tell
+from support.sounds import looked
 from unigate.dialects import operations
 
 SERVED = {row.name for row in operations()}
