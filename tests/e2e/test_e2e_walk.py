@@ -97,7 +97,8 @@ def test_expired_keys_and_empty_wallets(stage: Stage, row: Operation, path: str)
     elif row.use == "task":
         assert poor.status_code == broke(row), poor.text
     else:  # what has the price 0 is served
-        cost = float(call(stage, row, path=path).headers["x-unigate-cost"])
+        # Of an answer that passes as it comes the cost is not known yet; none of those is free.
+        cost = row.answer == "bytes" or float(call(stage, row, path=path).headers["x-unigate-cost"])
         assert poor.status_code == (402 if cost else 200), poor.text
 
 

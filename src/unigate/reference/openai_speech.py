@@ -2,7 +2,7 @@
 
 from unigate.reference import shared
 from unigate.reference.page import Entry, Example, Page
-from unigate.reference.schema import either, maybe, number, only, record, ref, text
+from unigate.reference.schema import ANYTHING, either, maybe, number, only, record, ref, text
 
 _REQUEST = record(
     {
@@ -50,7 +50,7 @@ PAGE = Page(
                 "model is priced; an answer that breaks off, for what went out."
             ),
             request=ref("SpeechRequest"),
-            answer=text("The file's bytes."),
+            answer=ANYTHING,
             answer_type="*/*",
             event=_EVENT,
             stream="Sound in base64, piece by piece, then `speech.audio.done` with usage.",
