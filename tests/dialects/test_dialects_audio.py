@@ -284,7 +284,8 @@ def test_streams_that_a_model_cannot_give_are_left_out_and_named() -> None:
 
 
 def test_seconds_that_are_none() -> None:
-    for wrong in (None, "soon", True, -1, float("nan"), 1e300, []):
+    wrongs: tuple[object, ...] = (None, "soon", True, -1, float("nan"), 1e300, [])
+    for wrong in wrongs:
         assert openai_sounds.milliseconds(wrong) is None
     assert openai_sounds.milliseconds(0.1) == 100
     assert io.BytesIO(silence(0.1)).read(4) == b"RIFF"

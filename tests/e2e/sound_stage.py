@@ -19,6 +19,10 @@ channels:
     credentials: sk-upstream-main
     models: [tts-1, tts-1-hd, gpt-4o-mini-tts, whisper-1, gpt-4o-transcribe, gpt-4o-mini-transcribe,
       gpt-4o-transcribe-diarize, gpt-4o]
+  - {name: azure, provider: azure_openai, base_url: SANDBOX/azure, credentials: sk-azure,
+     options: {api_version: "2025-03-01-preview"}, models: {azure-whisper: whisper-1, azure-tts: gpt-4o-mini-tts}}
+  - {name: groq, provider: groq, base_url: SANDBOX/groq/openai/v1, credentials: sk-groq,
+     models: [whisper-large-v3-turbo, playai-tts]}
   - {name: cut, provider: openai, base_url: "SANDBOX/fault/cut-after:3/openai/v1", credentials: sk-cut,
      models: {cut-tts: tts-1, cut-mini-tts: gpt-4o-mini-tts, cut-transcribe: gpt-4o-transcribe}}
   - {name: silent, provider: openai, base_url: "SANDBOX/fault/missing-usage/openai/v1", credentials: sk-silent,
@@ -31,6 +35,8 @@ channels:
      models: {twice: whisper-1}, priority: 9}
   - {name: other, provider: openai, base_url: "SANDBOX/openai/v1", credentials: sk-other, models: {twice: whisper-1}}
 prices:
+  - {model: azure-whisper, per_minute: 0.006}
+  - {model: azure-tts, input: 0.6, audio_output: 12}
   - {model: cut-tts, per_million_characters: 15}
   - {model: cut-mini-tts, input: 0.6, audio_output: 12}
   - {model: slow-mini-tts, input: 0.6, audio_output: 12}

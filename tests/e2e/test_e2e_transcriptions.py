@@ -357,3 +357,21 @@ async def test_a_caller_who_leaves_in_the_middle_of_an_upload_leaves_nothing(sta
     assert (await reader.read(10)) == b""
     assert await asyncio.to_thread(stage.settled) == before
     assert await asyncio.to_thread(stage.received, "left.wav") == []
+
+
+@pytest.mark.endpoint("O1", "O2", "O3")
+@pytest.mark.parametrize(
+    ("speaks", "voice", "hears"),
+    [("azure-tts", "alloy", "azure-whisper"), ("playai-tts", "Arista-PlayAI", "whisper-large-v3-turbo")],
+)
+def test_other_vendors_speak_and_hear(stage: Stage, speaks: str, voice: str, hears: str) -> None:
+    sound = speech(stage, model=speaks, input=TEXT, voice=voice, response_format="wav")
+    assert sound.status_code == 200, sound.text
+    length = looked(sound.content)[1]
+    assert cost(stage.row(sound.headers["x-request-id"])) > 0
+    for path in ("transcriptions", "translations"):
+        reply = form(stage, sound.content, path=path, model=hears)
+        assert reply.json()["text"] == TEXT, reply.text
+        row = stage.row(reply.headers["x-request-id"])
+        assert row["units"]["milliseconds"] == pytest.approx(length * 1000, abs=1000)
+        assert row["cost"] > 0 and not row["estimated"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from starlette.datastructures import Headers
 
-from unigate.sandbox.forms import openai_chat, openai_errors
+from unigate.sandbox.forms import openai_chat, openai_errors, openai_speech, openai_transcriptions
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.openai_models import MODELS
 from unigate.sandbox.forms.outcome import Outcome
@@ -131,6 +131,11 @@ FACE = Face(
     routes=(
         Route("POST", "/openai/deployments/{model}/chat/completions", openai_chat.chat(_MANNER)),
         Route("POST", "/openai/v1/chat/completions", openai_chat.chat(_MANNER)),
+        Route("POST", "/openai/deployments/{model}/audio/speech", openai_speech.speech(_MANNER)),
+        Route(
+            "POST", "/openai/deployments/{model}/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER)
+        ),
+        Route("POST", "/openai/deployments/{model}/audio/translations", openai_transcriptions.translations(_MANNER)),
         Route("GET", "/openai/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/openai/v1/models", openai_chat.list_models(_MANNER)),
     ),

@@ -6,7 +6,7 @@ https://console.groq.com/docs/api-reference and .../docs/errors
 from collections.abc import Iterator
 
 from unigate.sandbox.brain import seeds
-from unigate.sandbox.forms import checks, openai_chat, openai_errors
+from unigate.sandbox.forms import checks, openai_chat, openai_errors, openai_speech, openai_transcriptions
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
 from unigate.sandbox.forms.openai_errors import Said
@@ -23,7 +23,21 @@ _MODELS = Models(
         Model(name="openai/gpt-oss-20b", owner="OpenAI", output=65_536, reasoning=True, sees=False),
         Model(name="qwen/qwen3-32b", owner="Alibaba Cloud", output=40_960, reasoning=True, sees=False),
         Model(name="moonshotai/kimi-k2-instruct", owner="Moonshot AI", output=16_384, sees=False),
+        Model(name="whisper-large-v3", kind="hearing", owner="OpenAI", sees=False, hears=True),
+        Model(name="whisper-large-v3-turbo", kind="hearing", owner="OpenAI", sees=False, hears=True),
+        Model(name="playai-tts", kind="speech", owner="PlayAI", sees=False),
     )
+)
+#: Transcripts tell no usage, and never stream.
+_HEARING = openai_transcriptions.Hearing(
+    formats=lambda _name: ("json", "text", "verbose_json"), usage=lambda *_: None, streams=lambda _name: False
+)
+_SPEECH = openai_speech.Speech(
+    voices=("Arista-PlayAI", "Fritz-PlayAI", "Celeste-PlayAI"),
+    formats=("flac", "mp3", "wav"),
+    usual_format="wav",
+    longest=10_000,
+    events=False,
 )
 _FAILURES = {
     401: Said("invalid_request_error", "invalid_api_key", "Invalid API Key"),
@@ -155,6 +169,9 @@ FACE = Face(
     base="/openai/v1",
     routes=(
         Route("POST", "/openai/v1/chat/completions", openai_chat.chat(_MANNER)),
+        Route("POST", "/openai/v1/audio/speech", openai_speech.speech(_MANNER, _SPEECH)),
+        Route("POST", "/openai/v1/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER, _HEARING)),
+        Route("POST", "/openai/v1/audio/translations", openai_transcriptions.translations(_MANNER, _HEARING)),
         Route("GET", "/openai/v1/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/openai/v1/models/{model:path}", openai_chat.get_model(_MANNER)),
     ),
