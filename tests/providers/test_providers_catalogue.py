@@ -23,6 +23,7 @@ SPOKEN = (
     "openai_completions",
     "openai_embeddings",
     "openai_moderations",
+    "openai_realtime",
     "openai_responses",
     "openai_speech",
     "openai_transcriptions",
@@ -44,7 +45,7 @@ def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
     assert any(map(any, folders))
     assert set(module.PROVIDER.speaks) <= set(SPOKEN)
     assert "openai_chat" in module.PROVIDER.speaks or module.PROVIDER.tasks or module.PROVIDER.translations
-    named = {row.name for dialect in module.PROVIDER.speaks for row in dialects.dialect(dialect).OPERATIONS}
+    named = {row.name for dialect in module.PROVIDER.speaks for row in dialects.writer(dialect).OPERATIONS}
     assert set(module.PROVIDER.translations) <= {row.name for row in dialects.operations()}
     assert set(module.PROVIDER.paths) <= named | set(module.PROVIDER.translations)
     assert all(url.startswith("https://") and not url.endswith("/") for url in module.PROVIDER.also_at)
