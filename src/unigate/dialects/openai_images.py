@@ -1,8 +1,8 @@
-"""OpenAI's images: `POST /v1/images/generations`, whose pictures are made by tasks.
+"""OpenAI's images: `POST /v1/images/generations`, whose pictures a provider answers with at once, or tasks make.
 
-https://platform.openai.com/docs/api-reference/images/create. The call waits for its tasks: one, or several where the model
-does not make as many pictures of one order. Pictures are answered as addresses, or in base64. Which fields a model can take
-is its provider's business (`TaskApi.fits`).
+https://platform.openai.com/docs/api-reference/images/create. Where tasks make them the call waits for these: one, or several
+where the model does not make as many pictures of one order. Pictures are answered as addresses, or in base64. Which fields
+a model can take is its provider's business (`TaskApi.fits`).
 """
 
 from base64 import b64encode
@@ -13,10 +13,15 @@ from typing import Any
 import msgspec
 
 from unigate.base.errors import BadRequest, GatewayError, NotFound
+from unigate.dialects import openai_pictures
 from unigate.dialects.json_read import decode
-from unigate.dialects.openai_errors import pass_error, write_error
+from unigate.dialects.openai_body import Edits
+from unigate.dialects.openai_errors import VendorError, pass_error, read_error, write_error
+from unigate.dialects.openai_pictures import Seen, add_cost, edit, estimate, input_bound, read_answer
+from unigate.dialects.openai_pictures_watch import Watch, write_stream_error
 from unigate.dialects.replicate_read import shortened
 from unigate.spec.exchange import Header
+from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Asset, Draft, Fit, Headers, Submission, Task, View
@@ -24,33 +29,55 @@ from unigate.spec.task import Asset, Draft, Fit, Headers, Submission, Task, View
 __all__ = [
     "OPERATIONS",
     "SIGNS",
+    "Edits",
+    "Seen",
+    "VendorError",
+    "Watch",
+    "add_cost",
     "continue_task",
+    "edit",
+    "estimate",
     "events",
     "inlines",
+    "input_bound",
     "missing",
     "parts",
     "pass_error",
+    "read",
+    "read_answer",
+    "read_error",
     "read_task",
     "write_accepted",
     "write_error",
     "write_inline",
     "write_notice",
     "write_pictures",
+    "write_stream_error",
     "write_task",
     "write_tasks",
 ]
 
-#: As it is called, and as it is priced.
-GENERATIONS = "openai.images.generations"
+#: The operation as providers serve it that make tasks.
+TASKS = "openai.images.generations.tasks"
 OPERATIONS = (
     Operation(
-        name=GENERATIONS,
+        name="openai.images.generations",
+        method="POST",
+        path="/v1/images/generations",
+        dialect="openai_images",
+        family="images",
+        body="json",
+        upstream_path="/images/generations",
+    ),
+    Operation(
+        name=TASKS,
         method="POST",
         path="/v1/images/generations",
         dialect="openai_images",
         family="images",
         use="task",
         body="json",
+        within="openai.images.generations",
     ),
 )
 SIGNS = True
@@ -79,6 +106,11 @@ _ASKED = msgspec.json.Decoder(_Asked)
 _BODY = msgspec.json.Decoder(dict[str, Any])
 
 
+def read(body: bytes) -> Facts:
+    """What we need to know of a caller's body; InvalidJson, BadRequest (with `param`)."""
+    return openai_pictures.facts_of(openai_pictures.wish(body))
+
+
 def read_task(asked: Submission) -> Draft:
     """The pictures that are asked for. InvalidJson, BadRequest."""
     facts = decode(asked.body, _ASKED)
@@ -98,7 +130,7 @@ def read_task(asked: Submission) -> Draft:
         raise BadRequest(words, param="response_format", code="invalid_value")
     conditions = {name: value for name in ("size", "quality") if (value := getattr(facts, name))}
     return Draft(
-        operation=GENERATIONS,
+        operation=TASKS,
         model=facts.model,
         body=body,
         input={name: shortened(value) for name, value in body.items() if name != "model"},

@@ -116,10 +116,11 @@ class Gateway:
             if b"idempotency-key" in x.fields:
                 call.marks.append((b"x-unigate-ignored", b"idempotency-key"))  # only tasks heed it
             try:
-                await relay(call, self._dialects[operation.dialect], svc)
+                reply = await relay(call, self._dialects[operation.dialect], svc)
             finally:
                 if call.form is not None:
                     call.form.close()
+            await _send(x, call, reply)
             return
         if operation.scope is None:
             await self._use(x, call)
@@ -145,13 +146,7 @@ class Gateway:
                 call.form.close()
             if admission is not None:
                 admission.done(0)
-        if reply is None:
-            return
-        head = [*reply.headers, (b"x-request-id", call.id.encode()), *call.marks]
-        if isinstance(reply, Reply):
-            x.reply(reply.status, head, reply.body)
-        else:
-            await _pour(x, reply, head)
+        await _send(x, call, reply)
 
     async def _take_form(self, x: Exchange, call: Call) -> None:
         """Read the form, or the JSON that may stand in its place: that is held in memory, so bounded as all JSON is."""
@@ -212,6 +207,17 @@ def render(
         return status, head, passed(error.upstream_status, error.body)
     status = error.status if status_of is None else status_of(error)
     return status, head, write.write_error(error, request_id)
+
+
+async def _send(x: Exchange, call: Call, reply: Reply | Pieces | None) -> None:
+    """Send what a use case answered; None where it has done so itself."""
+    if reply is None:
+        return
+    head = [*reply.headers, (b"x-request-id", call.id.encode()), *call.marks]
+    if isinstance(reply, Reply):
+        x.reply(reply.status, head, reply.body)
+    else:
+        await _pour(x, reply, head)
 
 
 async def _pour(x: Exchange, reply: Pieces, head: list[Header]) -> None:

@@ -5,6 +5,7 @@ upstream name of a model is the deployment's. What came later than deployments i
 a version. The list of models is of what the resource could deploy, not of what it has deployed.
 """
 
+from unigate.dialects import openai_pictures
 from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Credential, Headers, Options, Provider
 
@@ -21,6 +22,8 @@ PROVIDER = Provider(
         "openai_chat",
         "openai_completions",
         "openai_embeddings",
+        "openai_image_edits",
+        "openai_images",
         "openai_realtime",
         "openai_responses",
         "openai_speech",
@@ -28,10 +31,13 @@ PROVIDER = Provider(
         "openai_translations",
     ),
     adjust_form=without_stream("whisper"),
+    refuses=openai_pictures.REFUSES,
     auth=_api_key,
     paths={
         "openai.chat": "/openai/deployments/{model}/chat/completions?api-version={api_version}",
         "openai.completions": "/openai/deployments/{model}/completions?api-version={api_version}",
+        "openai.images.generations": "/openai/deployments/{model}/images/generations?api-version={api_version}",
+        "openai.images.edits": "/openai/deployments/{model}/images/edits?api-version={api_version}",
         "openai.embeddings": "/openai/deployments/{model}/embeddings?api-version={api_version}",
         "openai.speech": "/openai/deployments/{model}/audio/speech?api-version={api_version}",
         "openai.transcriptions": "/openai/deployments/{model}/audio/transcriptions?api-version={api_version}",

@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference
 """
 
-from unigate.dialects import openai_background
+from unigate.dialects import openai_background, openai_pictures
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Provider
@@ -16,6 +16,9 @@ PROVIDER = Provider(
         "openai_chat",
         "openai_completions",
         "openai_embeddings",
+        "openai_image_edits",
+        "openai_image_variations",
+        "openai_images",
         "openai_moderations",
         "openai_realtime",
         "openai_responses",
@@ -24,6 +27,7 @@ PROVIDER = Provider(
         "openai_translations",
     ),
     adjust_form=without_stream("whisper"),
+    refuses=openai_pictures.REFUSES,
     tasks={openai_background.OPERATION: openai_background.API},
     # A 403 is our credential's trouble, but not these: any caller could have it parked by naming a model.
     adjust_error=meanings(

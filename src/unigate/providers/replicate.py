@@ -94,7 +94,7 @@ PROVIDER = Provider(
         "replicate.predictions.create": _PREDICTIONS,
         "replicate.models.predictions.create": _PREDICTIONS,
         "replicate.deployments.predictions.create": _PREDICTIONS,
-        "openai.images.generations": _IMAGES,
+        "openai.images.generations.tasks": _IMAGES,
     },
     # The vendor's list has all public models of the world.
     models_path="",

@@ -14,6 +14,6 @@ PROVIDER = Provider(
     title="Volcengine Ark",
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     also_at=("https://ark.ap-southeast.bytepluses.com/api/v3",),
-    speaks=("openai_chat", "openai_embeddings", "openai_responses"),
+    speaks=("openai_chat", "openai_embeddings", "openai_images", "openai_responses"),
     adjust_error=meanings(Meaning(status=404, means=503, codes={"ModelNotOpen"})),
 )

@@ -8,6 +8,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, GatewayError, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import FinishingDialect, RawDialect, RawWatcher, Watcher, private_usage, streams
+from unigate.relay import picture_links
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.outgoing import FormBody
@@ -104,13 +105,16 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
 async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
     """One try: the answer is read whole, or until its first content."""
     channel = candidate.route.channel
-    provider, edited = channel.provider, _edited(call, plan, candidate)
+    provider = channel.provider
+    refused = _refused(call, candidate) if call.facts.optional else ()
+    edited = _edited(call, plan, candidate, refused)
     translation = provider.translations.get(call.operation.name)
     body: bytes | Outgoing
     if translation is None and call.operation.body == "json":
         body, ignored = provider.adjust_request(edited, channel.options)
     else:
         body, ignored = await _made(edited, call, svc, channel)
+    ignored += refused
     endpoint, request = svc.upstreams.to(candidate, call.operation)
     began = monotonic()
     answer = await svc.upstreams.client.send(endpoint, request, body, channel.timeouts)
@@ -168,6 +172,8 @@ async def _read(call: Call, svc: Services, opened: Opened, translation: Translat
         body = private_usage.hidden(body, provider.private_usage)
     if call.facts.finish:
         body = await _beside(len(body), cast(FinishingDialect, call.dialect).finish_answer, body)
+    if call.facts.links:
+        body = await picture_links.linked(call, svc, body)
     opened.body = body
 
 
@@ -181,10 +187,17 @@ async def _refusal(answer: Answer) -> UpstreamRefused:
     )
 
 
-def _edited(call: Call, plan: Plan, candidate: Candidate) -> Any:
+def _refused(call: Call, candidate: Candidate) -> tuple[str, ...]:
+    """Fields of the call that this provider refuses with this model, by whichever name it goes."""
+    refused = candidate.route.channel.provider.refuses.get(call.operation.name)
+    return refused.of(call.facts.optional, call.facts.model, candidate.route.model) if refused is not None else ()
+
+
+def _edited(call: Call, plan: Plan, candidate: Candidate, drop: tuple[str, ...] = ()) -> Any:
     """The body as the provider gets it, bytes or a Form; mostly the caller's own."""
     facts, model = call.facts, candidate.route.model
-    if model == facts.model and not facts.stream and plan.lowered is None and not facts.include_cost:
+    same = model == facts.model and not facts.stream and plan.lowered is None
+    if same and not facts.include_cost and not drop:
         return call.form or call.body
     provider = candidate.route.channel.provider
     edits = call.dialect.Edits(
@@ -193,6 +206,8 @@ def _edited(call: Call, plan: Plan, candidate: Candidate) -> Any:
         output_limit=plan.lowered,
         limit_field=provider.limit_field,
     )
+    if drop:
+        edits.drop = drop
     return call.dialect.edit(call.asked, facts, edits)
 
 

@@ -4,21 +4,27 @@ Nothing is held in memory beyond a piece, and nothing is read faster than the ca
 by whoever calls this. A type that may run scripts does so in nobody's name: it is served as a sandboxed document.
 """
 
+import dataclasses
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 
 from msgspec.structs import replace
 
+from unigate.base import ids
+from unigate.base.clock import now_ms
 from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, TooLarge, UpstreamError
 from unigate.base.live_settings import AssetSettings
 from unigate.relay.ranges import known, read_range, several, still
 from unigate.spec.channel import Timeouts
 from unigate.spec.exchange import Exchange, Header
+from unigate.spec.task import Asset
 from unigate.store import assets as rows
 from unigate.store.assets import AssetRow
 from unigate.store.database import Database
 from unigate.store.objects import Found, Storages
 from unigate.tasks.fetching import fetch, inline
 from unigate.tasks.media import UNKNOWN, ending, fits, media_type, plain
+from unigate.tasks.places import place as place_of
 from unigate.tasks.sources import Opened, open_source
 from unigate.upstream import Answer, Client
 
@@ -42,7 +48,11 @@ class Files:
         client: Client,
         storages: Storages,
         settings: Callable[[], AssetSettings] = AssetSettings,
+        *,
+        keep: bool = True,
     ) -> None:
+        """`keep`: the operator wants files to be kept."""
+        self.keep = keep
         self._db = db
         self._client = client
         self._storages = storages
@@ -52,6 +62,40 @@ class Files:
         """A file by its id; NotFound, Gone."""
         async with self._db.reading() as tx:
             return _there(await rows.find(tx, asset_id))
+
+    async def add(self, call_id: str, user_id: str, place: int, data: bytes, told: str, *, until: int) -> Asset:
+        """Keep a picture of an answer as file number `place` of its call, until then (ms since 1970, 0: for ever).
+
+        Raises StoreUnavailable; nothing is left behind then.
+        """
+        storage = self._storages.open()
+        kind = media_type(data, told)
+        row = AssetRow(
+            id=ids.new("ast"),
+            task_id=call_id,
+            user_id=user_id,
+            kind="image",
+            media_type=kind,
+            source="",
+            private=False,
+            place=place,
+            state="kept",
+            store=storage.name,
+            size=len(data),
+            digest=sha256(data).digest(),
+            created_at=(now := now_ms()),
+            due_at=now,
+            ends_at=until,
+        )
+        path = place_of(row, kind)
+        await storage.put(path, _once(data), most=len(data), media_type=kind)
+        try:
+            async with self._db.writing() as tx:
+                await rows.add(tx, [dataclasses.replace(row, path=path)])
+        except BaseException:
+            await storage.delete(path)
+            raise
+        return dataclasses.replace(row, path=path).asset
 
     async def open(self, asset_id: str, *, most: int) -> Opened:
         """A file to be read once, of at most so many bytes: from our storage, else from where its provider has it.
@@ -261,3 +305,7 @@ async def _first(answer: Answer) -> bytes:
         return await answer.piece() or b""
     except UpstreamError as error:
         raise _unfetched(error.detail) from None
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

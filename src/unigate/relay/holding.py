@@ -37,7 +37,7 @@ def plan(
     """
     facts = call.facts
     input_tokens, per_answer = most_tokens(call, model, held_output)
-    if per_answer > held_output and not bank.careful(call.key):
+    if per_answer > held_output and per_answer > facts.least_output and not bank.careful(call.key):
         per_answer = held_output
     output_tokens = per_answer * facts.count
     amount = quote.bound(input_tokens, output_tokens, facts.conditions, facts.units)

@@ -1,4 +1,6 @@
-"""Calls for several pictures, which may need several tasks: made together, waited for together, answered as one.
+"""Calls for pictures: by which model, where none is named, and whether by tasks, where no provider answers at once.
+
+Calls for several may need several tasks: made together, waited for together, answered as one.
 
 Each picture that was made is charged; what failed is not, and the answer has what there is. Nothing is held in memory of
 pictures that are answered themselves: they pass through, from our storage or from where their provider has them.
@@ -7,12 +9,15 @@ pictures that are answered themselves: they pass through, from our storage or fr
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Protocol, cast
 
-from unigate.base.errors import BadAnswer, CallerError, GatewayError
+import msgspec
+
+from unigate.base.errors import BadAnswer, BadRequest, CallerError, GatewayError, NotFound
 from unigate.base.money import format_usd
 from unigate.base.picture_size import picture_size
-from unigate.dialects import TaskDialect, task_dialect
+from unigate.dialects import TaskDialect, json_edit, operations, task_dialect
 from unigate.dialects.openai_images import Inlined, failed, pictures
 from unigate.relay import task_uses
 from unigate.relay.call import Call
@@ -20,11 +25,14 @@ from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
 from unigate.relay.task_uses import submission, view, waited
 from unigate.spec.exchange import Header
+from unigate.spec.operation import Operation
 from unigate.spec.reply import Pieces, Reply
 from unigate.spec.task import Asset, Draft, Fit, Task, View
 from unigate.tasks.sources import Opened
 
 _JSON_TYPE = (b"content-type", b"application/json")
+#: What is told of it where it is not heeded: tasks do.
+_UNHEEDED = (b"x-unigate-ignored", b"idempotency-key")
 #: Of a picture's beginning, what is looked at for its size.
 _BEGIN = 4096
 
@@ -47,6 +55,64 @@ class Parting(TaskDialect, Protocol):
     def write_inline(self, tasks: Sequence[Task], made: Sequence[Inlined]) -> AsyncGenerator[bytes, None]:
         """The answer that holds the pictures."""
         ...
+
+
+def by_tasks(call: Call, svc: Services) -> bool:
+    """Name the model of a call that names none, and say whether its pictures are made by tasks.
+
+    BadRequest where none is named and none that may be meant is served.
+    """
+    facts, group, tasks = call.facts, call.key.group.name, _within(call.operation.name)
+    if not facts.model:
+        named = next((one for one in _meant(call, svc) if _serves(svc, one, group, call.operation, tasks)), "")
+        if not named:
+            told = "Missing required parameter: 'model'."
+            raise BadRequest(told, param="model", code="missing_required_parameter")
+        facts.model = named
+        if call.form is not None:
+            call.form = call.form.with_value("model", named.encode())
+        else:
+            call.body = json_edit.edited(call.body, {"model": msgspec.json.encode(named)})
+    if tasks is None or _serves(svc, facts.model, group, call.operation):
+        return False
+    return _serves(svc, facts.model, group, tasks)
+
+
+async def instead(call: Call, svc: Services) -> Reply | Pieces:
+    """Have the pictures of a call made by tasks."""
+    tasks = _within(call.operation.name)
+    assert tasks is not None
+    call.operation = tasks
+    call.marks = [mark for mark in call.marks if mark != _UNHEEDED]
+    tokens = call.facts.most_input
+    admission = svc.limits.admit(call.key, tokens) or await svc.limits.take(call.key, tokens)
+    try:
+        call.marks += admission.headers()
+        return await make(call, svc)
+    finally:
+        admission.done(tokens)
+
+
+def _meant(call: Call, svc: Services) -> list[str]:
+    """The models that a call without one may mean, the first best."""
+    return [one for one in (*call.facts.models, svc.settings.default_image_model) if one]
+
+
+def _serves(svc: Services, model: str, group: str, *operations: Operation | None) -> bool:
+    """Whether a channel of the group serves the model by one of the operations, whatever its state."""
+    for operation in operations:
+        try:
+            if operation is not None and svc.router.served(model, group, operation):
+                return True
+        except NotFound:
+            continue
+    return False
+
+
+@cache
+def _within(name: str) -> Operation | None:
+    """The operation by which tasks make the pictures of another; None where none do."""
+    return next((row for row in operations() if row.within == name), None)
 
 
 async def make(call: Call, svc: Services) -> Reply | Pieces:

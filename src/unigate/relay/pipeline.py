@@ -6,19 +6,20 @@ from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect, meters
-from unigate.relay import background
+from unigate.relay import background, pictures
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
 from unigate.relay.services import Services
 from unigate.relay.settling import NO_USAGE, headers, record, used
 from unigate.relay.streaming import Stream
+from unigate.spec.reply import Pieces, Reply
 
 _JSON_TYPE = (b"content-type", b"application/json")
 
 
-async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
-    """Serve a call that costs: read, admit, choose, hold, send, watch, settle.
+async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces | None:
+    """Serve a call that costs: read, admit, choose, hold, send, watch, settle. What is left to be sent, if anything.
 
     Raises GatewayError where nothing has been sent to the caller; everything set aside is given back then.
     """
@@ -27,7 +28,9 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
     facts = call.facts = dialect.read(asked)
     if facts.background:
         await background.begin(call, svc)
-        return
+        return None
+    if facts.pictures and pictures.by_tasks(call, svc):
+        return await pictures.instead(call, svc)
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
     key, operation = call.key, call.operation
     svc.keys.check(key, facts.model, call.x.client, call.at, operation)
@@ -61,12 +64,15 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> None:
             opened.candidate.done()
     finally:
         admission.done(call.usage.tokens if call.usage is not None and key.tpm else 0)
+    return None
 
 
 def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     """Settle an answer that was read whole and send it once its record is kept."""
     seen = opened.seen
     served_conditions(call, seen.service_tier)
+    if call.facts.pictures:
+        call.facts.conditions.update(seen.conditions)
     usage = NO_USAGE if seen.empty else used(call, seen.usage, seen)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)

@@ -55,7 +55,7 @@ class TaskParts:
         self.letters = Client(LIMITS)
         self._outbox = Outbox(db, self.letters, self._secrets, lambda: svc.settings.notify)
         #: Serves files below `/files/`, by links that `links` signs.
-        self.files = svc.files = Files(db, client, storages, lambda: svc.settings.assets)
+        self.files = svc.files = Files(db, client, storages, lambda: svc.settings.assets, keep=places.keep)
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
         self.tasks = svc.tasks = Tasks(
             db,

@@ -35,6 +35,14 @@ class Facts:
     finish: bool = False
     #: The caller does not wait for the answer: the call is a task (`Operation.within`).
     background: bool = False
+    #: Pictures are asked for: the model may be yet to be chosen (`models`), and tasks may make them.
+    pictures: bool = False
+    #: Of a call that names no model: those that it means, the first best.
+    models: tuple[str, ...] = ()
+    #: Pictures are to be answered as addresses, where the provider answers with pictures only.
+    links: bool = False
+    #: Names of fields that were given and that some provider refuses (`Provider.refuses`).
+    optional: tuple[str, ...] = ()
     #: Id of a kept answer that this call goes on from; "" where there is none.
     previous: str = ""
     #: Units that the prices of this call charge: set when they are known, before anything is sent.

@@ -97,6 +97,21 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """Fields that a vendor refuses with some models."""
+
+    #: Beginnings of the models' names.
+    models: tuple[str, ...]
+    fields: tuple[str, ...]
+
+    def of(self, given: tuple[str, ...], *models: str) -> tuple[str, ...]:
+        """Those of the fields that were given, where one of the names is that of such a model."""
+        if not any(model.startswith(self.models) for model in models):
+            return ()
+        return tuple(name for name in given if name in self.fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """A vendor that speaks known dialects. `providers/<name>.py` exports exactly one, as PROVIDER."""
 
@@ -123,6 +138,9 @@ class Provider:
     adjust_request: Callable[[bytes, Options], tuple[bytes, tuple[str, ...]]] = no_change
     #: The same of a form: (form, options) -> (form, names of fields left out).
     adjust_form: Callable[[Form, Options], tuple[Form, tuple[str, ...]]] = no_form_change
+    #: Operation name -> fields that this vendor refuses with models of these names (beginnings of them): each is left
+    #: out, and the caller is told.
+    refuses: Mapping[str, Refused] = field(default_factory=dict)
     #: Rewrites the vendor's usage object (decoded) into the dialect's own form, where it differs.
     adjust_usage: Callable[[Mapping[str, object]], Mapping[str, object]] | None = None
     #: What an error of this vendor means: (status, body) -> (the status by which it is judged and passed on, the body
