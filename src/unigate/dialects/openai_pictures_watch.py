@@ -135,10 +135,10 @@ class Watch:
         self.finished = True
         self.conditions.update(openai_pictures.told_conditions(told.size, told.quality))
         self._count(told.usage)
-        if self._cost is not None and self.usage is not None and (at := json_edit.find(data, "usage")) is not None:
-            if data[at.start : at.start + 1] == b"{":
-                cost = self._cost(self.usage).encode()
-                event = sse.with_data(event, json_edit.edited(data, {"cost": cost}, start=at.start))
+        at = json_edit.find(data, "usage") if self._cost is not None and isinstance(told.usage, dict) else None
+        if self._cost is not None and self.usage is not None and at is not None:
+            cost = self._cost(self.usage).encode()
+            event = sse.with_data(event, json_edit.edited(data, {"cost": cost}, start=at.start))
         if self._completed < self._number:
             return event
         self.done = True

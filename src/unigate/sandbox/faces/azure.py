@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from starlette.datastructures import Headers
 
-from unigate.sandbox.forms import openai_chat, openai_errors, openai_speech, openai_transcriptions
+from unigate.sandbox.forms import openai_chat, openai_errors, openai_images, openai_speech, openai_transcriptions
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.openai_models import MODELS
 from unigate.sandbox.forms.outcome import Outcome
@@ -136,6 +136,7 @@ FACE = Face(
             "POST", "/openai/deployments/{model}/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER)
         ),
         Route("POST", "/openai/deployments/{model}/audio/translations", openai_transcriptions.translations(_MANNER)),
+        *openai_images.routes(_MANNER, "/openai/deployments/{model}"),
         Route("GET", "/openai/models", openai_chat.list_models(_MANNER)),
         Route("GET", "/openai/v1/models", openai_chat.list_models(_MANNER)),
     ),

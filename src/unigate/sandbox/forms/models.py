@@ -13,8 +13,9 @@ _TUNED = re.compile(r"ft:([^:]+):")
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$|-\d{4}$")
 
 
-#: What a model is for: chats, continuing a text, vectors, judging harm, putting documents in order, talking, speaking, hearing.
-Kind = Literal["chat", "text", "vectors", "harm", "rank", "realtime", "speech", "hearing"]
+#: What a model is for: chats, continuing a text, vectors, judging harm, putting documents in order, talking, speaking,
+#: hearing, pictures.
+Kind = Literal["chat", "text", "vectors", "harm", "rank", "realtime", "speech", "hearing", "images"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

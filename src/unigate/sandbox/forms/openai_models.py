@@ -12,6 +12,7 @@ _SPEECH = Model(name="", kind="speech", context=2000, sees=False)
 _HEARING = Model(name="", kind="hearing", context=16_000, output=2000, sees=False, hears=True)
 _HARM = Model(name="", kind="harm", context=32_768, sees=False)
 _TALK = Model(name="", kind="realtime", context=32_000, output=4096, hears=True)
+_IMAGES = Model(name="", kind="images", context=32_000, sees=False)
 _O = Model(name="", context=200_000, output=100_000, reasoning=True, tiles=(75, 150))
 
 MODELS = Models(
@@ -66,6 +67,11 @@ MODELS = Models(
         replace(_HEARING, name="gpt-4o-transcribe", created=1742068463),
         replace(_HEARING, name="gpt-4o-mini-transcribe", created=1742068596),
         replace(_HEARING, name="gpt-4o-transcribe-diarize", created=1750798887),
+        *(
+            replace(_IMAGES, name=name)
+            for name in ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2")
+        ),
+        replace(_IMAGES, name="chatgpt-image-latest"),
         replace(_HARM, name="omni-moderation-latest", created=1731689265, sees=True),
         replace(_HARM, name="omni-moderation-2024-09-26", created=1732734466, sees=True),
         replace(_HARM, name="text-moderation-latest", snapshot="text-moderation-007"),

@@ -38,6 +38,9 @@ def _wrong_kind(kind: Kind, found: Model) -> VendorError:
         return checks.refuse(told, "model", "invalid_value")
     if kind in ("speech", "hearing"):
         return checks.refuse(f"Invalid value for 'model' = {found.name}.", "model", "invalid_value")
+    if kind == "images":
+        told = f"Invalid value: '{found.name}'. This model does not make pictures."
+        return checks.refuse(told, "model", "invalid_value")
     if kind == "chat":
         told = (
             "This is not a chat model and thus not supported in the v1/chat/completions endpoint. "
