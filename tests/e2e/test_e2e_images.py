@@ -35,9 +35,7 @@ def make(stage: Stage, **sent: object) -> httpx.Response:
     return post(stage, "/images/generations", key=str(sent.pop("key", "")), json={"prompt": "a fox", **sent})
 
 
-@pytest.mark.parametrize(
-    ("form", "size"), [("png", "1024x1024"), ("jpeg", "1536x1024"), ("webp", "1024x1536")]
-)
+@pytest.mark.parametrize(("form", "size"), [("png", "1024x1024"), ("jpeg", "1536x1024"), ("webp", "1024x1536")])
 def test_gpt_images_by_the_sdk_are_of_the_size_and_format_asked_for(client: OpenAI, form: str, size: str) -> None:
     word = mark()
     raw = client.images.with_raw_response.generate(
@@ -102,9 +100,7 @@ def test_base64_of_a_model_that_answers_with_addresses(stage: Stage) -> None:
 def test_quality_of_jpeg_counts(stage: Stage) -> None:
     sizes = {}
     for compression in (10, 90):
-        reply = make(
-            stage, model="gpt-image-1", quality="low", output_format="jpeg", output_compression=compression
-        )
+        reply = make(stage, model="gpt-image-1", quality="low", output_format="jpeg", output_compression=compression)
         sizes[compression] = len(base64.b64decode(reply.json()["data"][0]["b64_json"]))
     assert sizes[10] < sizes[90] / 2
 

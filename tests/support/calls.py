@@ -1,5 +1,6 @@
 """Calls of any operation of the table, out of the examples of the reference: what is added there is covered by itself."""
 
+import base64
 from collections.abc import Callable, Mapping
 
 import httpx
@@ -101,9 +102,17 @@ def call(
         if files:
             sounds = {name: (str(told.pop(name))[1:], silence(1), "audio/wav") for name in files}
             return httpx.request(row.method, url, data=told, files=sounds, headers=head, timeout=30)
-        parts = {name: (f"{name}.txt", str(value)) for name, value in told.items()}
+        parts = {name: _part(row, name, str(value)) for name, value in told.items()}
         return httpx.request(row.method, url, files=parts, headers=head, timeout=30)
     return httpx.request(row.method, url, params=dict(example.query), json=body, headers=head, timeout=30)
+
+
+def _part(row: Operation, name: str, value: str) -> tuple[str | None, bytes, str]:
+    """A part of a form: what stands in an example as a `data:` URL is a file."""
+    if value.startswith("data:"):
+        kind, _, text = value.removeprefix("data:").partition(";base64,")
+        return f"{name}.{kind.rpartition('/')[2]}", base64.b64decode(text), kind
+    return (f"{name}.txt" if row.body != "form" else None), value.encode(), "text/plain"
 
 
 def code_of(reply: httpx.Response) -> str:

@@ -1,8 +1,9 @@
 """Images: `POST /v1/images/generations`."""
 
 from unigate.reference import shared
+from unigate.reference.image_things import ANSWER, COMMON, SHOWN
 from unigate.reference.page import Entry, Example, Page
-from unigate.reference.schema import many, maybe, record, ref, text, whole
+from unigate.reference.schema import maybe, record, ref, text, whole
 
 _REQUEST = record(
     {
@@ -11,30 +12,12 @@ _REQUEST = record(
         "n": maybe(
             whole("How many pictures. Where the model makes fewer at a time, several are ordered.", low=1, high=10)
         ),
-        "size": maybe(text("`auto`, or width and height: `1024x1024`. Models that take ratios get the nearest one.")),
-        "output_format": maybe(text("`png`, `jpeg` or `webp`, with models that can be told.", least=1)),
-        "response_format": maybe(text("As addresses, or as the pictures themselves.", of=("url", "b64_json"))),
-        "user": shared.USER,
+        **COMMON,
+        "moderation": maybe(text("How strictly the prompt is looked at, with GPT models.", of=("auto", "low"))),
+        "style": maybe(text("With `dall-e-3`.", of=("vivid", "natural"))),
     },
-    "Fields of the model that are not named here travel.",
-    needs=("model", "prompt"),
-)
-_ANSWER = record(
-    {
-        "created": whole("Seconds since 1970.", low=0),
-        "data": many(
-            record(
-                {
-                    "url": text("Where it is fetched. The link ends."),
-                    "b64_json": text("The picture in base64, where that was asked for."),
-                }
-            ),
-            "The pictures, fewer than were asked for where some could not be made (`x-unigate-failed`).",
-        ),
-        "output_format": text("With base64: `png`, `jpeg`, `webp`, where all are of one."),
-        "size": text("With base64: width and height, where all have the same."),
-    },
-    needs=("created", "data"),
+    "Fields of the model that are not named here travel. Without a model one is chosen that knows the fields.",
+    needs=("prompt",),
 )
 PAGE = Page(
     title="Images",
@@ -44,8 +27,9 @@ PAGE = Page(
             operation="openai.images.generations",
             title="Make pictures",
             about=(
-                "The call waits for its pictures, up to five minutes; what takes longer goes on as a task (504 names it). "
-                "Money for all pictures must be there; those that were made are charged."
+                "Where tasks make them the call waits, up to five minutes; what takes longer goes on as a task (504 names "
+                "it). Money for all pictures must be there; those that were made are charged. With `stream` GPT models "
+                "answer with events: `image_generation.partial_image`, `image_generation.completed`."
             ),
             request=ref("ImageRequest"),
             answer=ref("ImageList"),
@@ -59,11 +43,11 @@ PAGE = Page(
                     },
                 ),
             ),
-            shown={
-                "created": 1787220000,
-                "data": [{"url": "https://ai.example.com/files/ast_01J9Z6V3Q9.webp?until=1790003600&sig=0a1b"}],
-            },
+            shown=SHOWN,
         ),
     ),
-    schemas={"ImageRequest": _REQUEST, "ImageList": _ANSWER},
+    schemas={
+        "ImageRequest": _REQUEST,
+        "ImageList": ANSWER,
+    },
 )
