@@ -139,7 +139,7 @@ class Row:
 class Quote:
     """The rows by which a call may be priced, frozen at its moment, best first. Amounts are nano-USD."""
 
-    __slots__ = ("charged", "multiplier", "price_ids", "rows")
+    __slots__ = ("charged", "multiplier", "pictures", "price_ids", "rows")
 
     def __init__(self, rows: tuple[Row, ...], multiplier: int) -> None:
         self.rows = rows
@@ -147,6 +147,8 @@ class Quote:
         self.price_ids = tuple(row.id for row in rows)
         #: Units that any of the rows has a price for.
         self.charged = frozenset().union(*(row.charged for row in rows))
+        #: Pictures have a price of their own.
+        self.pictures = "images" in self.charged
 
     @classmethod
     def thawed(cls, told: Mapping[str, Any]) -> "Quote":

@@ -8,7 +8,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, GatewayError, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import FinishingDialect, RawDialect, RawWatcher, Watcher, private_usage, streams
-from unigate.relay import picture_links
+from unigate.relay import chat_pictures, picture_links
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.outgoing import FormBody
@@ -167,6 +167,8 @@ async def _read(call: Call, svc: Services, opened: Opened, translation: Translat
     body = await opened.answer.read(svc.settings.relay.answer_bytes)
     if translation is not None:
         body = await _beside(len(body), translation.answer, body, call.body, call.id)
+    if chat_pictures.MARK in body and call.operation.family == "chat":
+        body = await chat_pictures.in_answer(call, svc, body)
     opened.seen = call.dialect.read_answer(body, provider)
     if provider.private_usage:
         body = private_usage.hidden(body, provider.private_usage)

@@ -1,6 +1,7 @@
 """Call: one caller's request while it is served, with what was found out about it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from unigate.dialects import Dialect
 from unigate.spec.caller import Key
@@ -10,6 +11,24 @@ from unigate.spec.form import Form
 from unigate.spec.operation import Operation
 from unigate.spec.record import Attempt
 from unigate.spec.usage import Usage
+
+
+class Pictures(Protocol):
+    """Counts the pictures of an answer; see `chat_pictures.Counter`."""
+
+    @property
+    def count(self) -> int:
+        """How many there were so far."""
+        ...
+
+    def answer(self, body: bytes) -> None:
+        """Count those of a whole answer."""
+        ...
+
+    def passing(self, write: Callable[[bytes], bool]) -> Callable[[bytes], bool]:
+        """`write` for whole events, whose pictures are counted beside."""
+        ...
+
 
 _NOTHING: Mapping[str, str] = {}
 
@@ -23,6 +42,7 @@ class Call:
         "body",
         "dialect",
         "facts",
+        "files",
         "form",
         "id",
         "include_cost",
@@ -32,6 +52,7 @@ class Call:
         "marks",
         "operation",
         "params",
+        "pictures",
         "upstream_seconds",
         "usage",
         "x",
@@ -61,6 +82,10 @@ class Call:
         self.input_tokens = 0
         #: What was used, once known; what the rate limit counts.
         self.usage: Usage | None = None
+        #: Files of its answer that were kept.
+        self.files = 0
+        #: Counts the pictures of its answer, where they are charged for.
+        self.pictures: Pictures | None = None
         #: Seconds spent waiting for providers, which are not our own share.
         self.upstream_seconds = 0.0
 

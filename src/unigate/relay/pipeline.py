@@ -6,7 +6,7 @@ from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect, meters
-from unigate.relay import background, pictures
+from unigate.relay import background, chat_pictures, pictures
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
@@ -47,6 +47,8 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
             candidates = svc.router.routes(facts.model, key.group.name, operation)
         quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)
         facts.charged = quote.charged
+        if quote.pictures and operation.family == "chat":
+            chat_pictures.expect(call)
         made = plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         if not isinstance(made, Plan):
             made = await made
@@ -74,6 +76,9 @@ def _whole(call: Call, svc: Services, made: Plan, opened: Opened) -> None:
     if call.facts.pictures:
         call.facts.conditions.update(seen.conditions)
     usage = NO_USAGE if seen.empty else used(call, seen.usage, seen)
+    if call.pictures is not None:
+        call.pictures.answer(opened.body)
+        usage = chat_pictures.with_pictures(call, usage)
     answer = opened.answer
     row = record(call, made, opened.candidate, usage, end="empty" if seen.empty else "completed", status=answer.status)
     svc.ended(call, row, opened.candidate)

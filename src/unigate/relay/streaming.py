@@ -14,6 +14,7 @@ import structlog
 from unigate.base.clock import monotonic
 from unigate.base.errors import GatewayError, NoFunds, StoreUnavailable, StreamBroken, UpstreamError
 from unigate.dialects import Kept, StreamingDialect
+from unigate.relay import chat_pictures
 from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
@@ -43,6 +44,8 @@ class Stream:
         "_copy",
         "_enough",
         "_first",
+        "_held",
+        "_looks",
         "_measured",
         "_opening",
         "_plan",
@@ -74,18 +77,23 @@ class Stream:
         self._first = monotonic()
         #: Output tokens above which the hold is extended.
         self._enough = _enough(plan.output_tokens)
+        #: Events with pictures in them, which are to become links.
+        self._held: bytes | None = None
+        self._looks = call.operation.family == "chat"
         self._settled = False
 
     async def run(self) -> None:
         """Carry the stream to its end and settle it, whatever happens."""
-        x = self._call.x
+        x, call_pictures = self._call.x, self._call.pictures
         kind = _EVENTS if self._raw is None else self._answer.header(b"content-type") or _BYTES
         x.start(200, headers(self._call, self._candidate, kind, None), None)
         if self._call.keep_days and self._raw is None:
             self._write = self._copy = Copy(x.write)
         try:
+            if call_pictures is not None:
+                self._write = call_pictures.passing(self._write)
             for piece in self._opening:
-                self._write(piece)
+                await self._say(piece)
             await self._carry()
         except asyncio.CancelledError:
             self._answer.abort()
@@ -113,7 +121,11 @@ class Stream:
         while not watch.done:
             if watch.error is not None:
                 raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
-            if not await self._answer.pour(self._pass):
+            more = await self._answer.pour(self._pass)
+            if self._held is not None:
+                held, self._held = self._held, None
+                await self._say(held)
+            if not more:
                 break
             await x.drain()
             if self._measured is not None and self._measured.full:
@@ -124,7 +136,7 @@ class Stream:
             if watch.error is not None:
                 raise StreamBroken(detail=watch.error.decode("utf-8", "replace"))
             if rest := watch.finish():
-                self._write(rest)
+                await self._say(rest)
             if not watch.finished or (self._raw is not None and self._answer.end == "cut"):
                 raise StreamBroken
         served_conditions(self._call, watch.service_tier)
@@ -137,8 +149,17 @@ class Stream:
         """Let the caller have a piece. True where there is something to be waited for before the next, or nothing more."""
         watch = self._watch
         out = watch.feed(piece)
+        if self._held is not None or (self._looks and chat_pictures.MARK in out):
+            self._held = (self._held or b"") + out
+            return True
         full = self._write(out) if out else False
         return full or watch.done or watch.output_tokens > self._enough or watch.error is not None
+
+    async def _say(self, events: bytes) -> None:
+        """Let the caller have whole events, with links in place of pictures."""
+        if self._looks and chat_pictures.MARK in events:
+            events = await chat_pictures.in_events(self._call, self._svc, events)
+        self._write(events)
 
     def _send(self, piece: bytes) -> bool:
         """Write to the caller, and to what is measured; True where one of them is to be waited for."""
@@ -178,7 +199,8 @@ class Stream:
 
     async def _counted(self) -> Usage:
         """What went out: told by the provider if it was, else measured or counted by us."""
-        return used(self._call, self._watch.usage or await self._measure(), self._watch)
+        usage = used(self._call, self._watch.usage or await self._measure(), self._watch)
+        return chat_pictures.with_pictures(self._call, usage)
 
     async def _measure(self) -> Usage | None:
         """What the bytes that went out say of themselves."""

@@ -1,7 +1,7 @@
 """The operations of OpenAI's dialect as handlers: chat completions and models. A face says in what manner."""
 
 from unigate.base import clock
-from unigate.sandbox.forms import openai_named, openai_request, outcome
+from unigate.sandbox.forms import openai_chat_pictures, openai_named, openai_request, outcome
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.forms.openai_write import Writer
@@ -19,12 +19,16 @@ def chat(manner: Manner) -> Handler:
         model = openai_named.model(manner, call, body, "chat")
         asked = openai_request.read(body, model)
         size = outcome.measure(asked.prompt, model)
-        shown = manner.thoughts(body) is not None
-        choices = outcome.answer(asked, shown=shown, empty="empty" in call.fault)
+        openai_chat_pictures.refuse(asked)
+        written = manner
+        if openai_chat_pictures.draws(asked) and "empty" not in call.fault:
+            choices, written = await openai_chat_pictures.answered(call, asked, manner)
+        else:
+            choices = outcome.answer(asked, shown=manner.thoughts(body) is not None, empty="empty" in call.fault)
         cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
         result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
         call.world.accounts.charge(call.credential, size.total, result.output)
-        writer = Writer(result, manner, call.number, clock.now_ms() // 1000)
+        writer = Writer(result, written, call.number, clock.now_ms() // 1000)
         if asked.stream:
             return Stream(events=writer.stream(), usage=result.units(), model=model.name, pace=model.pace)
         return Whole(

@@ -67,6 +67,8 @@ MODELS = Models(
         replace(_HEARING, name="gpt-4o-transcribe", created=1742068463),
         replace(_HEARING, name="gpt-4o-mini-transcribe", created=1742068596),
         replace(_HEARING, name="gpt-4o-transcribe-diarize", created=1750798887),
+        Model(name="gpt-4-all"),
+        Model(name="gpt-4o-image"),
         *(
             replace(_IMAGES, name=name)
             for name in ("dall-e-2", "dall-e-3", "gpt-image-1", "gpt-image-1-mini", "gpt-image-1.5", "gpt-image-2")
