@@ -1,5 +1,6 @@
 """Pictures by chat: as the model sends them, counted, and as links where the model sends the pictures themselves."""
 
+import base64
 import json
 import re
 from collections.abc import Iterator
@@ -10,14 +11,19 @@ import httpx
 import pytest
 from openai import BadRequestError, OpenAI
 
-from e2e.image_stage import opened
+from e2e.image_stage import opened, picture
+from support.replicate import FAST, fetched
 from support.stage import Stage, body, mark, set_stage
 from support.world import Process
 
 pytestmark = pytest.mark.endpoint("O13")
 CONFIG = """
 channels:
-  - {name: main, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-upstream-main, models: "*"}
+  - name: main
+    provider: openai
+    base_url: SANDBOX/openai/v1
+    credentials: sk-upstream-main
+    models: [gpt-4-all, gpt-4o-image, gpt-image-1, dall-e-3, sandbox-*]
   - {name: spare, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: "*"}
 prices:
   - {model: gpt-4-all, per_image: 0.05}
@@ -153,6 +159,92 @@ def test_a_stream_that_breaks_before_its_picture_is_free(stage: Stage) -> None:
     reply = ask(stage, "sandbox-image-chat", "a fox [[fault:cut-after:3]]", stream=True)
     row = stage.row(reply.headers["x-request-id"])
     assert (row["ended"], row["cost"]) == ("upstream_broken", 0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_model_of_pictures_chats(client: OpenAI, stage: Stage, stream: bool) -> None:
+    word = mark()
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": word}]
+    reply = stage.post(
+        {
+            "model": "gpt-image-1",
+            "messages": messages,
+            "quality": "low",
+            "aspect_ratio": "16:9",
+            "stream": stream,
+            "stream_options": {"include_usage": True} if stream else None,
+        }
+    )
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-unigate-ignored"] == "messages"
+    (sent,) = stage.received(word)
+    assert sent["body"] == {"model": "gpt-image-1", "prompt": word, "quality": "low", "size": "1536x1024"}
+    if stream:
+        text, told = said(reply), events(reply)[-1]["usage"]
+        assert reply.text.rstrip().endswith("[DONE]")
+    else:
+        choice = reply.json()["choices"][0]
+        text, told = choice["message"]["content"], reply.json()["usage"]
+        assert choice["finish_reason"] == "stop"
+    (url,) = _MARKDOWN.findall(text)
+    assert url.startswith(f"{stage.url}/files/")
+    assert opened(httpx.get(url).content).size == (1536, 1024)
+    row = stage.row(reply.headers["x-request-id"])
+    assert row["operation"] == "openai.images.generations"
+    assert row["cost"] == told["prompt_tokens"] * 5_000 + 400 * 40_000
+    assert told["completion_tokens"] == 400
+
+
+def test_a_chat_goes_on_from_its_own_picture(stage: Stage) -> None:
+    first = ask(stage, "gpt-image-1", "a red fox", quality="low").json()["choices"][0]["message"]
+    word = mark()
+    messages = [
+        {"role": "user", "content": "a red fox"},
+        {"role": "assistant", "content": first["content"]},
+        {"role": "user", "content": f"{word} make it blue"},
+    ]
+    reply = stage.post({"model": "gpt-image-1", "messages": messages, "quality": "low"})
+    assert reply.status_code == 200, reply.text
+    (sent,) = stage.received(word)
+    assert sent["path"].endswith("/images/edits")
+    assert str(sent["body"]["images"][0]["image_url"]).startswith("data:image/png;base64,")
+    row = stage.row(reply.headers["x-request-id"])
+    assert (row["operation"], row["units"]["image_input"]) == ("openai.images.edits", 194)
+
+
+def test_a_picture_that_is_sent_along_is_worked_on(stage: Stage) -> None:
+    given = "data:image/png;base64," + base64.b64encode(picture((64, 64))).decode()
+    content = [{"type": "text", "text": "make it night"}, {"type": "image_url", "image_url": {"url": given}}]
+    reply = stage.post({"model": "gpt-image-1", "messages": [{"role": "user", "content": content}], "quality": "low"})
+    assert reply.status_code == 200, reply.text
+    assert stage.row(reply.headers["x-request-id"])["units"]["image_input"] == 194
+
+
+def test_a_model_whose_pictures_are_addresses_or_made_by_tasks_chats(stage: Stage) -> None:
+    reply = ask(stage, "dall-e-3")
+    (url,) = _MARKDOWN.findall(reply.json()["choices"][0]["message"]["content"])
+    assert url.startswith(f"{stage.url}/files/") and opened(httpx.get(url).content).size == (1024, 1024)
+    assert Decimal(reply.headers["x-unigate-cost"]) == Decimal("0.04")
+    reply = httpx.post(
+        f"{stage.base}/chat/completions",
+        json=body("a fox", model="black-forest-labs/flux-schnell", **FAST),
+        headers={"authorization": f"Bearer {stage.key}"},
+        timeout=60,
+    )
+    assert reply.status_code == 200, reply.text
+    (url,) = _MARKDOWN.findall(reply.json()["choices"][0]["message"]["content"])
+    assert opened(fetched(url)).format == "WEBP"
+    assert Decimal(reply.headers["x-unigate-cost"]) == Decimal("0.003")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_model_of_pictures_refuses_in_a_chat_costs_nothing(stage: Stage, stream: bool) -> None:
+    used = stage.settled()["used"]
+    reply = ask(stage, "gpt-image-1", "a massacre with blood", stream=stream)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (400, "content_policy_violation")
+    reply = ask(stage, "gpt-image-1", " ", stream=stream)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "messages")
+    assert stage.settled()["used"] == used
 
 
 def test_money_for_one_picture_does_not_begin_two(stage: Stage) -> None:

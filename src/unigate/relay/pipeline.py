@@ -1,12 +1,13 @@
 """The hot path: carry one caller's call to a provider and its answer back, billed exactly once."""
 
 import asyncio
+from collections.abc import Awaitable
 
 from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect, meters
-from unigate.relay import background, chat_pictures, pictures
+from unigate.relay import background, chat_by_pictures, chat_pictures, pictures
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
@@ -26,11 +27,8 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
     call.dialect = dialect
     asked = call.form or call.body
     facts = call.facts = dialect.read(asked)
-    if facts.background:
-        await background.begin(call, svc)
-        return None
-    if facts.pictures and pictures.by_tasks(call, svc):
-        return await pictures.instead(call, svc)
+    if (other := _other_way(call, svc)) is not None:
+        return await other
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"
     key, operation = call.key, call.operation
     svc.keys.check(key, facts.model, call.x.client, call.at, operation)
@@ -66,6 +64,18 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
             opened.candidate.done()
     finally:
         admission.done(call.usage.tokens if call.usage is not None and key.tpm else 0)
+    return None
+
+
+def _other_way(call: Call, svc: Services) -> Awaitable[Reply | Pieces | None] | None:
+    """How a call is served that is not answered by a provider at once; None where it is."""
+    facts = call.facts
+    if facts.background:
+        return background.begin(call, svc)
+    if facts.pictures and pictures.by_tasks(call, svc):
+        return pictures.instead(call, svc)
+    if call.operation.family == "chat" and chat_by_pictures.due(call, svc):
+        return chat_by_pictures.answer(call, svc, relay)
     return None
 
 

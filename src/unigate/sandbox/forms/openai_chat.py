@@ -17,11 +17,12 @@ def chat(manner: Manner) -> Handler:
         body = openai_request.decode(call.body)
         manner.check(body)
         model = openai_named.model(manner, call, body, "chat")
+        openai_chat_pictures.accept(body, model)
         asked = openai_request.read(body, model)
         size = outcome.measure(asked.prompt, model)
         openai_chat_pictures.refuse(asked)
         written = manner
-        if openai_chat_pictures.draws(asked) and "empty" not in call.fault:
+        if openai_chat_pictures.draws(model) and "empty" not in call.fault:
             choices, written = await openai_chat_pictures.answered(call, asked, manner)
         else:
             choices = outcome.answer(asked, shown=manner.thoughts(body) is not None, empty="empty" in call.fault)

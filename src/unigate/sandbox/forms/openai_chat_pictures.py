@@ -13,6 +13,7 @@ from functools import partial
 from unigate.sandbox.brain import seeds, tokens
 from unigate.sandbox.brain.hints import unmarked
 from unigate.sandbox.forms.manner import Manner
+from unigate.sandbox.forms.models import Model
 from unigate.sandbox.forms.openai_request import Asked
 from unigate.sandbox.forms.outcome import Choice, Outcome
 from unigate.sandbox.media import draw, files
@@ -32,9 +33,16 @@ def refuse(asked: Asked) -> None:
         raise VendorError(400, told, code="content_policy_violation")
 
 
-def draws(asked: Asked) -> bool:
-    """Whether the model of a call answers with pictures."""
-    return asked.model.name in _MARKDOWN or _INLINE.fullmatch(asked.model.name) is not None
+def draws(model: Model) -> bool:
+    """Whether a model answers with pictures."""
+    return model.name in _MARKDOWN or _INLINE.fullmatch(model.name) is not None
+
+
+def accept(body: Object, model: Model) -> None:
+    """Let a model that draws be asked for pictures by `modalities`."""
+    asked = body.get("modalities")
+    if draws(model) and isinstance(asked, list):
+        body["modalities"] = [one for one in asked if one != "image"] or ["text"]
 
 
 async def answered(call: Call, asked: Asked, manner: Manner) -> tuple[tuple[Choice, ...], Manner]:
