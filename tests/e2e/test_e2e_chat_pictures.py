@@ -11,7 +11,7 @@ import httpx
 import pytest
 from openai import BadRequestError, OpenAI
 
-from e2e.image_stage import opened, picture
+from support.image_stage import opened, picture
 from support.replicate import FAST, fetched
 from support.stage import Stage, body, mark, set_stage
 from support.world import Process

@@ -11,7 +11,7 @@ import pytest
 from openai import OpenAI
 from PIL import ImageChops
 
-from e2e.image_stage import CONFIG, cost, holed, opened, picture, post
+from support.image_stage import CONFIG, cost, holed, opened, picture, post
 from support.stage import Stage, mark, set_stage
 from support.world import Process
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from openai import APIError, OpenAI
 
-from e2e.image_stage import CONFIG, opened, picture, post
+from support.image_stage import CONFIG, opened, picture, post
 from support.stage import Caller, Stage, mark, set_stage
 from support.waiting import wait_until
 from support.world import Process

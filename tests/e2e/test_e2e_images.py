@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openai import APIStatusError, OpenAI
 
-from e2e.image_stage import CONFIG, cost, opened, post
+from support.image_stage import CONFIG, cost, opened, post
 from support.stage import Stage, mark, set_stage
 from support.world import Process
 
@@ -184,10 +184,12 @@ def test_faults_and_empty_answers_cost_nothing(stage: Stage) -> None:
 
 def test_money_for_one_does_not_begin_three(stage: Stage) -> None:
     word = mark()
-    reply = make(stage, key="sk-short-0123456789", model="gpt-image-1", prompt=word, n=3, quality="medium")
+    reply = make(
+        stage, key="sk-short-0123456789", model="gpt-image-1", prompt=word, n=3, quality="medium", size="1024x1024"
+    )
     assert (reply.status_code, reply.json()["error"]["code"]) == (402, "insufficient_quota")
     assert stage.received(word) == []
-    reply = make(stage, key="sk-short-0123456789", model="gpt-image-1", prompt="a", quality="medium")
+    reply = make(stage, key="sk-short-0123456789", model="gpt-image-1", prompt="a", quality="medium", size="1024x1024")
     assert reply.status_code == 200, reply.text
 
 
