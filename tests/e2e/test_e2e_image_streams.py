@@ -51,7 +51,7 @@ def test_a_generation_is_shown_as_it_comes_about(client: OpenAI, stage: Stage, p
     assert [one.type for one in events] == ["image_generation.partial_image"] * partials + [
         "image_generation.completed"
     ]
-    pictures = [opened(base64.b64decode(one.b64_json)) for one in events]  # type: ignore[union-attr]
+    pictures = [opened(base64.b64decode(one.b64_json)) for one in events]
     assert {(one.format, one.size) for one in pictures} == {("WEBP", (1024, 1024))}
     assert len({one.tobytes() for one in pictures}) == partials + 1
     last = events[-1]

@@ -17,7 +17,7 @@ import msgspec
 from unigate.base.errors import BadAnswer, BadRequest, CallerError, GatewayError, NotFound
 from unigate.base.money import format_usd
 from unigate.base.picture_size import picture_size
-from unigate.dialects import TaskDialect, json_edit, operations, task_dialect
+from unigate.dialects import TaskDialect, json_edit, openai_pictures, operations, task_dialect
 from unigate.dialects.openai_images import Inlined, failed, pictures
 from unigate.relay import task_uses
 from unigate.relay.call import Call
@@ -64,7 +64,7 @@ def by_tasks(call: Call, svc: Services) -> bool:
     """
     facts, group, tasks = call.facts, call.key.group.name, _within(call.operation.name)
     if not facts.model:
-        named = next((one for one in _meant(call, svc) if _serves(svc, one, group, call.operation, tasks)), "")
+        named = next((one for one in _meant(call, svc) if _may_mean(svc, one, group, call.operation, tasks)), "")
         if not named:
             told = "Missing required parameter: 'model'."
             raise BadRequest(told, param="model", code="missing_required_parameter")
@@ -96,6 +96,12 @@ async def instead(call: Call, svc: Services) -> Reply | Pieces:
 def _meant(call: Call, svc: Services) -> list[str]:
     """The models that a call without one may mean, the first best."""
     return [one for one in (*call.facts.models, svc.settings.default_image_model) if one]
+
+
+def _may_mean(svc: Services, model: str, group: str, operation: Operation, tasks: Operation | None) -> bool:
+    """Whether a model that nobody named is served. OpenAI's own are not what makers of tasks mean by any name."""
+    own = model.startswith("dall-e-") or openai_pictures.counts_tokens(model)
+    return _serves(svc, model, group, operation, None if own else tasks)
 
 
 def _serves(svc: Services, model: str, group: str, *operations: Operation | None) -> bool:
