@@ -102,6 +102,35 @@ class AssetSettings(msgspec.Struct, frozen=True, kw_only=True):
     copy_seconds: Annotated[float, msgspec.Meta(gt=0, le=86400)] = 1800.0
 
 
+class FileQuota(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user may have of files; 0: as it is for all."""
+
+    total_bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    total_files: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class FileSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that users upload."""
+
+    #: Bytes of the largest file that comes in one call (512 MiB is the most that any call may have), and in parts.
+    file_bytes: _Count = 512_000_000
+    upload_bytes: _Count = 8 * 1024**3
+    #: Bytes and number of all files of a user.
+    total_bytes: _Count = 100 * 1024**3
+    total_files: _Count = 10_000
+    #: Group -> the same for its users.
+    groups: dict[str, FileQuota] = msgspec.field(default_factory=dict)
+    #: Days for which a link to a file works, at most.
+    link_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
+
+    def quota(self, group: str) -> FileQuota:
+        """What a user of a group may have."""
+        own = self.groups.get(group, FileQuota())
+        return FileQuota(
+            total_bytes=own.total_bytes or self.total_bytes, total_files=own.total_files or self.total_files
+        )
+
+
 class TaskSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How tasks are submitted, followed and kept."""
 
@@ -152,6 +181,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: _Address = ""
     notify: NotifySettings = NotifySettings()
     assets: AssetSettings = AssetSettings()
+    files: FileSettings = FileSettings()
     tasks: TaskSettings = TaskSettings()
     midjourney: MidjourneySettings = MidjourneySettings()
 

@@ -1,4 +1,4 @@
-"""Files of tasks on their way to a caller: from our storage, or through us from the provider's address.
+"""Files of tasks, and those that users uploaded, on their way to a caller: from our storage, or through us from the provider's address.
 
 Nothing is held in memory beyond a piece, and nothing is read faster than the caller takes it. Who may have a file is decided
 by whoever calls this. A type that may run scripts does so in nobody's name: it is served as a sandboxed document.
@@ -7,6 +7,7 @@ by whoever calls this. A type that may run scripts does so in nobody's name: it 
 import dataclasses
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
+from urllib.parse import quote
 
 from msgspec.structs import replace
 
@@ -15,10 +16,12 @@ from unigate.base.clock import now_ms
 from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, TooLarge, UpstreamError
 from unigate.base.live_settings import AssetSettings
 from unigate.relay.ranges import known, read_range, several, still
+from unigate.relay.served import OF_USERS, Served, served
 from unigate.spec.channel import Timeouts
 from unigate.spec.exchange import Exchange, Header
 from unigate.spec.task import Asset
 from unigate.store import assets as rows
+from unigate.store import own_files
 from unigate.store.assets import AssetRow
 from unigate.store.database import Database
 from unigate.store.objects import Found, Storages
@@ -61,6 +64,8 @@ class Files:
     async def find(self, asset_id: str) -> AssetRow:
         """A file by its id; NotFound, Gone."""
         async with self._db.reading() as tx:
+            if asset_id.startswith(OF_USERS):
+                return _there(served(await own_files.find(tx, asset_id, now=now_ms())))
             return _there(await rows.find(tx, asset_id))
 
     async def add(self, call_id: str, user_id: str, place: int, data: bytes, told: str, *, until: int) -> Asset:
@@ -131,6 +136,8 @@ class Files:
         if row.state != "kept" and (found := inline(row.source)) is not None:
             reply.whole(found.body, media_type(found.body, found.media_type, told=row.media_type))
         elif not (row.state == "kept" and (await self._kept(reply, row) or await self._moved(reply, row))):
+            if isinstance(row, Served):
+                raise StoreUnavailable(detail=f"{row.id} is not where its row says: {row.store} {row.path}")
             await self._passed(reply, row)
 
     async def _kept(self, reply: "_Reply", row: AssetRow) -> bool:
@@ -261,11 +268,12 @@ class _Reply:
     def _typed(self, kind: str) -> list[Header]:
         """Headers of a type."""
         row = self._row
-        name = f"{row.task_id}-{row.place + 1}.{ending(kind, row.source)}"
-        name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+        told = row.filename if isinstance(row, Served) else f"{row.task_id}-{row.place + 1}.{ending(kind, row.source)}"
+        name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in told)
         manner = "attachment" if self._download else "inline"
         shown = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind or UNKNOWN
-        found = [(b"content-type", shown.encode()), (b"content-disposition", f'{manner}; filename="{name}"'.encode())]
+        said = f'{manner}; filename="{name}"' + ("" if name == told else f"; filename*=UTF-8''{quote(told, safe='')}")
+        found = [(b"content-type", shown.encode()), (b"content-disposition", said.encode())]
         return found if kind.startswith(_HARMLESS) and kind != _SVG else [*found, _SANDBOX]
 
 

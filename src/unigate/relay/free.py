@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, operations, platform
 from unigate.relay import (
+    file_uses,
     midjourney_image,
     pictures,
     realtime_calls,
@@ -88,6 +89,15 @@ USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]]
     "midjourney_image": midjourney_image.image,
     "realtime_call": realtime_calls.create,
     "realtime_secret": realtime_secrets.create,
+    "own_file": file_uses.one,
+    "own_file_content": file_uses.content,
+    "own_file_create": file_uses.create,
+    "own_file_delete": file_uses.delete,
+    "own_files": file_uses.listed,
+    "upload_cancel": file_uses.upload_cancel,
+    "upload_complete": file_uses.upload_complete,
+    "upload_create": file_uses.upload_create,
+    "upload_part": file_uses.upload_part,
     "replicate_account": replicate_uses.account,
     "replicate_file": replicate_files.one,
     "replicate_files": replicate_files.listed,

@@ -14,6 +14,8 @@ from unigate.relay.call import Call
 from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
+from unigate.relay.own_files import OwnFiles
+from unigate.relay.own_uploads import OwnUploads
 from unigate.relay.task_events import Watchers
 from unigate.relay.task_face import TaskFace
 from unigate.relay.traces import Listener
@@ -44,6 +46,9 @@ class Services:
     tasks: TaskFace = field(init=False, repr=False, compare=False)
     #: The files that tasks made; set with them.
     files: Files = field(init=False, repr=False, compare=False)
+    #: The files that users uploaded, and those that come in parts; set with them.
+    own_files: OwnFiles = field(init=False, repr=False, compare=False)
+    own_uploads: OwnUploads = field(init=False, repr=False, compare=False)
     #: Streams that are open by their addresses alone, by user.
     streams: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.

@@ -1,4 +1,4 @@
-"""All that one worker does for tasks, built and started together: the engine, the copies of files, the deliveries.
+"""All that one worker does for tasks, built and started together: the engine, the copies of files, the deliveries; and for users' files.
 
 The composition root says with what; nothing here decides anything.
 """
@@ -11,7 +11,10 @@ from pathlib import Path
 
 from unigate.access.secrets import Vault
 from unigate.base.clock import now_ms
+from unigate.relay.file_house import FileHouse
 from unigate.relay.files import Files
+from unigate.relay.own_files import OwnFiles
+from unigate.relay.own_uploads import OwnUploads
 from unigate.relay.services import Services
 from unigate.relay.task_files import TaskFiles
 from unigate.relay.task_notices import TaskNotices
@@ -57,6 +60,9 @@ class TaskParts:
         #: Serves files below `/files/`, by links that `links` signs.
         self.files = svc.files = Files(db, client, storages, lambda: svc.settings.assets, keep=places.keep)
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
+        own = svc.own_files = OwnFiles(db, storages, self.links, svc.spool, lambda: svc.settings.files)
+        svc.own_uploads = OwnUploads(db, storages, own, lambda: svc.settings.files)
+        self._house = FileHouse(db, storages, own)
         self.tasks = svc.tasks = Tasks(
             db,
             svc,
@@ -69,22 +75,26 @@ class TaskParts:
         )
         self._delivering: asyncio.Task[None]
         self._copying: asyncio.Task[None]
+        self._tidying: asyncio.Task[None]
 
     def start(self) -> None:
         """Begin to work."""
         loop = asyncio.get_running_loop()
         self._delivering = loop.create_task(self._outbox.run())
         self._copying = loop.create_task(self._copier.run())
+        self._tidying = loop.create_task(self._house.run())
         self.tasks.start()
 
     async def stop(self) -> None:
         """Take up nothing more, and let others have what is left."""
         self._copying.cancel()
+        self._tidying.cancel()
         await self.tasks.stop()
         self._outbox.stop()
         await self._delivering
-        with suppress(asyncio.CancelledError):
-            await self._copying
+        for ending in (self._copying, self._tidying):
+            with suppress(asyncio.CancelledError):
+                await ending
         await self.letters.close()
 
     def _view(self, task: Task) -> View:
