@@ -137,7 +137,7 @@ SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "audio": ("openai.speech", audio),
 }
 #: What others look at.
-ELSEWHERE = {"client", "replicate"}
+ELSEWHERE = {"client", "files", "replicate"}
 
 
 def test_each_script_has_its_test() -> None:

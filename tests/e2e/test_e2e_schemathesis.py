@@ -112,6 +112,7 @@ PARTS = {
     "responses": "^/v1/responses",
     "rerank": "^/v[12]/(rerank|embed)$",
     "tasks": "^/v1/tasks|^/callbacks/",
+    "files": "^/v1/(files|uploads)",
     "others": "^/v1/(models|billing)|^(/v1)?/dashboard/|^/[a-z.]+$",
 }
 MANAGEMENT = "^/api(/|$)"

@@ -4,19 +4,17 @@ import hashlib
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx
 import pytest
 from openai import APIStatusError, OpenAI
 
+from support.node import tell
 from support.own_files import CHANNELS, ask, client, kept, refused
 from support.stage import Stage, set_stage
-from support.waiting import wait_until
 from support.world import Process
-
-#: The gateway tidies up every 30 seconds.
-TIDY = 90.0
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +53,7 @@ def test_parts_become_a_file(stage: Stage, openai: OpenAI, tmp_path: Path) -> No
     assert upload.file is not None
     assert (upload.file.bytes, upload.file.filename, upload.file.purpose) == (len(body), "large.bin", "user_data")
     assert openai.files.content(upload.file.id).content == body
-    wait_until(lambda: len(kept(stage)) == 1, seconds=TIDY, what="no parts are left")
+    assert len(kept(stage)) == 1, "no parts are left"
     assert openai.files.content(upload.file.id).content == body
     openai.files.delete(upload.file.id)
     assert kept(stage) == []
@@ -87,7 +85,7 @@ def test_many_completions_make_one_file(stage: Stage, openai: OpenAI) -> None:
     (file,) = openai.files.list().data
     assert openai.files.content(file.id).content == b"x" * 200_000
     openai.files.delete(file.id)
-    wait_until(lambda: kept(stage) == [], seconds=TIDY, what="neither parts nor other tries are left")
+    assert kept(stage) == [], "neither parts nor other tries are left"
 
 
 def test_what_does_not_fit_is_refused_and_may_be_mended(stage: Stage, openai: OpenAI) -> None:
@@ -118,7 +116,6 @@ def test_what_does_not_fit_is_refused_and_may_be_mended(stage: Stage, openai: Op
 
 
 def test_cancelled_uploads_leave_nothing(stage: Stage, openai: OpenAI) -> None:
-    wait_until(lambda: kept(stage) == [] or openai.files.list().data == [], seconds=1, what="no files")
     upload_id = begun(stage, 3)
     part = openai.uploads.parts.create(upload_id, data=b"abc")
     assert openai.uploads.cancel(upload_id).status == "cancelled"
@@ -130,8 +127,7 @@ def test_cancelled_uploads_leave_nothing(stage: Stage, openai: OpenAI) -> None:
     ):
         refused(reply, 400)
         assert "cancelled" in reply.json()["error"]["message"]
-    name = part.id
-    wait_until(lambda: name not in [path.name for path in kept(stage)], seconds=TIDY, what="its part is gone")
+    assert part.id not in [file.name for file in kept(stage)]
 
 
 def test_uploads_of_others_do_not_exist(stage: Stage, openai: OpenAI) -> None:
@@ -187,14 +183,29 @@ def test_parts_have_a_size(stage: Stage, openai: OpenAI) -> None:
     path = f"/v1/uploads/{upload_id}/parts"
     refused(ask(stage, "POST", path, files={"data": ("a", b"")}), 400)
     refused(ask(stage, "POST", path, files={"file": ("a", b"a")}), 400)
-    large = httpx.post(
-        stage.url + path,
-        content=b"",
-        headers={
-            "authorization": f"Bearer {stage.key}",
-            "content-type": "multipart/form-data; boundary=x",
-            "content-length": str(66 << 20),
-        },
-    )
+    head = {
+        "authorization": f"Bearer {stage.key}",
+        "content-type": "multipart/form-data; boundary=x",
+        "content-length": str(66 << 20),
+    }
+    line = HTTPConnection(stage.url.removeprefix("http://"), timeout=60)
+    line.request("POST", path, headers=head)
+    told = line.getresponse()
+    large = httpx.Response(told.status, headers=told.getheaders(), content=told.read())
+    line.close()
     refused(large, 413)
     openai.uploads.cancel(upload_id)
+
+
+def test_node_s_client_does_all_of_it(tmp_path: Path, vendors: Process) -> None:
+    built = set_stage(tmp_path, vendors, CHANNELS)
+    try:
+        seen = tell("files", built.key, built.url)
+    finally:
+        built.stop()
+    assert seen["made"] == ["lines.txt", 1800, "user_data", None]
+    assert seen["expires"] == 7200
+    assert all(seen[name] for name in ("listed", "content", "deleted", "whole"))
+    assert (seen["lost"]["name"], seen["lost"]["status"]) == ("NotFoundError", 404)
+    assert (seen["wrong"]["status"], seen["late"]["status"]) == (400, 400)
+    assert seen["complete"] == ["completed", "parts.bin"]

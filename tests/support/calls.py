@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from support import calls_midjourney, replicate
+from support import calls_midjourney, own_files, replicate
 from support.sounds import silence
 from support.world import World
 from unigate.dialects import operations
@@ -16,7 +16,11 @@ from unigate.spec.operation import Operation
 Body = Mapping[str, object] | None
 ROWS: dict[str, Operation] = {row.name: row for row in operations() if not row.within}
 #: Dialect -> what makes a thing that an operation is about, and says where it is in the path.
-THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {"replicate": replicate.places}
+THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {
+    "openai_files": own_files.places,
+    "openai_uploads": own_files.places,
+    "replicate": replicate.places,
+}
 #: Further channels, for the operations of other providers, with tasks or without: lines below `channels:`, such as stage.MAIN ends with.
 TASK_CHANNELS = (
     calls_midjourney.CHANNEL
@@ -70,6 +74,8 @@ def _place(world: World, row: Operation, path: str, example: Example) -> tuple[s
         places["id"] = made(world, {"model": "gpt-4o-mini", "input": f"Hello [[speed:{speed}]]", "background": True})
     elif row.dialect in THINGS:
         places |= THINGS[row.dialect](world, row)
+    if row.name == "openai.uploads.complete":
+        body = {"part_ids": [own_files.part(world, places["id"])]}
     return world.url + template(row, path).format(**places), body
 
 

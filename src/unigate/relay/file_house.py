@@ -6,11 +6,11 @@ from typing import Any
 import structlog
 
 from unigate.base.clock import now_ms
-from unigate.base.errors import GatewayError, StoreUnavailable
-from unigate.relay.own_files import ABANDONED_MS, OwnFiles
+from unigate.base.errors import GatewayError
+from unigate.relay.own_files import OwnFiles
+from unigate.relay.own_uploads import OwnUploads
 from unigate.store import own_files, uploads
 from unigate.store.database import Database
-from unigate.store.objects import Storages
 from unigate.store.own_files import FileRow
 from unigate.store.uploads import UploadRow
 
@@ -26,10 +26,10 @@ _LATER_MS, _KEPT_MS = 600_000, 86_400_000
 class FileHouse:
     """Several may run, in as many processes: each step is done by one of them, and may be done again."""
 
-    def __init__(self, db: Database, storages: Storages, files: OwnFiles, *, look: float = LOOK) -> None:
+    def __init__(self, db: Database, files: OwnFiles, parts: OwnUploads, *, look: float = LOOK) -> None:
         self._db = db
-        self._storages = storages
         self._files = files
+        self._uploads = parts
         self._look = look
 
     async def run(self) -> None:
@@ -74,23 +74,9 @@ class FileHouse:
                 if not await uploads.ended(tx, row.id, "expired", due_at=now + _LATER_MS):
                     return
                 await own_files.give(tx, row.user_id, row.size)
-        async with self._db.reading() as tx:
-            parts = await uploads.parts(tx, row.id)
-        removed = []
-        try:
-            for part in parts:
-                await self._storages.open(part.store).delete(part.path)
-                # Whoever still writes one removes it, unless they die: its row stays until they can't be at it.
-                if part.state == "ready" or part.created_at <= now - 2 * ABANDONED_MS:
-                    removed.append(part.id)
-        except StoreUnavailable as error:
-            log.warning("parts could not be removed", upload=row.id, detail=error.detail)
-        old = row.created_at <= now - _KEPT_MS
+        left = await self._uploads.sweep(row.id)
         async with self._db.writing() as tx:
-            for id in removed:
-                await uploads.forget_part(tx, id)
-            left = len(parts) - len(removed)
-            if old and not left:
+            if not left and row.created_at <= now - _KEPT_MS:
                 await uploads.forget(tx, row.id)
             else:
                 await uploads.later(tx, row.id, due_at=now + _LATER_MS if left else row.created_at + _KEPT_MS)

@@ -7,13 +7,16 @@ writes a file of its own, and that of the first one stays.
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import replace
+from typing import Any
+
+import structlog
 
 from unigate.base import ids
 from unigate.base.clock import now_ms, utc
 from unigate.base.errors import BadRequest, StoreUnavailable, TooLarge
 from unigate.base.live_settings import FileSettings
 from unigate.dialects.openai_uploads import MOST_PARTS, PART
-from unigate.relay.own_files import OwnFiles
+from unigate.relay.own_files import ABANDONED_MS, OwnFiles
 from unigate.spec.caller import Key
 from unigate.spec.form import FilePart
 from unigate.spec.own_file import Completion, NewUpload
@@ -24,8 +27,11 @@ from unigate.store.own_files import FileRow
 from unigate.store.uploads import PartRow, UploadRow
 from unigate.tasks.media import plain
 
+log: Any = structlog.get_logger("unigate.files")
 #: For so long an upload may be completed.
 LASTS_MS = 3_600_000
+#: Parts that were not removed when their upload ended are removed after so long.
+SWEEP_MS = 60_000
 _ID_CHARACTERS = 100
 
 
@@ -115,26 +121,56 @@ class OwnUploads:
         file = self._files.begun(row.user_id, row.purpose, row.filename, row.media_type, size, counted=False)
         async with self._db.writing() as tx:
             await own_files.add(tx, file)
-        async with self._files.writing(file):
-            summed = hashlib.md5(usedforsecurity=False)
-            stored = await self._files.put(file, self._joined(parts, summed.update))
-            if stored.size != size:
-                raise StoreUnavailable(detail=f"parts of {row.id} are shorter than they were")
-            if asked.md5 and summed.hexdigest() != asked.md5:
-                raise BadRequest("The MD5 of the parts is not the one that was given.", param="md5")
-            async with self._db.writing() as tx:
-                if not await uploads.ended(tx, row.id, "completed", due_at=now_ms(), file_id=file.id):
-                    raise Ended
-                kept = await self._files.settle(tx, file, stored, row.lasts)
+        try:
+            kept = await self._joined_file(row, file, parts, asked.md5)
+        except StoreUnavailable:
+            seen = await self.find(row.id, row.user_id)
+            if seen is None or seen.state != "pending":
+                raise Ended from None  # its parts were removed meanwhile
+            raise
+        await self.sweep(row.id)
         return replace(row, state="completed", file_id=file.id), kept
 
     async def cancel(self, row: UploadRow) -> UploadRow:
         """Give one up. Ended."""
         async with self._db.writing() as tx:
-            if not await uploads.ended(tx, row.id, "cancelled", due_at=now_ms()):
+            if not await uploads.ended(tx, row.id, "cancelled", due_at=now_ms() + SWEEP_MS):
                 raise Ended
             await own_files.give(tx, row.user_id, row.size)
+        await self.sweep(row.id)
         return replace(row, state="cancelled")
+
+    async def sweep(self, upload_id: str) -> int:
+        """Remove the parts of an upload that ended; how many are left, since they are being written or a storage is away."""
+        async with self._db.reading() as tx:
+            parts = await uploads.parts(tx, upload_id)
+        dead = now_ms() - 2 * ABANDONED_MS
+        removed = []
+        try:
+            for part in parts:
+                await self._storages.open(part.store).delete(part.path)
+                # Whoever still writes one removes it, unless they die: its row stays until nobody can be at it.
+                if part.state == "ready" or part.created_at <= dead:
+                    removed.append(part.id)
+        except StoreUnavailable as error:
+            log.warning("parts could not be removed", upload=upload_id, detail=error.detail)
+        async with self._db.writing() as tx:
+            for id in removed:
+                await uploads.forget_part(tx, id)
+        return len(parts) - len(removed)
+
+    async def _joined_file(self, row: UploadRow, file: FileRow, parts: Sequence[PartRow], md5: str) -> FileRow:
+        async with self._files.writing(file):
+            summed = hashlib.md5(usedforsecurity=False)
+            stored = await self._files.put(file, self._joined(parts, summed.update))
+            if stored.size != file.size:
+                raise StoreUnavailable(detail=f"parts of {row.id} are shorter than they were")
+            if md5 and summed.hexdigest() != md5:
+                raise BadRequest("The MD5 of the parts is not the one that was given.", param="md5")
+            async with self._db.writing() as tx:
+                if not await uploads.ended(tx, row.id, "completed", due_at=now_ms() + SWEEP_MS, file_id=file.id):
+                    raise Ended
+                return await self._files.settle(tx, file, stored, row.lasts)
 
     async def _joined(self, parts: Sequence[PartRow], seen: Callable[[bytes], None]) -> AsyncGenerator[bytes, None]:
         for part in parts:

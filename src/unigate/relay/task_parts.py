@@ -62,7 +62,7 @@ class TaskParts:
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
         own = svc.own_files = OwnFiles(db, storages, self.links, svc.spool, lambda: svc.settings.files)
         svc.own_uploads = OwnUploads(db, storages, own, lambda: svc.settings.files)
-        self._house = FileHouse(db, storages, own)
+        self._house = FileHouse(db, own, svc.own_uploads)
         self.tasks = svc.tasks = Tasks(
             db,
             svc,
