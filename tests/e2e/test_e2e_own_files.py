@@ -184,7 +184,7 @@ def test_bad_forms_leave_nothing(stage: Stage) -> None:
 
 
 def test_users_have_a_limit_each(stage: Stage) -> None:
-    """carol's group may have 3 files of 1000 bytes; no file has more than 400000."""
+    """Carol's group may have 3 files of 1000 bytes; no file has more than 400000."""
     with client(stage, "sk-carol-0123456789") as carol:
         first = carol.files.create(file=("a", b"a" * 600), purpose="evals")
         with pytest.raises(APIStatusError, match="3 files of 1000 bytes") as raised:

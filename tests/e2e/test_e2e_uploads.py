@@ -160,7 +160,7 @@ def test_bad_beginnings(stage: Stage) -> None:
 
 
 def test_what_is_announced_counts(stage: Stage) -> None:
-    """carol may have 1000 bytes, pending uploads included; an upload can't be filled with far more than was announced."""
+    """Carol may have 1000 bytes, pending uploads included; an upload can't be filled with far more than was announced."""
     carol = "sk-carol-0123456789"
     upload_id = begun(stage, 900, carol)
     with client(stage, carol) as made:
