@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -160,7 +161,7 @@ def test_expiry_is_told_and_checked(stage: Stage, openai: OpenAI) -> None:
 
 
 def test_bad_forms_leave_nothing(stage: Stage) -> None:
-    cases = [
+    cases: list[tuple[dict[str, Any], int, str | None]] = [
         ({"data": {"purpose": "evals"}, "files": {"other": ("a", b"a")}}, 400, "file"),
         ({"data": {"purpose": "evals", "file": "text"}, "files": {"x": ("a", b"")}}, 400, "file"),
         ({"files": {"file": ("a", b"")}}, 400, "file"),

@@ -14,9 +14,11 @@ from unigate.manage import doctor
 from unigate.manage.desk import Desk
 from unigate.manage.storage import check_storage, move_files, storages
 from unigate.store import assets as rows
+from unigate.store import own_files
 from unigate.store.assets import AssetRow
 from unigate.store.database import Database
 from unigate.store.objects import Storages
+from unigate.store.own_files import FileRow
 
 SECRET = "a-secret-that-is-long-enough"
 
@@ -103,6 +105,53 @@ async def test_files_move_to_the_storage_of_now(tmp_path: Path, s3: Bucket, desk
     back = storages(settings_of(tmp_path, "file:///elsewhere", **s3.environment))
     assert (await move_files(desk, back)).files == 120
     assert s3.files == {}
+
+
+async def keep_own(desk: Desk, at: Storages, name: str, body: bytes) -> FileRow:
+    """A file of a user."""
+    path = f"users/2026/11/{name}"
+    stored = await at.open().put(path, once(body), most=1 << 30)
+    row = FileRow(
+        id=name,
+        user_id="u",
+        purpose="evals",
+        filename="a",
+        media_type="",
+        size=stored.size,
+        digest=stored.digest,
+        state="ready",
+        store=at.name,
+        path=path,
+        counted=1,
+        created_at=1,
+    )
+    async with desk.db.writing() as tx:
+        assert await own_files.take(tx, "u", row.size, most_files=1000, most_bytes=1 << 30)
+        await own_files.add(tx, row)
+    return row
+
+
+async def test_files_of_users_move_too(tmp_path: Path, s3: Bucket, desk: Desk) -> None:
+    old = storages(settings_of(tmp_path, "file:///assets"))
+    made = [await keep_own(desk, old, f"file-{n:03}", b"own %d" % n) for n in range(105)]
+    damaged, gone = await keep_own(desk, old, "file-damaged", b"whole"), await keep_own(desk, old, "file-gone", b"gone")
+    (tmp_path / "assets" / damaged.path).write_bytes(b"torn!")
+    await old.open().delete(gone.path)
+    far = storages(settings_of(tmp_path, "s3://films/all", **s3.environment))
+    assert (await check_storage(desk, far, keep=True)).others == ["file:///assets"]
+    done = await move_files(desk, far)
+    assert (done.files, done.missing, done.failed) == (105, 1, 1)
+    assert done.bytes == sum(row.size for row in made)
+    async with desk.db.reading() as tx:
+        moved = await own_files.find(tx, made[70].id, now=2)
+        assert await own_files.totals(tx, "u") == own_files.Totals(files=107, bytes=done.bytes + 9)
+        assert await own_files.due(tx, 1 << 60, 10) == [], "nothing is left to be removed"
+    assert moved == replace(made[70], store=far.name)
+    found = await far.open().get(moved.path)
+    assert found is not None and b"".join([piece async for piece in found.pieces]) == b"own 70"
+    assert [path.name for path in (tmp_path / "assets").rglob("*") if path.is_file()] == [damaged.id]
+    async with desk.db.writing() as tx:
+        assert not await own_files.gone(tx, made[70], due_at=1), "it is not where it was read to be"
 
 
 async def test_what_is_missing_or_damaged_stays_as_it_is(tmp_path: Path, desk: Desk) -> None:

@@ -23,6 +23,7 @@ from unigate.store.database import Database
 from unigate.store.objects import Storages
 from unigate.store.own_files import FileRow, Totals
 from unigate.store.spool import Spool
+from unigate.store.uploads import UploadRow
 from unigate.tasks.assets import Links
 
 KEY = Key(
@@ -38,7 +39,7 @@ class Rig:
     db: Database
     folder: Path
     files: OwnFiles
-    uploads: OwnUploads
+    parts: OwnUploads
     house: FileHouse
     settings: FileSettings
     spool: Spool
@@ -52,9 +53,9 @@ class Rig:
         new = NewFile(part=self.part(body), purpose="user_data", filename="a.txt", lasts=lasts)
         return await self.files.create(key, new)
 
-    async def begin(self, size: int) -> uploads.UploadRow:
+    async def begin(self, size: int) -> UploadRow:
         new = NewUpload(purpose="user_data", filename="a.txt", media_type="text/plain", size=size)
-        return await self.uploads.create(KEY, new)
+        return await self.parts.create(KEY, new)
 
     def lying(self) -> list[str]:
         return sorted(path.name for path in self.folder.rglob("*") if path.is_file())
@@ -178,7 +179,7 @@ async def test_what_dead_writers_left_goes(rig: Rig) -> None:
 async def test_an_upload_ends_after_its_hour(rig: Rig) -> None:
     row = await rig.begin(1000)
     assert row.expires_at == row.created_at + LASTS_MS
-    part = await rig.uploads.add_part(row, rig.part(b"x" * 1000))
+    part = await rig.parts.add_part(row, rig.part(b"x" * 1000))
     await rig.house.tidy()
     assert (await rig.totals(), rig.lying()) == (Totals(files=1, bytes=1000), [part.id])
     old = replace(row, id="upload_old", expires_at=now_ms() - 1, due_at=now_ms() - 1)
@@ -188,17 +189,17 @@ async def test_an_upload_ends_after_its_hour(rig: Rig) -> None:
         dead = replace(part, id="part_dead", upload_id=old.id, path="users/part_dead", created_at=1)
         await tx.run(uploads._ADD_PART, asdict(dead))
     (rig.folder / "users" / "part_dead").write_bytes(b"x")
-    seen = await rig.uploads.find(old.id, "u")
+    seen = await rig.parts.find(old.id, "u")
     assert seen is not None and seen.state == "expired"
     with pytest.raises(Ended):
-        await rig.uploads.add_part(old, rig.part(b"x"))
+        await rig.parts.add_part(old, rig.part(b"x"))
     await rig.house.tidy()
     assert (await rig.totals(), rig.lying()) == (Totals(files=1, bytes=1000), [part.id])
     async with rig.db.reading() as tx:
         assert await uploads.parts(tx, old.id) == []
     with pytest.raises(Ended):
-        await rig.uploads.cancel(old)
-    done, kept = await rig.uploads.complete(row, Completion(part_ids=(part.id,)))
+        await rig.parts.cancel(old)
+    done, kept = await rig.parts.complete(row, Completion(part_ids=(part.id,)))
     assert (done.state, done.file_id, kept.size) == ("completed", kept.id, 1000)
     assert (await rig.totals(), rig.lying()) == (Totals(files=1, bytes=1000), [kept.id])
 
@@ -212,5 +213,5 @@ async def test_parts_are_bounded(rig: Rig) -> None:
         )
         assert await uploads.add_part(tx, large, now=now_ms(), most=most, most_parts=10)
     with pytest.raises(TooLarge):
-        await rig.uploads.add_part(row, rig.part(b"x" * 6))
-    await rig.uploads.add_part(row, rig.part(b"x" * 5))
+        await rig.parts.add_part(row, rig.part(b"x" * 6))
+    await rig.parts.add_part(row, rig.part(b"x" * 5))

@@ -19,11 +19,10 @@ from unigate.dialects import operations
 from unigate.manage import load, shipped
 from unigate.manage.channel_rows import open_credential, open_options
 from unigate.manage.desk import Desk, OtherSecret, check_secret
-from unigate.manage.storage import probe
+from unigate.manage.storage import elsewhere, probe
 from unigate.spec.caller import Group
 from unigate.spec.channel import Channel
 from unigate.spec.operation import Operation
-from unigate.store import assets as asset_rows
 from unigate.store import channels as channel_rows
 from unigate.store import keys as key_rows
 from unigate.store import migrate, settings_rows
@@ -135,8 +134,7 @@ async def _storage(desk: Desk, at: Storages, keep: bool) -> list[Finding]:
     try:
         if keep:
             await probe(at)
-        async with desk.db.reading() as tx:
-            others = [name for name in await asset_rows.stores(tx) if name != at.name]
+        others = await elsewhere(desk, at)
     except StoreUnavailable as error:
         return [_problem("storage", f"files of tasks cannot be kept: {error.detail}")]
     return [_notice("storage", f"files lie at {name} too: run `unigate storage move`") for name in others]

@@ -8,7 +8,9 @@ from unigate.base import ids
 from unigate.base.errors import StoreUnavailable
 from unigate.base.settings import Settings
 from unigate.manage.desk import Desk
+from unigate.manage.storage_own import Moved, move_own_files
 from unigate.store import assets as rows
+from unigate.store import own_files
 from unigate.store.assets import AssetRow
 from unigate.store.objects import PART, Storages
 
@@ -28,18 +30,6 @@ class Checked:
     others: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """What moving did."""
-
-    storage: str
-    files: int
-    bytes: int
-    #: Files that are not where their rows say, and those that could not be copied; they stay as they are.
-    missing: int
-    failed: int
-
-
 def storages(settings: Settings) -> Storages:
     """The storages that settings lead to."""
     aws = {name: value.reveal() for name, value in settings.aws.items()}
@@ -49,9 +39,15 @@ def storages(settings: Settings) -> Storages:
 async def check_storage(desk: Desk, at: Storages, *, keep: bool) -> Checked:
     """Write, read and delete a probe; StoreUnavailable where any of it fails."""
     await probe(at)
-    async with desk.db.reading() as tx:
-        others = [name for name in await rows.stores(tx) if name != at.name]
+    others = await elsewhere(desk, at)
     return Checked(storage=at.name, keep=keep, others=others)
+
+
+async def elsewhere(desk: Desk, at: Storages) -> list[str]:
+    """The names of other storages in which files of tasks or of users lie."""
+    async with desk.db.reading() as tx:
+        found = {*await rows.stores(tx), *await own_files.stores(tx)}
+    return sorted(found - {at.name})
 
 
 async def probe(at: Storages) -> None:
@@ -83,7 +79,9 @@ async def move_files(desk: Desk, at: Storages) -> Moved:
         async with desk.db.reading() as tx:
             found = await rows.elsewhere(tx, at.name, after=after, most=_TOGETHER)
         if not found:
-            return Moved(storage=at.name, files=files, bytes=size, missing=missing, failed=failed)
+            return await move_own_files(
+                desk, at, Moved(storage=at.name, files=files, bytes=size, missing=missing, failed=failed)
+            )
         after = found[-1].id
         for row in found:
             moved = await _move(desk, at, row)

@@ -102,7 +102,7 @@ PAGE = Page(
             "A `range` may be asked for.",
             answer={"type": "string", "contentMediaType": "application/octet-stream"},
             answer_type="*/*",
-            shown=(),
+            shown="hello",
             places=PLACES,
             examples=(Example(title="All", path={"id": ID}),),
             fails=(404,),

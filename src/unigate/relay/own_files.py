@@ -154,9 +154,10 @@ class OwnFiles:
     async def delete(self, row: FileRow) -> bool:
         """Delete a file; False where it was deleted meanwhile. What a storage does not remove now is removed later."""
         async with self._db.writing() as tx:
-            if not await rows.gone(tx, row, due_at=now_ms()):
+            now = await rows.find(tx, row.id, now=now_ms())  # it may have been moved to another storage meanwhile
+            if now is None or not await rows.gone(tx, now, due_at=now_ms()):
                 return False
-        await self.remove(row)
+        await self.remove(now)
         return True
 
     async def remove(self, row: FileRow) -> None:

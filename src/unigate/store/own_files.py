@@ -70,7 +70,12 @@ _READY = (
 )
 _GONE = (
     update(files)
-    .where(files.c.id == bindparam("of"), files.c.state == bindparam("was"), files.c.state != "deleted")
+    .where(
+        files.c.id == bindparam("of"),
+        files.c.state == bindparam("was"),
+        files.c.state != "deleted",
+        files.c.store == bindparam("was_at"),
+    )
     .values(state="deleted", counted=0, due_at=bindparam("due"))
 )
 _FORGET = delete(files).where(files.c.id == bindparam("of"), files.c.state == "deleted")
@@ -176,7 +181,7 @@ async def gone(tx: Tx, row: FileRow, *, due_at: int) -> bool:
 
     False where it is not as it was read, or that was noted before. Its bytes are to be removed then, and the row `forgotten`; at `due_at` it is seen to.
     """
-    if not await tx.run(_GONE, {"of": row.id, "was": row.state, "due": due_at}):
+    if not await tx.run(_GONE, {"of": row.id, "was": row.state, "was_at": row.store, "due": due_at}):
         return False
     if row.counted:
         await give(tx, row.user_id, row.size)
