@@ -9,7 +9,7 @@ import pytest
 
 from support.sounds import silence
 from unigate.base.errors import BadAnswer, BadRequest, UpstreamRefused
-from unigate.dialects import openai_sounds, openai_speech, openai_transcriptions
+from unigate.dialects import openai_sounds, openai_speech, openai_transcriptions, sound
 from unigate.dialects.openai_body import Edits
 from unigate.dialects.vendor_fields import without_stream
 from unigate.providers.openai import PROVIDER
@@ -289,3 +289,24 @@ def test_seconds_that_are_none() -> None:
         assert openai_sounds.milliseconds(wrong) is None
     assert openai_sounds.milliseconds(0.1) == 100
     assert io.BytesIO(silence(0.1)).read(4) == b"RIFF"
+
+
+def test_a_file_that_would_be_searched_for_minutes_is_given_up() -> None:
+    file = io.BytesIO(silence(1) + bytes(8 << 20))  # a million empty chunks behind the sound
+    steps = []
+    file_seek = file.seek
+
+    class Counted(io.BytesIO):
+        def seek(self, at: int, whence: int = 0) -> int:
+            steps.append(at)
+            return file_seek(at, whence)
+
+        def read(self, size: int | None = -1) -> bytes:
+            steps.append(0)
+            return file.read(size)
+
+        def tell(self) -> int:
+            return file.tell()
+
+    assert sound.milliseconds(Counted(), 8 << 20) is None
+    assert len(steps) <= sound.STEPS + (8 << 20) // sound.STEP_BYTES

@@ -9,6 +9,9 @@ from typing import BinaryIO
 FORMATS = "mp3,wav,w64,aiff,flac,ogg,aac,amr,mov,mp4,m4a,matroska,webm,mpeg,mpegts,caf"
 #: Packets that are looked at; of a longer file the rest is taken to be like them.
 MOST_PACKETS = 1_000_000
+#: Reads and seeks that a file is worth, beside one for each so many bytes: a broken one could be searched for minutes.
+STEPS = 20_000
+STEP_BYTES = 4096
 _OPTIONS = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
 
 
@@ -21,7 +24,7 @@ def milliseconds(file: BinaryIO, size: int, format: str | None = None) -> int | 
 
     try:
         with av.open(
-            file, "r", format=format, options=_OPTIONS, io_open=_nothing, metadata_errors="replace"
+            _Bounded(file, size), "r", format=format, options=_OPTIONS, io_open=_nothing, metadata_errors="replace"
         ) as container:
             if not container.streams.audio:
                 return None
@@ -46,6 +49,28 @@ def milliseconds(file: BinaryIO, size: int, format: str | None = None) -> int | 
     if packets == MOST_PACKETS and 0 < at < size:
         length = length * size // at
     return length or None
+
+
+class _Bounded:
+    """A file that ends where it has been read and sought too often."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._left = STEPS + size // STEP_BYTES
+
+    def read(self, size: int) -> bytes:
+        """As a file does."""
+        self._left -= 1
+        return self._file.read(size) if self._left > 0 else b""
+
+    def seek(self, at: int, whence: int = 0) -> int:
+        """As a file does."""
+        self._left -= 1
+        return self._file.seek(at, whence) if self._left > 0 else self._file.tell()
+
+    def tell(self) -> int:
+        """As a file does."""
+        return self._file.tell()
 
 
 def _nothing(url: str, flags: int, options: dict[str, str]) -> None:  # noqa: ARG001  (as PyAV calls it)
