@@ -127,6 +127,17 @@ def test_fields_as_they_are_read() -> None:
     assert refused.value.param == "model"
 
 
+def test_fields_with_places_in_their_names() -> None:
+    form = Form((field("expires_after[anchor]", b"created_at"), field("expires_after[seconds]", b"3600")))
+    assert form_read.text(form, "expires_after[anchor]") == "created_at"
+    assert form_read.text(form, "expires_after[seconds]") == "3600"
+    assert form_read.text(form, "expires_after[days]") is None
+    with pytest.raises(BadRequest):
+        form_read.text(form, "expires_after")
+    with pytest.raises(BadRequest):
+        form_read.text(Form((*form.parts, form.parts[0])), "expires_after[anchor]")
+
+
 def test_a_form_is_changed_and_shares_its_files() -> None:
     facts = Facts(model="whisper-1")
     edited = form_read.edit(FORM, facts, Edits(model="large", drop=("tag[]",)))

@@ -12,10 +12,10 @@ from unigate.spec.form import FilePart, Form
 def text(form: Form, name: str) -> str | None:
     """The value of a field, None where there is none. BadRequest (with `param`): twice, a file, no UTF-8.
 
-    `name[]` counts as well: to some readers it is the same field.
+    `name[]` counts as well: to some readers it is the same field. A name with a place in it (`name[place]`) is that alone.
     """
-    plain = name.partition("[")[0]
-    found = [part for part in form.parts if part.name.partition("[")[0] == plain]
+    within = "[" in name
+    found = [part for part in form.parts if (part.name if within else part.name.partition("[")[0]) == name]
     if not found:
         return None
     part = found[0]
