@@ -1,5 +1,6 @@
 """The end of files' terms, crossed with moving and copying: no row names a file that is gone, no file is left unnamed."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from test_tasks_copying import Desk
 from support.gallery import FILM, Gallery, gallery
 from support.waiting import until
 from unigate.base.clock import now_ms
+from unigate.base.errors import StoreUnavailable
 from unigate.manage import desk as manage_desk
 from unigate.manage.storage import move_files
 from unigate.store import assets as rows
@@ -189,6 +191,36 @@ async def test_bytes_in_a_row_go_with_the_term(desk: Desk) -> None:
     async with desk.db.writing() as tx:
         assert await rows.term_over(tx, before, store="", path="", now=now_ms(), again=1)
     assert "AAAA" not in (await desk.row(id)).source
+
+
+async def test_files_that_cannot_be_removed_keep_no_others_waiting(
+    desk: Desk, vendor: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their terms were noted as over long ago, and fill a whole portion."""
+    monkeypatch.setattr(retention, "TOGETHER", 2)
+    row = await kept(desk, vendor)
+    stuck = [replace(row, id=f"ast_{n}", state="deleted", path=f"stuck/{n}", ends_at=n + 1) for n in range(2)]
+    async with desk.db.writing() as tx:
+        await rows.add(tx, stuck)
+    await over(desk, row.id)
+    delete = Objects.delete
+
+    async def away(self: Objects, path: str) -> None:
+        if path.startswith("stuck/"):
+            raise StoreUnavailable(detail="as ordered")
+        await delete(self, path)
+
+    monkeypatch.setattr(Objects, "delete", away)
+    async with asyncio.timeout(60):
+        assert await retention.delete_ended(desk.db, desk.storages) == 1
+    assert desk.files() == []
+    assert min([(await desk.row(one.id)).ends_at for one in stuck]) > now_ms()
+    monkeypatch.setattr(Objects, "delete", delete)
+    for one in stuck:
+        await over(desk, one.id)
+    assert await retention.delete_ended(desk.db, desk.storages) == 0
+    async with desk.db.reading() as tx:
+        assert await rows.several(tx, [one.id for one in stuck]) == []
 
 
 async def test_rows_that_keep_nothing_go_with_their_tasks(desk: Desk, vendor: Gallery) -> None:

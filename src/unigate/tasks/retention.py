@@ -40,6 +40,9 @@ async def delete_ended(db: Database, storages: Storages) -> int:
             for row in gone:
                 await rows.note_removed(tx, row.id, again=now + _AGAIN_MS)
                 await rows.forget(tx, row.id)
+            left = {row.id for row in dead} - {row.id for row in gone}
+            for id in sorted(left):  # or the next portion would be the same
+                await rows.delete_later(tx, id, at=now + _LATER_MS)
         deleted += sum(row.id in over for row in gone)
         if len(due) < TOGETHER:
             return deleted
