@@ -221,14 +221,14 @@ async def _send(x: Exchange, call: Call, reply: Reply | Pieces | None) -> None:
 
 
 async def _pour(x: Exchange, reply: Pieces, head: list[Header]) -> None:
-    """Send an answer as its pieces come, until it ends, its caller leaves, or the gateway stops."""
+    """Send an answer as its pieces come, until it ends or its caller leaves; one without end ends when the gateway stops."""
     x.start(reply.status, head, None)
     async with aclosing(reply.pieces) as pieces:
         if x.method != b"HEAD":
             async for piece in pieces:
                 if x.write(piece):
                     await x.drain()
-                if x.draining:
+                if reply.endless and x.draining:
                     break
     x.end()
 

@@ -77,7 +77,7 @@ def events(tasks: TaskFace, task: Task, last: str, write: Callable[[Task], bytes
 
 def own_events(tasks: TaskFace, task: Task, write: Callable[[Task | None, Task], bytes]) -> Pieces:
     """The stream of what `write` makes of the task at first (before it: None) and of each change."""
-    return Pieces(_pieces(tasks, task, write), _HEAD)
+    return Pieces(_pieces(tasks, task, write), _HEAD, endless=True)
 
 
 async def _pieces(

@@ -22,3 +22,5 @@ class Pieces:
     pieces: AsyncGenerator[bytes, None]
     headers: tuple[Header, ...]
     status: int = 200
+    #: It may end behind any piece: when the gateway stops, it does.
+    endless: bool = False
