@@ -8,9 +8,15 @@ from typing import Any
 import pytest
 
 from support.task_rig import COST, KEY, MILLION, Node, Rig, rig
+from unigate.base.clock import now_ms
 from unigate.base.errors import Conflict, NoFunds, UpstreamRefused
+from unigate.base.live_settings import LiveSettings, TaskSettings
+from unigate.relay import task_several
 from unigate.spec.task import Draft, Task
 from unigate.store.database import Database
+
+#: Leases that do not end while a test runs.
+LONG = LiveSettings(tasks=TaskSettings(lease_seconds=600, send_seconds=600, vanish_seconds=0.1))
 
 
 @pytest.fixture
@@ -72,6 +78,23 @@ async def test_one_of_the_others_that_is_refused_has_failed(house: Rig) -> None:
         await node.ended(task.id)
     assert await house.spent() == (MILLION - 2 * COST, 0)
     await house.sound()
+
+
+@pytest.mark.parametrize("left", [300, -300], ids=["its lease is about to end", "its lease has ended"])
+async def test_one_whose_lease_the_first_used_up_is_not_sent(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    relay = LONG.relay
+    lasts = 600 + 600 + relay.attempts * 600 + relay.backoff_seconds
+    async with rig(database, tmp_path, settings=LONG) as house:
+        node = await house.node(started=False)
+        monkeypatch.setattr(task_several, "now_ms", lambda: now_ms() + int((lasts - left) * 1000))
+        made = await several(node, [{}, {}])
+        (other,) = (await house.rows())[1:]
+        assert house.vendor.orders == [made[0].id]
+        assert other["state"] == made[1].state == ("failed" if left > 0 else "submitting")
+        assert (await house.spent())[1] == (COST if left > 0 else 2 * COST)
+        await house.sound()
 
 
 async def test_a_repeat_finds_them_all(house: Rig) -> None:

@@ -87,16 +87,26 @@ class SeveralSubmitter(Submitter):
         await self._enter_with(call, entry, paid, sum(made.row.task.held for made in ready))
         return list(ready)
 
-    async def _take_back(self, made: Made, error: GatewayError) -> None:
+    async def _take_back(self, made: Made, error: GatewayError, *, known: bool = False) -> None:
         """Nothing of it was sent, and nothing will be: its money goes back before the caller hears of it."""
         try:
-            await self._fail(made.row, error, Sent("refused", made.row.task))
+            await self._fail(made.row, error, Sent("refused", made.row.task), known=known, unseen=not known)
         except StoreUnavailable:
             self.spawn(self._abandon(made.row))
 
     async def _send_other(self, made: Made, draft: Draft) -> Task:
-        """One that is not the first: its caller gets it, though nobody takes it."""
+        """One that is not the first: its caller gets it, though nobody takes it.
+
+        It is not sent where its lease may end before its provider has answered: others would take it for left behind.
+        """
+        left = made.row.lease_until - now_ms()
         try:
+            if left <= 0:
+                return await self._as_it_is(made.row)
+            if left <= self._engine.svc.settings.tasks.send_seconds * 1000:
+                late = StoreUnavailable(detail="the first of several tasks took too long")
+                await self._take_back(made, late, known=True)
+                raise late
             return await self._send(made, draft, known=True)
         except GatewayError as error:
             failure = Failure(code=error.code, message=error.message)

@@ -297,16 +297,17 @@ class Submitter:
 
     def _entry(self, made: Made, *, behind: bool = False) -> tuple[Made, TaskEntry]:
         """A task as it is written now, and what is written of it; `behind`: another one is sent before it."""
-        engine, row = self._engine, made.row
+        engine, row, settings = self._engine, made.row, self._engine.svc.settings
         now = now_ms()
         until = engine.lease_until(now, sending=True)
-        if behind:
-            until += int(engine.svc.settings.tasks.send_seconds * 1000)
+        if behind:  # for as long as all tries of that one may take
+            tries = settings.relay.attempts * settings.tasks.send_seconds + settings.relay.backoff_seconds
+            until += int(tries * 1000)
         # From here on others count for how long it may be on its way: its body may have taken long to come.
         task = replace(row.task, submitted_at=now if row.task.submitted_at else 0)
         quote = {**row.quote, "day": engine.svc.bank.today}
         row = replace(row, task=task, due_at=until, lease_until=until, quote=quote)
-        ends_at = now + engine.svc.settings.tasks.idempotency_hours * 3_600_000
+        ends_at = now + settings.tasks.idempotency_hours * 3_600_000
         entry = TaskEntry(row, made.token, now, ends_at, lambda: self.spawn(self._abandon(row)))
         return replace(made, row=row), entry
 
@@ -333,11 +334,13 @@ class Submitter:
         except StoreUnavailable:
             self.spawn(self._abandon(row))
             raise
-        if sent.outcome == "lost":
-            async with self._engine.db.reading() as tx:
-                now_row = await tasks.find(tx, row.task.id)
-            return row.task if now_row is None else now_row.task
-        return sent.task
+        return await self._as_it_is(row) if sent.outcome == "lost" else sent.task
+
+    async def _as_it_is(self, row: TaskRow) -> Task:
+        """A task that somebody else looks after by now."""
+        async with self._engine.db.reading() as tx:
+            found = await tasks.find(tx, row.task.id)
+        return row.task if found is None else found.task
 
     async def _wait(self, made: Made) -> bool:
         """Let it wait for a place; False where too many wait before it."""
