@@ -115,8 +115,10 @@ class Exact:
         self._wallet.exact = [w for w in self._waiters if id(w) not in told and w.waiting] + self._wallet.exact
 
     def failed(self, error: BaseException) -> None:
-        """Nobody is served."""
+        """Nobody is served; what is written beside a hold may stand all the same."""
         for waiter in self._waiters:
+            if waiter.entry is not None and id(waiter) in self._granted:
+                waiter.entry.orphaned()
             waiter.give_up(f"no exact hold: {error!r}")
 
     def _grant(self, waiter: Waiter, amount: int, budgets: dict[str, int]) -> int:
