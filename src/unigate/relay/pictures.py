@@ -163,13 +163,18 @@ async def _inline(
 ) -> Pieces:
     """The pictures themselves. BadAnswer, before anything was answered, where one of them is not to be had."""
     most = svc.settings.relay.answer_bytes
-    opened = await asyncio.gather(*(svc.files.open(one.id, most=most) for one in assets), return_exceptions=True)
-    there = [one for one in opened if isinstance(one, Opened)]
+    there: list[Opened] = []
+
+    async def opened(asset: Asset) -> Opened:
+        there.append(one := await svc.files.open(asset.id, most=most))
+        return one
+
     try:
-        for one in opened:
+        found = await asyncio.gather(*map(opened, assets), return_exceptions=True)
+        for one in found:
             if isinstance(one, BaseException):
                 raise one
-        made = await asyncio.gather(*(_inlined(one) for one in there))
+        made = await asyncio.gather(*(_inlined(one) for one in found if isinstance(one, Opened)))
     except GatewayError as error:
         _close(there)
         at = ", ".join(f"/v1/tasks/{task.id}" for task in tasks if task.state == "succeeded")
