@@ -14,7 +14,9 @@ from support.waiting import until
 from unigate.base.clock import now_ms
 from unigate.base.errors import StoreUnavailable
 from unigate.base.live_settings import LiveSettings, TaskSettings
+from unigate.relay.task_finish import Ending
 from unigate.spec.task import Answered, Pace
+from unigate.store import tasks
 from unigate.store.database import Database
 from unigate.store.tasks import QUEUE
 from unigate.tasks import keeping
@@ -152,6 +154,19 @@ async def test_what_was_taken_over_is_not_asked_after_by_its_old_owner(house: Ri
     await until(lambda: other.tasks.engine.claims.late > 0, seconds=30)
     await step(other)
     assert house.vendor.polls == 2
+
+
+async def test_an_end_from_another_state_leaves_what_runs_here(slow: Rig) -> None:
+    node = await slow.node(started=False)
+    task = await node.submit("many")
+    async with slow.db.reading() as tx:
+        row = await tasks.find(tx, task.id)
+    assert row is not None and node.tasks.engine.claims.kept == 1
+    ending = Ending(row=row, state="failed", states=("waiting", "submitting"))
+    assert await node.tasks.finisher.finish(ending) is None
+    assert node.tasks.engine.claims.kept == 1
+    assert await node.tasks.finisher.finish(dataclasses.replace(ending, states=("running",))) is not None
+    assert node.tasks.engine.claims.kept == 0
 
 
 async def test_a_row_that_somebody_changed_is_read_anew(house: Rig) -> None:

@@ -83,7 +83,8 @@ class Finisher:
         engine.failpoint("task.before_finish")
         ended = await self._batches.put(ending)
         engine.failpoint("task.after_finish")
-        engine.claims.drop(ending.row.task.id)
+        if ended is not None or "running" in ending.states:  # else it may be running here
+            engine.claims.drop(ending.row.task.id)
         if ended is None:
             if ending.state == "succeeded":
                 log.warning(
