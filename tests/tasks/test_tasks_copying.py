@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from support.gallery import FILM, PICTURE, Gallery, gallery
 from support.waiting import until
@@ -307,3 +308,16 @@ async def test_what_killed_writers_left_is_removed(desk: Desk, tmp_path: Path) -
     assert await desk.storages.tidy(older=3600) == 0
     assert await desk.storages.tidy(older=-1) == 1
     assert [path.name for path in desk.files()] == ["ast_2.png"]
+
+
+async def test_a_file_that_its_copier_claims_anew_meanwhile(desk: Desk, vendor: Gallery) -> None:
+    """Its lease ended, so that the same copier copies it twice at a time: the one that ends last is no failure."""
+    (id,) = await desk.add(vendor.url("/gate"), kind="video")
+    copier = desk.start(places=1)
+    await until(lambda: vendor.halves == 1)
+    copier._busy.clear()  # as the other copy leaves it
+    with capture_logs() as said:
+        vendor.gate.set()
+        assert (await desk.ends(id)).state == "kept"
+        await until(lambda: not copier._claims.at_work)
+    assert [line for line in said if line["log_level"] == "error"] == []

@@ -102,7 +102,7 @@ class Copier:
             log.exception("a file could not be copied", asset=row.id)
             await self._failed(row, "the gateway failed to copy it", final=False)
         finally:
-            del self._busy[row.id]
+            self._busy.pop(row.id, None)  # whoever claimed it anew may be this process
 
     async def _store(self, row: AssetRow) -> None:
         storage = self._storages.open()
