@@ -73,6 +73,10 @@ class TaskFace(Protocol):
         """Take a provider's word on a task; False where the secret is not this task's."""
         ...
 
+    def secrets(self, user_id: str) -> Sequence[str]:
+        """By which what we gave this user may be signed, the newest first."""
+        ...
+
     def view(self, call: Call | None, *, base: str, user_id: str) -> View:
         """What a dialect needs to show the user's tasks."""
         ...

@@ -71,7 +71,7 @@ class TaskParts:
             ),
             notices=TaskNotices(self._outbox, self._view),
             link=self._link,
-            secret=self._secret,
+            secrets=self._secrets.of_user,
         )
         self._delivering: asyncio.Task[None]
         self._copying: asyncio.Task[None]
@@ -105,11 +105,8 @@ class TaskParts:
             base=settings.public_url.rstrip("/") or task.base,
             now=now_ms(),
             links=lambda asset, base, _now: self.links.link(asset, base, seconds=seconds),
-            secrets=self._secret,
+            secrets=self._secrets.of_user,
         )
-
-    def _secret(self, user_id: str) -> str:
-        return self._secrets.of_user(user_id)[0]
 
     def _link(self, asset: Asset, base: str, _now: int) -> str:
         return self.links.link(asset, base)

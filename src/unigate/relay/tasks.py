@@ -40,16 +40,16 @@ _DAY_MS = 86_400_000
 _NOTHING: Json = {}
 #: Makes the address at which a file is fetched: (file, scheme and authority, now in ms).
 Link = Callable[[Asset, str, int], str]
-#: From a user's id to the secret by which their webhooks are signed.
-Secret = Callable[[str], str]
+#: From a user's id to the secrets by which what they were given may be signed, the newest first.
+Secrets = Callable[[str], Sequence[str]]
 
 
 def _source(asset: Asset, _base: str, _now: int) -> str:
     return asset.source
 
 
-def _no_secret(_user_id: str) -> str:
-    return ""
+def _no_secret(_user_id: str) -> Sequence[str]:
+    return ("",)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class TaskView:
     settings: Json = field(default_factory=dict)
     language: str = ""
     links: Link = _source
-    secrets: Secret = _no_secret
+    secrets: Secrets = _no_secret
 
     def link(self, asset: Asset) -> str:
         """See View."""
@@ -70,7 +70,7 @@ class TaskView:
 
     def secret(self, user_id: str) -> str:
         """See View."""
-        return self.secrets(user_id)
+        return self.secrets(user_id)[0]
 
 
 class Tasks:
@@ -84,14 +84,14 @@ class Tasks:
         files: Files | None = None,
         notices: Notices | None = None,
         link: Link = _source,
-        secret: Secret = _no_secret,
+        secrets: Secrets = _no_secret,
         operations: Sequence[Operation] = (),
         failpoint: Failpoint = no_failpoint,
     ) -> None:
         """`operations`: in place of those of the dialects."""
         engine = self.engine = Engine(db, svc, files=files, notices=notices, operations=operations, failpoint=failpoint)
         self._link = link
-        self._secret = secret
+        self._secrets = secrets
         finisher = self.finisher = Finisher(engine)
         sender = Sender(engine, finisher)
         resender = Resender(engine, sender, finisher)
@@ -201,6 +201,10 @@ class Tasks:
                 return task
             await self.engine.changes.wait(task_id, beyond=beyond, seconds=left)
 
+    def secrets(self, user_id: str) -> Sequence[str]:
+        """See TaskFace."""
+        return self._secrets(user_id)
+
     def view(self, call: Call | None, *, base: str, user_id: str) -> View:  # noqa: ARG002 - as TaskFace has it
         """See TaskFace."""
         settings: Json = _NOTHING
@@ -214,7 +218,7 @@ class Tasks:
             settings=settings,
             language=(call.x.header(b"accept-language") or b"").decode("latin-1") if call is not None else "",
             links=self._link,
-            secrets=self._secret,
+            secrets=self._secrets,
         )
 
     async def tidy(self) -> int:
