@@ -11,9 +11,11 @@ from sqlalchemy import update
 
 from support.task_rig import MILLION, Rig, channel, rig
 from support.task_vendor import PROVIDER, Vendor
+from unigate.base.clock import now_ms
 from unigate.base.errors import GatewayError, StoreUnavailable
 from unigate.base.live_settings import LiveSettings, TaskSettings
 from unigate.relay import task_submit
+from unigate.spec.task import Draft
 from unigate.store.database import Database
 from unigate.store.ledger_tables import processes
 
@@ -120,6 +122,63 @@ async def test_one_that_is_still_being_taken_back_is_nobodys(
     allowed.set()
     assert (await ended(house))["state"] == "failed"
     assert (await node.submit("one", headers=NAMED)).state == "running"
+    await house.sound()
+
+
+def crowded(vendor: Vendor) -> list[Any]:
+    """A channel with one place."""
+    return [channel(vendor, concurrency=1)]
+
+
+@pytest.mark.parametrize("sent", [True, False], ids=["sent by another", "still waits"])
+async def test_one_of_which_nobody_knows_whether_it_waits(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bool
+) -> None:
+    """It did, and where another process has sent it meanwhile, nothing is taken back."""
+    async with rig(database, tmp_path, settings=LONG, channels=crowded) as house:
+        node = await house.node(started=False)
+        first = await node.submit("one")
+        submitter = node.tasks._submitter
+        wait = submitter._wait
+
+        async def lost(made: Any) -> bool:
+            assert await wait(made)
+            if sent:
+                await house.set(made.row.task.id, state="submitting", owner="another", lease_until=now_ms() + 600_000)
+            raise StoreUnavailable(detail="as ordered")
+
+        monkeypatch.setattr(submitter, "_wait", lost)
+        with pytest.raises(StoreUnavailable):
+            await node.submit("one")
+        await submitter.rest(60)
+        assert [row["state"] for row in await house.rows()] == ["running", "submitting" if sent else "failed"]
+        assert house.vendor.orders == [first.id]
+
+
+async def test_one_of_several_that_could_not_be_sent_is_told_of(
+    house: Rig, unsendable: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its caller has its id: whoever wants to hear of it hears of its end."""
+    node = await house.node(started=False)
+    told: list[tuple[str, str]] = []
+
+    async def add(_tx: Any, changes: Any) -> None:
+        told.extend((after.id, after.state) for _, after in changes)
+
+    monkeypatch.setattr(node.tasks.engine.notices, "add", add)
+    send = node.tasks._submitter._send
+
+    async def first_as_it_is(made: Any, *rest: Any, **more: Any) -> Any:
+        if more.get("known"):
+            unsendable(node).set()
+        return await send(made, *rest, **more)
+
+    monkeypatch.setattr(node.tasks._submitter, "_send", first_as_it_is)
+    made = await node.submit("one", draft_also=[Draft(operation="test.film", model="film", body={})])
+    await node.tasks._submitter.rest(60)
+    rows = await house.rows()
+    assert [row["state"] for row in rows] == ["running", "failed"]
+    assert rows[0]["id"] == made.id and told == [(rows[1]["id"], "failed")]
     await house.sound()
 
 

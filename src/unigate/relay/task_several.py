@@ -15,8 +15,9 @@ from unigate.base.errors import GatewayError, StoreUnavailable
 from unigate.billing.bank import Taken
 from unigate.relay.call import Call
 from unigate.relay.task_entry import TaskEntry
+from unigate.relay.task_made import Made, new_id
 from unigate.relay.task_send import Sent
-from unigate.relay.task_submit import ID_TRIES, Made, Submitter, new_id
+from unigate.relay.task_submit import ID_TRIES, Submitter
 from unigate.relay.task_token import token_of
 from unigate.spec.caller import Key
 from unigate.spec.task import Draft, Failure, Task
@@ -92,7 +93,7 @@ class SeveralSubmitter(Submitter):
         try:
             await self._fail(made.row, error, Sent("refused", made.row.task), known=known, unseen=not known)
         except StoreUnavailable:
-            self.spawn(self._abandon(made.row))
+            self.spawn(self._abandon(made.row, known=known))
 
     async def _send_other(self, made: Made, draft: Draft) -> Task:
         """One that is not the first: its caller gets it, though nobody takes it.

@@ -7,7 +7,7 @@ Must not follow a task any further.
 import asyncio
 import secrets
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any, TypeVar
 
@@ -26,20 +26,19 @@ from unigate.base.errors import (
 )
 from unigate.billing.bank import Taken
 from unigate.billing.lease import Entry
-from unigate.dialects import task_dialect
 from unigate.relay.call import Call
-from unigate.relay.services import Services
 from unigate.relay.task_engine import Engine, binding_of, log
 from unigate.relay.task_entry import TaskEntry, under_way
 from unigate.relay.task_finish import Ending, Finisher, plain
+from unigate.relay.task_made import Made, new_id
 from unigate.relay.task_send import Sender, Sent
 from unigate.relay.task_token import token_of
-from unigate.relay.task_uses import spoken_by, submission
+from unigate.relay.task_uses import spoken_by
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.caller import Key
 from unigate.spec.channel import Channel
-from unigate.spec.task import Draft, Failure, Json, Task
+from unigate.spec.task import Draft, Failure, Json, Task, TaskState
 from unigate.spec.usage import Usage
 from unigate.store import idempotency, task_changes, tasks
 from unigate.store.database import Tx
@@ -49,6 +48,8 @@ from unigate.store.tasks import TaskRow
 _encode = msgspec.json.Encoder().encode
 _count = count()
 Result = TypeVar("Result")
+#: Where nothing was sent yet.
+_UNSENT: Sequence[TaskState] = ("submitting", "waiting")
 #: How often a dialect may be asked for another id.
 ID_TRIES = 3
 #: Seconds between two tries to take back what its caller was told is not there.
@@ -57,22 +58,6 @@ _AGAIN = 0.5
 _UNDER_WAY = 5.0
 #: Seconds until a waiting task is looked at again without a reason.
 WAIT_LOOK = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A task about to be made: its row, where it may go, and what it goes on from."""
-
-    row: TaskRow
-    candidates: Sequence[Candidate]
-    parent: Json | None
-    token: Token | None
-    #: How many may wait for a place.
-    room: int
-    #: It goes to one channel alone.
-    pinned: bool
-    #: Its dialect names it to a caller for whom there was no room.
-    shows_full: bool
 
 
 class Submitter:
@@ -320,19 +305,22 @@ class Submitter:
 
     async def _send(self, made: Made, draft: Draft, *, known: bool = False) -> Task:
         """Send it, or let it wait; `known`: its caller has its id whatever comes of it."""
-        row = made.row
+        row, states = made.row, _UNSENT
         try:
             sent = await self._sender.send(row, draft.body, made.candidates, made.parent, fresh=True)
-            if sent.outcome == "full" and draft.may_wait and await self._wait(made):
-                self._engine.claims.poke()
-                return replace(row.task, state="waiting")
+            if sent.outcome == "full" and draft.may_wait:
+                states = ("waiting",)  # where nobody knows whether it waits, others may be sending it
+                if await self._wait(made):
+                    self._engine.claims.poke()
+                    return replace(row.task, state="waiting")
+                states = _UNSENT
             if sent.outcome in {"full", "refused"}:
                 error = sent.error or QueueFull(task_id=row.task.id, retry_after=WAIT_LOOK)
                 unseen = not known and not (made.shows_full and isinstance(error, QueueFull) and error.task_id)
                 await self._fail(row, error, sent, known=known, unseen=unseen)
                 raise error
         except StoreUnavailable:
-            self.spawn(self._abandon(row))
+            self.spawn(self._abandon(row, states, known=known))
             raise
         return await self._as_it_is(row) if sent.outcome == "lost" else sent.task
 
@@ -359,7 +347,14 @@ class Submitter:
         return await engine.book.write(wait, order=row.task.id)
 
     async def _fail(
-        self, row: TaskRow, error: GatewayError, sent: Sent, *, known: bool = False, unseen: bool = True
+        self,
+        row: TaskRow,
+        error: GatewayError,
+        sent: Sent,
+        *,
+        known: bool = False,
+        unseen: bool = True,
+        states: Sequence[TaskState] = _UNSENT,
     ) -> None:
         """It came to nothing: the money goes back, and the same request may be made again."""
         status = error.upstream_status if isinstance(error, UpstreamRefused) else error.status
@@ -368,7 +363,7 @@ class Submitter:
                 row=row,
                 state="failed",
                 error=Failure(code=error.code, message=error.message),
-                states=("submitting", "waiting"),
+                states=states,
                 forgotten=not known,
                 unseen=unseen,
                 attempts=sent.attempts,
@@ -376,14 +371,16 @@ class Submitter:
             )
         )
 
-    async def _abandon(self, row: TaskRow) -> Task:
-        """Its caller was refused although it stands written; nothing of it was sent."""
+    async def _abandon(self, row: TaskRow, states: Sequence[TaskState] = _UNSENT, *, known: bool = False) -> Task:
+        """Its caller was refused although it stands written; nothing of it was sent in these states."""
         error = StoreUnavailable()
         self._abandoned.add(row.task.id)
         try:
             while now_ms() < row.lease_until:  # as long as nobody else looks after it
                 try:
-                    await self._fail(row, error, Sent("refused", row.task))
+                    await self._fail(
+                        row, error, Sent("refused", row.task), known=known, unseen=not known, states=states
+                    )
                     return row.task
                 except StoreUnavailable:
                     await asyncio.sleep(_AGAIN)
@@ -391,10 +388,3 @@ class Submitter:
             self._abandoned.discard(row.task.id)
         log.warning("a task that was never sent is left to its lease", task=row.task.id)
         return row.task
-
-
-def new_id(call: Call, svc: Services, draft: Draft) -> str:
-    """Another id, where the one that a draft had is taken: its dialect knows in which shape."""
-    if not draft.task_id:
-        return ids.new("task")
-    return task_dialect(call.operation.dialect).read_task(submission(call, svc)).task_id or ids.new("task")
