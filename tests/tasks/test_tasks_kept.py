@@ -156,6 +156,26 @@ async def test_what_was_taken_over_is_not_asked_after_by_its_old_owner(house: Ri
     assert house.vendor.polls == 2
 
 
+@pytest.mark.parametrize("percent", [0, 50], ids=["nothing changed", "it went on"])
+async def test_what_went_wrong_before_a_takeover_is_over_once_it_is_answered(house: Rig, percent: int) -> None:
+    """Else whoever takes it over next would soon believe that it has vanished."""
+    owner, other = await house.node(started=False), await house.node(started=False)
+    task = await owner.submit("many")
+    if percent:
+        (job,) = house.vendor.jobs.values()
+        job["percent"] = percent
+    await house.set(task.id, errors=2, missing_since=1, lease_until=1, due_at=1)
+    await step(other)
+    (row,) = await house.rows()
+    assert (row["errors"], row["missing_since"], row["owner"]) == (0, 0, other.tasks.engine.owner)
+    assert (house.vendor.polls, other.tasks.engine.claims.kept) == (1, 1)
+    assert row["percent"] == max(percent, 0)
+    before = row["polls"]
+    await until(lambda: other.tasks.engine.claims.late > 0, seconds=30)
+    await step(other)
+    assert (await house.rows())[0]["polls"] == before, "it is written once"
+
+
 async def test_an_end_from_another_state_leaves_what_runs_here(slow: Rig) -> None:
     node = await slow.node(started=False)
     task = await node.submit("many")

@@ -194,14 +194,16 @@ class Tracker:
                 news.append(self._one(row, self._missing))
             elif one.state in _ENDED or now >= row.task.deadline_at or _after(row.task, one, now) is not None:
                 news.append(self._one(row, _told(self, one)))
-            elif not self._engine.claims.keeps:
+            elif row.errors or row.missing_since or not self._engine.claims.keeps:
                 news.append(self._one(row, self._looked))
             else:  # what most answers say
                 self._rest(row, now, polls=row.polls + 1)
         await asyncio.gather(*news)
 
     async def _looked(self, row: TaskRow) -> None:
-        """Nothing has changed."""
+        """Nothing has changed; what went wrong before is over, also for whoever takes it over."""
+        if (row.errors or row.missing_since) and row.task.state == "running" and self._engine.claims.keeps:
+            await self._engine.steps.put({"of": row.task.id, "by": self._engine.owner, "to_polls": row.polls + 1})
         await self._later(row, polls=row.polls + 1)
 
     async def _unanswered(self, row: TaskRow, least: float = 0.0) -> None:

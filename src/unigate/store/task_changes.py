@@ -163,8 +163,12 @@ _STEP = {
     "percent": bindparam("to_percent"),
     "started_at": bindparam("started", type_=Integer()),
     "polls": bindparam("to_polls"),
+    "errors": 0,
+    "missing_since": 0,
     "version": _NEXT,
 }
+#: Nothing has changed, but that its provider knows it again.
+_WELL = update(tasks).where(_ID, _MINE, _RUNNING).values(polls=bindparam("to_polls"), errors=0, missing_since=0)
 _STEPS = update(tasks).where(_ID, _MINE, _RUNNING).values(**_STEP)
 _STEPS_TOLD = (
     update(tasks)
@@ -283,8 +287,12 @@ async def progress(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
 
 
 async def step(tx: Tx, rows: Sequence[dict[str, Any]]) -> None:
-    """Tasks that their owner keeps have gone on; those with `to_detail` have another detail or other previews too."""
-    await tx.many(_STEPS, [row for row in rows if "to_detail" not in row])
+    """Tasks that their owner keeps have gone on; those with `to_detail` have another detail or other previews too.
+
+    Those without `to_queued` have not: what is written is that their provider answers for them again.
+    """
+    await tx.many(_WELL, [row for row in rows if "to_queued" not in row])
+    await tx.many(_STEPS, [row for row in rows if "to_queued" in row and "to_detail" not in row])
     await tx.many(_STEPS_TOLD, [row for row in rows if "to_detail" in row])
 
 
