@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from support.task_rig import COST, MILLION, Node, Rig, channel, rig
-from support.task_vendor import PROVIDER, Vendor
+from support.task_vendor import MANY, PROVIDER, Vendor
 from support.waiting import until
 from unigate.base.clock import now_ms
 from unigate.base.errors import StoreUnavailable
 from unigate.base.live_settings import LiveSettings, TaskSettings
 from unigate.relay.task_finish import Ending
 from unigate.spec.task import Answered, Pace
-from unigate.store import tasks
+from unigate.store import task_changes, tasks
 from unigate.store.database import Database
 from unigate.store.tasks import QUEUE
 from unigate.tasks import keeping
@@ -279,6 +279,63 @@ async def test_no_more_are_kept_than_there_is_room_for(house: Rig, monkeypatch: 
         house.vendor.end(task.id)
     assert [(await node.ended(task.id)).cost for task in made] == [COST] * 3
     await house.sound()
+
+
+def told(vendor: Vendor) -> list[Any]:
+    """The vendor's channel, which tells much of a job that it has begun."""
+
+    def progress_many(handles: Any, answered: Answered) -> Any:
+        assert MANY.progress_many is not None
+        found = MANY.progress_many(handles, answered)
+        return [one and dataclasses.replace(one, detail={"logs": "x" * 70_000 * bool(one.percent)}) for one in found]
+
+    api = dataclasses.replace(MANY, progress_many=progress_many)
+    return [dataclasses.replace(channel(vendor), provider=dataclasses.replace(PROVIDER, tasks={"test.many": api}))]
+
+
+async def test_one_of_which_much_is_told_is_let_go_of_after_each_look(database: Database, tmp_path: Path) -> None:
+    async with rig(database, tmp_path, settings=LONG, channels=told) as house:
+        node = await house.node(started=False)
+        task = await node.submit("many")
+        claims = node.tasks.engine.claims
+        assert claims.kept == 1
+        (job,) = house.vendor.jobs.values()
+        job["percent"] = 50
+        await until(lambda: claims.late > 0, seconds=30)
+        for looks in range(3):  # it has changed, then not, then not
+            await step(node)
+            (row,) = await house.rows()
+            assert len(row["detail"]) > 70_000 and (row["owner"], claims.kept) == ("", 0), looks
+            await house.set(task.id, due_at=1)
+        assert house.vendor.polls == 3
+        house.vendor.end(task.id)
+        await step(node)
+        assert (await node.get(task.id)).state == "succeeded"
+        await house.sound()
+
+
+async def test_what_was_sent_is_not_kept_with_what_runs(slow: Rig) -> None:
+    node = await slow.node(started=False)
+    claimed, changed = [await node.submit("many") for _ in range(2)]
+    claims = node.tasks.engine.claims
+    await slow.set(claimed.id, body=b"{}", lease_until=1, due_at=1)
+    await slow.set(changed.id, body=b"{}", version=17)
+    await step(node)
+    rows = claims._kept._rows
+    assert sorted(rows) == sorted([claimed.id, changed.id])
+    mine = await claims._mine([rows[changed.id]])
+    assert [row.task.version for row in mine] == [17]
+    assert [row.body for row in (*mine, *rows.values())] == [b""] * 3
+
+
+async def test_a_journal_that_knows_a_handle_blanks_what_was_sent(slow: Rig) -> None:
+    node = await slow.node(started=False)
+    task = await node.submit("many")
+    await slow.set(task.id, state="submitting", handle="", body=b"{}")
+    async with slow.db.writing() as tx:
+        await task_changes.note_handles(tx, [(task.id, "ch_1", "crd_1", '{"job":"j0"}')], now=now_ms())
+    (row,) = await slow.rows()
+    assert (row["state"], row["body"]) == ("running", b"")
 
 
 async def _found(look: Callable[[], Any], *, seconds: float = 30.0) -> Any:

@@ -137,7 +137,7 @@ class Sender:
     ) -> Sent:
         """A provider has the task: its handle goes to the journal before anything else, then to the row."""
         engine, progress = self._engine, accepted.progress
-        handle = text(accepted.handle)
+        handle, detail, previews = map(text, (accepted.handle, progress.detail, progress.previews))
         engine.failpoint("task.before_note")
         await self._note(Note(row.task.id, channel.id, credential_id, handle))
         engine.failpoint("task.after_note")
@@ -148,7 +148,7 @@ class Sender:
         first = interval(api.pace, 0, engine.svc.settings.tasks.poll_scale) if api is not None else 1.0
         deadline = now + row.task.deadline_at - row.task.created_at
         due = deadline if paused else min(now + int(first * 1000), deadline)
-        until = self._kept_until(api, now) if not paused and not ended else 0
+        until = self._kept_until(api, now, len(detail) + len(previews)) if not paused and not ended else 0
         percent = -1 if progress.percent is None else max(0, min(progress.percent, 100))
         values = {
             "to_state": "paused" if paused else "running",
@@ -157,8 +157,8 @@ class Sender:
             "to_credential": credential_id,
             "to_queued": int(progress.state == "queued"),
             "to_percent": percent,
-            "to_detail": text(progress.detail),
-            "to_previews": text(progress.previews),
+            "to_detail": detail,
+            "to_previews": previews,
             "to_quote": text(_quote(row, accepted)),
             "started": now if progress.state == "running" else 0,
             "deadline": deadline,
@@ -193,9 +193,9 @@ class Sender:
             engine.claims.poke()
         return Sent("taken", task, None, list(attempts))
 
-    def _kept_until(self, api: TaskApi | None, now: int) -> int:
+    def _kept_until(self, api: TaskApi | None, now: int, size: int) -> int:
         """Until when a task that was taken just now is this process's to ask after; 0: it is whoever's is first."""
-        if api is None or (api.poll is None and api.poll_many is None) or not self._engine.claims.keeps:
+        if api is None or (api.poll is None and api.poll_many is None) or not self._engine.claims.takes(size):
             return 0
         return self._engine.lease_until(now, sending=False)
 

@@ -77,17 +77,21 @@ class Tracker:
             return
         polls = after_change(row.polls + 1)
         due = task.deadline_at if paused else self._due(row, now, polls)
-        kept = kept and not paused and self._engine.claims.keeps
-        await self._engine.steps.put(self._step(row, after, polls, None if kept else due))
+        changed = after.detail != task.detail or after.previews != tuple(task.previews)
+        told = (text(after.detail), text(after.previews)) if changed else None
+        size = sum(map(len, told)) if told is not None else row.size
+        kept = kept and not paused and self._engine.claims.takes(size)
+        await self._engine.steps.put(self._step(after, told, polls, None if kept else due))
         if kept:
-            self._engine.claims.keep(replace(row, task=after, polls=polls, errors=0, missing_since=0), due)
+            rested = replace(row, task=after, size=size, polls=polls, errors=0, missing_since=0)
+            self._engine.claims.keep(rested, due)
         else:
             self._engine.claims.drop(task.id)
         self._engine.changes.tell(task.id)
         self._engine.notices.progress(task, after)
 
-    def _step(self, row: TaskRow, after: Task, polls: int, due: int | None) -> dict[str, Any]:
-        """What is written of progress; `due`: let go of it until then."""
+    def _step(self, after: Task, told: tuple[str, str] | None, polls: int, due: int | None) -> dict[str, Any]:
+        """What is written of progress; `told`: its detail and previews, where they changed; `due`: let go of it until then."""
         values = {
             "of": after.id,
             "by": self._engine.owner,
@@ -96,9 +100,10 @@ class Tracker:
             "started": after.started_at,
             "to_polls": polls,
         }
-        if due is None and after.detail == row.task.detail and after.previews == tuple(row.task.previews):
+        if due is None and told is None:
             return values
-        values |= {"to_detail": text(after.detail), "to_previews": text(after.previews)}
+        detail, previews = told or (text(after.detail), text(after.previews))
+        values |= {"to_detail": detail, "to_previews": previews}
         return values if due is None else {**values, "to_state": after.state, "due": due}
 
     async def _one(self, row: TaskRow, look: Look) -> None:
@@ -194,7 +199,7 @@ class Tracker:
                 news.append(self._one(row, self._missing))
             elif one.state in _ENDED or now >= row.task.deadline_at or _after(row.task, one, now) is not None:
                 news.append(self._one(row, _told(self, one)))
-            elif row.errors or row.missing_since or not self._engine.claims.keeps:
+            elif row.errors or row.missing_since or not self._engine.claims.takes(row.size):
                 news.append(self._one(row, self._looked))
             else:  # what most answers say
                 self._rest(row, now, polls=row.polls + 1)
@@ -202,7 +207,7 @@ class Tracker:
 
     async def _looked(self, row: TaskRow) -> None:
         """Nothing has changed; what went wrong before is over, also for whoever takes it over."""
-        if (row.errors or row.missing_since) and row.task.state == "running" and self._engine.claims.keeps:
+        if (row.errors or row.missing_since) and row.task.state == "running" and self._engine.claims.takes(row.size):
             await self._engine.steps.put({"of": row.task.id, "by": self._engine.owner, "to_polls": row.polls + 1})
         await self._later(row, polls=row.polls + 1)
 
@@ -268,7 +273,7 @@ class Tracker:
     ) -> None:
         """Look again later: in memory where it is asked after here, else whoever is first."""
         now = now_ms()
-        if row.task.state == "running" and self._asks(row) and self._engine.claims.keeps:
+        if row.task.state == "running" and self._asks(row) and self._engine.claims.takes(row.size):
             self._rest(row, now, polls=polls, errors=errors, missing=missing, seconds=seconds)
             return
         due = self._then(row, now, polls, seconds)

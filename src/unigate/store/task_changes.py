@@ -78,6 +78,7 @@ _NOTE = (
         handle=bindparam("to_handle"),
         channel_id=bindparam("to_channel"),
         credential_id=bindparam("to_credential"),
+        body=b"",
         due_at=bindparam("now", type_=Integer()),
         lease_until=0,
         owner="",

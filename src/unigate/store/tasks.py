@@ -48,6 +48,8 @@ class TaskRow:
     due_at: int = 0
     owner: str = ""
     lease_until: int = 0
+    #: Characters of its detail and previews, as they were stored when it was read; 0: not known.
+    size: int = 0
 
 
 OPEN = one_of(tasks.c.state, "waiting", "submitting", "running", "paused")
@@ -168,6 +170,7 @@ def read(row: Row) -> TaskRow:
         **{name: at[name] for name in _OURS},
         units=json(at["units"]),
         quote=json(at["quote"]),
+        size=len(at["detail"]) + len(at["previews"]),
     )
 
 

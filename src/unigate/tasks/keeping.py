@@ -8,6 +8,7 @@ first. Must not know what is done with a task.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -23,8 +24,10 @@ from unigate.tasks.kept import Kept
 log: Any = structlog.get_logger("unigate.tasks")
 #: Leases prolonged, and rows given back, in one transaction: others want to write too.
 TOGETHER = 300
-#: Tasks kept at most, of some 5 KB each; what is more is let go of after each look.
+#: Tasks kept at most, of some 5 KB each; what is more is let go of after each look,
 MOST = 50_000
+#: and so is one of which its provider tells more characters than this.
+LARGEST = 65_536
 #: By what name the work of prolonging goes.
 _LEASES = "~leases"
 
@@ -65,6 +68,10 @@ class Keeping(Claiming[TaskRow]):
     def keeps(self) -> bool:
         """Whether more tasks may be kept: not by a process that stops, nor by one that has enough."""
         return not self._stopping and len(self._kept) < MOST
+
+    def takes(self, size: int) -> bool:
+        """Whether a task may be kept of which so many characters are told."""
+        return self.keeps and size <= LARGEST
 
     def keep(self, row: TaskRow, due: int) -> None:
         """Look at a task again then that was handed out, as it is now."""
@@ -123,7 +130,7 @@ class Keeping(Claiming[TaskRow]):
             async with self._db.reading() as tx:
                 found = await tasks.kept(tx, ids, self.owner)
                 changed = [row.task.id for row in rows if found.get(row.task.id, row.task.version) != row.task.version]
-                anew = {row.task.id: row for row in await tasks.find_several(tx, changed)} if changed else {}
+                anew = {row.task.id: _light(row) for row in await tasks.find_several(tx, changed)} if changed else {}
         except BaseException:
             now = now_ms()
             for row in rows:
@@ -151,7 +158,7 @@ class Keeping(Claiming[TaskRow]):
 
     def _read(self, rows: Sequence[Row]) -> Sequence[TaskRow]:
         found = [tasks.read(row) for row in rows]
-        running = [row for row in found if row.task.state == "running"]
+        running = [_light(row) for row in found if row.task.state == "running"]
         others = [row for row in found if row.task.state != "running"]
         until = max((row.lease_until for row in running), default=0)
         return [*self._kept.taken(running, until), *others]
@@ -164,3 +171,8 @@ class Keeping(Claiming[TaskRow]):
             await super()._work(work, rows)
         finally:
             self._kept.done(rows)
+
+
+def _light(row: TaskRow) -> TaskRow:
+    """A task that runs without what was sent to its provider: nobody sends it again."""
+    return replace(row, body=b"") if row.body else row
