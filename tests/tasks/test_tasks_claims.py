@@ -183,6 +183,38 @@ async def test_stopping_gives_back_what_is_not_done(database: Database) -> None:
     assert await claim(database, "other", now_ms() + 1) == ["a", "b"]
 
 
+async def test_what_is_claimed_while_it_stops_is_given_back(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = Claims(database, QUEUE, owner="me", lease=lambda: 3000, rest=0.001)
+    begun, go = asyncio.Event(), asyncio.Event()
+    take = QUEUE.claim
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        found = await take(*args, **more)
+        begun.set()
+        await go.wait()
+        return found
+
+    monkeypatch.setattr(QUEUE, "claim", slow)
+    worked: list[object] = []
+
+    async def work(rows: object) -> None:
+        worked.append(rows)
+
+    await fill(database, row("a"), row("b"))
+    loop = asyncio.create_task(claims.run_together(work))
+    await begun.wait()
+    stopping = asyncio.create_task(claims.stop(60))
+    await until(lambda: claims._stopping)
+    go.set()
+    await stopping
+    monkeypatch.undo()
+    assert await claim(database, "other", now_ms() + 1) == ["a", "b"]
+    await loop
+    assert worked == []
+
+
 async def ids(db: Database) -> list[str]:
     async with db.reading() as tx:
         return [str(one[0]) for one in await tx.all(select(outbox.c.id).order_by(outbox.c.id))]

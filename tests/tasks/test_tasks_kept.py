@@ -251,6 +251,32 @@ async def test_one_that_stops_gives_back_what_it_keeps(slow: Rig) -> None:
     await slow.sound()
 
 
+async def test_one_that_stops_while_it_looks_gives_back_what_it_looked_at(
+    slow: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = await slow.node(started=False)
+    task = await node.submit("many")
+    claims = node.tasks.engine.claims
+    claims._kept.rest(claims._kept._rows[task.id], 0)  # it is due
+    begun, go = asyncio.Event(), asyncio.Event()
+    mine = claims._mine
+
+    async def held(rows: Any) -> Any:
+        begun.set()
+        await go.wait()
+        return await mine(rows)
+
+    monkeypatch.setattr(claims, "_mine", held)
+    node.tasks.start()
+    await begun.wait()
+    stopping = asyncio.create_task(node.tasks.stop(60))
+    await until(lambda: claims._stopping)
+    go.set()
+    await stopping
+    (found,) = await slow.rows()
+    assert (found["owner"], found["lease_until"], claims.kept, slow.vendor.polls) == ("", 0, 0, 0)
+
+
 async def test_a_database_that_is_away_costs_no_task(house: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     node = await house.node()
     task = await node.submit("many")

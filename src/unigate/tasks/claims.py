@@ -7,11 +7,12 @@ leaves the lease to end. Must not know what the work is.
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import structlog
 
-from unigate.base.clock import now_ms
+from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import StoreUnavailable
 from unigate.store.claims import Queue
 from unigate.store.database import Database, Row
@@ -47,12 +48,16 @@ class Claiming(ABC, Generic[T]):
         self.owner = owner
         self._db = db
         self._queue = queue
+        self._id_at = queue.names.index("id")
         self._lease = lease
         self._places = places
         self._rest = rest
         self._look = look
         self._wake = asyncio.Event()
         self._stopping = False
+        #: Set while the loop is not looking for what is due.
+        self._turned = asyncio.Event()
+        self._turned.set()
         #: Rows at work, by id.
         self._at_work: dict[str, asyncio.Task[None]] = {}
 
@@ -87,11 +92,15 @@ class Claiming(ABC, Generic[T]):
 
     async def stop(self, seconds: float) -> None:
         """Claim nothing more, let what is at work end within some seconds, and give back the rest."""
+        end = monotonic() + seconds
         self._stopping = True
         self._wake.set()
+        if not self._turned.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._turned.wait(), seconds)
         tasks = set(self._at_work.values())
         if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+            await asyncio.wait(tasks, timeout=max(end - monotonic(), 0))
         left = dict(self._at_work)
         for task in set(left.values()):
             task.cancel()
@@ -105,6 +114,7 @@ class Claiming(ABC, Generic[T]):
     async def _run(self, work: Callable[[Sequence[T]], Awaitable[None]], *, together: bool) -> None:
         while not self._stopping:
             self._wake.clear()
+            self._turned.clear()
             try:
                 wait = await self._turn(work, together=together)
             except StoreUnavailable as error:
@@ -113,6 +123,8 @@ class Claiming(ABC, Generic[T]):
             except Exception:
                 log.exception("could not look for what is due")
                 wait = PAUSE
+            finally:
+                self._turned.set()
             if wait > self._rest:
                 try:
                     async with asyncio.timeout(wait - self._rest):
@@ -130,12 +142,15 @@ class Claiming(ABC, Generic[T]):
         now = now_ms()
         async with self._db.reading() as tx:
             due = await self._queue.next_due(tx, self.owner, now=now)
-        if due is None or due > now:
+        if due is None or due > now or self._stopping:
             return self._look if due is None else min((due - now) / 1000, self._look)
         async with self._db.writing() as tx:
             until = now + int(self._lease() * 1000)
             rows = await self._queue.claim(tx, self.owner, now=now, until=until, most=most)
-        if rows:
+        if rows and self._stopping:
+            async with self._db.writing() as tx:
+                await self._queue.give_back(tx, self.owner, [str(row[self._id_at]) for row in rows], now=now)
+        elif rows:
             found = self._read(rows)
             for some in [found] if together else [[one] for one in found]:
                 if some:
@@ -183,4 +198,4 @@ class Claims(Claiming[Row]):
         return rows
 
     def _id_of(self, one: Row) -> str:
-        return str(one[self._queue.names.index("id")])
+        return str(one[self._id_at])

@@ -112,7 +112,12 @@ class Keeping(Claiming[TaskRow]):
             log.warning("leases of tasks ended before they were prolonged", count=lost)
         most = min(self._places - len(self._at_work), AT_ONCE)
         rows = self._kept.due(now, most) if most > 0 else []
-        if rows and (mine := await self._mine(rows)):
+        mine = await self._mine(rows) if rows else []
+        if self._stopping:
+            for row in mine:  # given back with the others at rest
+                self._kept.rest(row, now)
+            return self._look
+        if mine:
             self._start(work, mine)
         if _LEASES not in self._at_work and self._ending(now):
             self._beside(_LEASES, self._prolong())  # beside the rest: it may have to wait for its turn to write
