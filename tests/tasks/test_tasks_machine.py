@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
 
 import hypothesis.strategies as st
 import pytest
@@ -15,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import update
 
+from support.postgres import Cluster
 from support.task_rig import MILLION, Node, Rig, rig
 from support.waiting import until
 from unigate.base.clock import now_ms
@@ -33,24 +35,58 @@ SETTINGS = LiveSettings(tasks=TaskSettings(lease_seconds=600, send_seconds=0.5, 
 FAULTS = ["", "", "", "hang_up", "hang_up_before", "garbage", "fail", "refuse"]
 
 
+class Files:
+    """Databases of SQLite, each a copy of a migrated one."""
+
+    def __init__(self, template: Path) -> None:
+        self._template = template
+
+    def create(self, folder: Path) -> str:
+        """The address of a new one."""
+        path = folder / "unigate.db"
+        shutil.copy(self._template, path)
+        return f"sqlite:///{path}"
+
+    def drop(self, url: str) -> None:
+        """It goes with its folder."""
+
+
+class Servers:
+    """Databases of PostgreSQL, each a copy of the migrated one."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._names: dict[str, str] = {}
+
+    def create(self, _folder: Path) -> str:
+        """The address of a new one."""
+        name = f"m_{uuid4().hex}"
+        url = self._cluster.create(name, template="unigate_template")
+        self._names[url] = name
+        return url
+
+    def drop(self, url: str) -> None:
+        """It is closed by now."""
+        self._cluster.drop(self._names.pop(url))
+
+
 class Machine(RuleBasedStateMachine):
     """Two nodes that are moved by hand: nothing happens but what a rule does."""
 
-    template: ClassVar[Path]
+    databases: ClassVar[Files | Servers]
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="unigate-tasks-"))
-        path = self.folder / "unigate.db"
-        shutil.copy(self.template, path)
+        self.url = self.databases.create(self.folder)
         self.loop = asyncio.new_event_loop()
-        self.db = self.run(self._connect(path))
+        self.db = self.run(self._connect())
         self.house = rig(self.db, self.folder, settings=SETTINGS)
         self.rig: Rig = self.run(self.house.__aenter__())
         self.nodes: list[Node] = [self.run(self.rig.node(started=False)) for _ in range(2)]
 
-    async def _connect(self, path: Path) -> Any:
-        return connect(f"sqlite:///{path}")
+    async def _connect(self) -> Any:
+        return connect(self.url)
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         return self.loop.run_until_complete(work)
@@ -238,6 +274,7 @@ class Machine(RuleBasedStateMachine):
             self.run(self.house.__aexit__(None, None, None))
             self.run(self.db.close())
             self.loop.close()
+            self.databases.drop(self.url)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _end(self) -> None:
@@ -262,12 +299,18 @@ class Machine(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(600)
-def test_tasks_under_everything_at_once(tmp_path_factory: pytest.TempPathFactory) -> None:
-    path = tmp_path_factory.mktemp("machine") / "unigate.db"
-    migrate(f"sqlite:///{path}")
-    Machine.template = path
+@pytest.mark.parametrize(("kind", "examples"), [("sqlite", 15), ("postgresql", 5)])
+def test_tasks_under_everything_at_once(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, kind: str, examples: int
+) -> None:
+    if kind == "sqlite":
+        path = tmp_path_factory.mktemp("machine") / "unigate.db"
+        migrate(f"sqlite:///{path}")
+        Machine.databases = Files(path)
+    else:
+        Machine.databases = Servers(request.getfixturevalue("_postgres"))
     case = Machine.TestCase
     case.settings = settings(
-        max_examples=15, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck)
     )
     case().runTest()
