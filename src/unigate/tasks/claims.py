@@ -142,7 +142,7 @@ class Claiming(ABC, Generic[T]):
         now = now_ms()
         async with self._db.reading() as tx:
             due = await self._queue.next_due(tx, self.owner, now=now)
-        if due is None or due > now or self._stopping:
+        if due is None or due > now:
             return self._look if due is None else min((due - now) / 1000, self._look)
         async with self._db.writing() as tx:
             until = now + int(self._lease() * 1000)
