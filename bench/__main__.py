@@ -7,6 +7,7 @@ usage rows and replies differ, or where the ledger does not add up.
 import argparse
 import asyncio
 import dataclasses
+import json
 import os
 import statistics
 import subprocess
@@ -155,6 +156,17 @@ class Bench:
         self.void += found["void"]
         self.found["usage_pages"] = found
 
+    def tasks(self) -> None:
+        """Many tasks in flight on SQLite, in a process of their own that both cores may serve."""
+        command = [sys.executable, "-m", "bench.tasks", "--tasks", "1000" if self.quick else "10000"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            self.void.append(f"tasks: {done.stderr[-300:]}")
+            return
+        found = self.found["tasks"] = json.loads(done.stdout)
+        if found["ended"] < found["tasks"]:
+            self.void.append(f"{found['ended']} of {found['tasks']} tasks ended")
+
     def check(self, gate: gateways.Unigate, at_least: int = 0) -> None:
         """The books: rows, tokens, and the ledger, once everything is moved."""
         rows, taken, given = self.settled(gate)
@@ -226,6 +238,11 @@ def table(found: dict[str, Any]) -> str:
         f"| worker memory, idle, MB | {found['memory_idle_mb']:.0f} | after load {found['memory_after_load_mb']:.0f} |"
     )
     lines += usage_pages.table_of(found["usage_pages"])
+    if "tasks" in found:
+        seen = found["tasks"]
+        late = f"asked after p99 {seen['lag_ms']['p99']} ms late, {seen['memory_mb']} MB"
+        rates = f"{seen['submits_per_second']} submits/s, {seen['fetches_per_second']:,} fetches/s"
+        lines.append(f"| {seen['tasks']:,} tasks in flight | {rates} | {late} |")
     lines.append(f"| start, s | {found['start_seconds_existing']:.2f} | fresh {found['start_seconds_fresh']:.2f} |")
     return "\n".join(lines)
 
@@ -248,6 +265,7 @@ def main() -> None:
         if bench.litellm:
             bench.beside_litellm()
         bench.pages()
+        bench.tasks()
     finally:
         bench.run.stop()
     bench.found["void"] = bench.void
