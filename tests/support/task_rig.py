@@ -167,6 +167,7 @@ class Node:
             if batches._task is not None:
                 doing.add(batches._task)
         bank.closing = True
+        tasks._submitter.spawn = lambda work: work.close()  # type: ignore[method-assign]  # the dead begin nothing
         for one in doing:
             one.cancel()
         await asyncio.gather(*doing, return_exceptions=True)
