@@ -1,7 +1,8 @@
 """Trying routes until one answers: failover is possible until the first content has gone out, in streams too."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 from unigate.base.clock import monotonic, now_ms
@@ -52,7 +53,14 @@ class Opened:
 
 
 async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Candidate]) -> Opened:
-    """The first good answer of the candidates, best first.
+    """The first good answer of the candidates, best first. Raises as `first_good`."""
+    return await first_good(call, svc, candidates, partial(_attempt, call, svc, plan))
+
+
+async def first_good(
+    call: Call, svc: Services, candidates: Sequence[Candidate], attempt: Callable[[Candidate], Awaitable[T]]
+) -> T:
+    """What the first candidate gives by which an attempt goes well; its place is the caller's to give back.
 
     Raises UpstreamRefused where the caller's own mistake is passed through, else what `final` makes of all failures;
     Unsupported where no candidate can be asked for this at all.
@@ -67,13 +75,13 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
         left -= 1
         began = monotonic()
         try:
-            opened = await _attempt(call, svc, plan, candidate)
+            good = await attempt(candidate)
         except UpstreamError as failure:
             call.upstream_seconds += monotonic() - began
             verdict = svc.router.failed(candidate, failure)
             status = failure.upstream_status if isinstance(failure, UpstreamRefused) else 0
             svc.metrics.failed(candidate.route.channel.name, str(status or failure.code))
-            _note(call, candidate, status, failure.code, began)
+            note(call, candidate, status, failure.code, began)
             if verdict.passes_through:
                 raise
             failures.append(failure)
@@ -91,12 +99,12 @@ async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Ca
         except BaseException as error:
             candidate.done()
             if isinstance(error, asyncio.CancelledError):
-                _note(call, candidate, 0, "caller_left", began)
+                note(call, candidate, 0, "caller_left", began)
             elif isinstance(error, GatewayError):  # of our own store: the provider has answered
-                _note(call, candidate, 0, error.code, began)
+                note(call, candidate, 0, error.code, began)
             raise
         else:
-            return opened
+            return good
     if unsupported is not None and not failures:
         raise unsupported
     raise final(failures)
@@ -264,7 +272,7 @@ def served_conditions(call: Call, tier: str | None) -> dict[str, str | int]:
     return call.facts.conditions
 
 
-def _note(call: Call, candidate: Candidate, status: int, code: str, began: float) -> None:
-    """Write a try that gave no answer into the call's trail."""
+def note(call: Call, candidate: Candidate, status: int, code: str, began: float) -> None:
+    """Write a try into the call's trail."""
     milliseconds = int((monotonic() - began) * 1000)
     call.attempts.append(Attempt(candidate.route.channel.id, candidate.credential.id, status, code, milliseconds))

@@ -1,18 +1,17 @@
 """Opening a realtime session with a provider: routes are tried until one has accepted the upgrade."""
 
-import asyncio
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, quote, urlencode
 
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import GatewayError, UpstreamError, UpstreamRefused
+from unigate.base.errors import UpstreamRefused
 from unigate.dialects.openai_realtime import BETA
+from unigate.relay.attempts import first_good, note
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
-from unigate.routing.failures import final, read_retry_after
+from unigate.routing.failures import read_retry_after
 from unigate.spec.provider import Headers
-from unigate.spec.record import Attempt
 from unigate.spec.shown_key import QUERIES
 from unigate.upstream.websocket import NotUpgraded, VendorSocket, connect
 
@@ -25,43 +24,18 @@ async def open_session(
 ) -> tuple[Candidate, VendorSocket]:
     """The first route that accepts, and the WebSocket to it; its place is the caller's to give back.
 
-    Raises UpstreamRefused where the caller's own mistake is passed through, else what `final` makes of all failures.
+    Raises as `first_good`.
     """
-    failures: list[UpstreamError] = []
-    patience, left = svc.settings.relay.backoff_seconds, svc.settings.relay.attempts
-    for candidate in candidates:
-        if not left or not candidate.take():
-            continue
-        left -= 1
+
+    async def attempt(candidate: Candidate) -> tuple[Candidate, VendorSocket]:
         began = monotonic()
-        try:
-            socket = await _attempt(call, svc, candidate, secret)
-        except UpstreamError as failure:
-            call.upstream_seconds += monotonic() - began
-            verdict = svc.router.failed(candidate, failure)
-            status = failure.upstream_status if isinstance(failure, UpstreamRefused) else 0
-            svc.metrics.failed(candidate.route.channel.name, str(status or failure.code))
-            _note(call, candidate, status, failure.code, began)
-            if verdict.passes_through:
-                raise
-            failures.append(failure)
-            if not verdict.try_next:
-                break
-            if verdict.pause and patience > 0:
-                pause = min(verdict.pause, patience)
-                patience -= pause
-                await asyncio.sleep(pause)
-        except BaseException as error:
-            candidate.done()
-            if isinstance(error, asyncio.CancelledError | GatewayError):
-                _note(call, candidate, 0, "caller_left", began)
-            raise
-        else:
-            call.upstream_seconds += monotonic() - began
-            _note(call, candidate, 101, "", began)
-            svc.router.worked(candidate, monotonic() - began)
-            return candidate, socket
-    raise final(failures)
+        socket = await _attempt(call, svc, candidate, secret)
+        call.upstream_seconds += monotonic() - began
+        note(call, candidate, 101, "", began)
+        svc.router.worked(candidate, monotonic() - began)
+        return candidate, socket
+
+    return await first_good(call, svc, candidates, attempt)
 
 
 async def _attempt(call: Call, svc: Services, candidate: Candidate, secret: str | None) -> VendorSocket:
@@ -92,9 +66,3 @@ def _passed(call: Call) -> Headers:
     if not any(name == b"openai-beta" for name, _ in found) and BETA in [name.strip() for name in offered.split(",")]:
         found.append((b"openai-beta", b"realtime=v1"))
     return tuple(found)
-
-
-def _note(call: Call, candidate: Candidate, status: int, code: str, began: float) -> None:
-    """Write a try into the session's trail."""
-    milliseconds = int((monotonic() - began) * 1000)
-    call.attempts.append(Attempt(candidate.route.channel.id, candidate.credential.id, status, code, milliseconds))
