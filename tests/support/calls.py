@@ -35,6 +35,8 @@ TASK_PRICES = """\
 prices:
   - {model: "deployments/*", per_second: 0.001}
 """
+#: Parts of forms that are files, whatever an example has in them.
+FILES = ("file", "data")
 #: Statuses of calls that are in order, where that is not plain: of responses only those in the background can be
 #: cancelled, where providers call back nobody knows the address, and downloads need the vendor's signature.
 #: A plain request is no WebSocket, and WebRTC is for groups that may connect directly.
@@ -118,7 +120,7 @@ def _part(row: Operation, name: str, value: str) -> tuple[str | None, bytes, str
     if value.startswith("data:"):
         kind, _, text = value.removeprefix("data:").partition(";base64,")
         return f"{name}.{kind.rpartition('/')[2]}", base64.b64decode(text), kind
-    return (f"{name}.txt" if row.body != "form" else None), value.encode(), "text/plain"
+    return (f"{name}.txt" if row.body != "form" or name in FILES else None), value.encode(), "text/plain"
 
 
 def code_of(reply: httpx.Response) -> str:

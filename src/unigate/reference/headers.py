@@ -26,6 +26,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
         "The output limit sent to the provider: lower than asked, since the balance is small.",
         text(),
     ),
+    "x-content-type-options": ("`nosniff`: a file is of the type that it is said to be.", only("nosniff")),
     "x-accel-buffering": ("`no`: a proxy is to pass events on as they come.", only("no")),
     "deprecation": ("`true` where the operation is deprecated.", only("true")),
     "retry-after": ("Seconds after which trying again makes sense.", whole(low=1)),
@@ -73,6 +74,8 @@ def of_answer(operation: Operation) -> dict[str, object]:
         names += _OF_PROVIDERS
     elif operation.use == "task_events":
         names.append("x-accel-buffering")
+    elif operation.use == "own_file_content":
+        names.append("x-content-type-options")
     elif operation.use in {"task", "task_get", "task_cancel"}:
         names += ["x-unigate-cost", "x-unigate-ignored"] if operation.use == "task" else ["x-unigate-cost"]
         names += ["x-unigate-failed"] if operation.family == "images" else []

@@ -24,6 +24,8 @@ from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
 from unigate.relay.task_uses import submission, view, waited
+from unigate.routing.plans import nearness
+from unigate.spec.channel import Route
 from unigate.spec.exchange import Header
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Pieces, Reply
@@ -73,9 +75,19 @@ def by_tasks(call: Call, svc: Services) -> bool:
             call.form = call.form.with_value("model", named.encode())
         else:
             call.body = json_edit.edited(call.body, {"model": msgspec.json.encode(named)})
-    if tasks is None or _serves(svc, facts.model, group, call.operation):
-        return False
-    return _serves(svc, facts.model, group, tasks)
+    return tasks is not None and _tasks_rather(svc, facts.model, group, call.operation, tasks)
+
+
+def _tasks_rather(svc: Services, model: str, group: str, operation: Operation, tasks: Operation) -> bool:
+    """Whether a model is made by tasks: where they alone are, or their channel names it more closely, or it is known so."""
+    at_once, later = _served(svc, model, group, operation), _served(svc, model, group, tasks)
+    if not later or not at_once:
+        return bool(later)
+    near = [max(nearness(route.channel.models, model) for route in routes) for routes in (at_once, later)]
+    if near[0] != near[1]:
+        return near[0] < near[1]
+    known = svc.models.get(model)
+    return known is not None and any(route.channel.provider.name == known.family for route in later)
 
 
 async def instead(call: Call, svc: Services) -> Reply | Pieces:
@@ -106,13 +118,15 @@ def _may_mean(svc: Services, model: str, group: str, operation: Operation, tasks
 
 def _serves(svc: Services, model: str, group: str, *operations: Operation | None) -> bool:
     """Whether a channel of the group serves the model by one of the operations, whatever its state."""
-    for operation in operations:
-        try:
-            if operation is not None and svc.router.served(model, group, operation):
-                return True
-        except NotFound:
-            continue
-    return False
+    return any(_served(svc, model, group, operation) for operation in operations if operation is not None)
+
+
+def _served(svc: Services, model: str, group: str, operation: Operation) -> list[Route]:
+    """By which routes a model is served, whatever the state of their channels."""
+    try:
+        return svc.router.served(model, group, operation)
+    except NotFound:
+        return []
 
 
 @cache

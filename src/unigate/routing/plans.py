@@ -32,6 +32,14 @@ def upstream_name(models: Mapping[str, str], model: str) -> str | None:
     return value or model
 
 
+def nearness(models: Mapping[str, str], model: str) -> int:
+    """How closely a channel that serves a model names it: most by its own name, then by a long pattern; -1: it does not."""
+    if model in models:
+        return len(model) + 1
+    fitting = (len(pattern) - 1 for pattern in models if pattern.endswith("*") and model.startswith(pattern[:-1]))
+    return max(fitting, default=-1)
+
+
 class Site:
     """A channel that can serve a plan's calls, and how."""
 
