@@ -36,7 +36,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
         "conflict": "What is asked for cannot be done to the thing as it stands, or was asked for before, differently."
     },
     413: {"request_too_large": "The body is larger than the gateway takes."},
-    415: {"unsupported_media_type": "The body is declared as something else than JSON."},
+    415: {"unsupported_media_type": "The body is declared as something else than this endpoint takes."},
     422: {
         "invalid_request": "A field is missing or of a wrong type, or the provider refuses a value: `invalid_fields` names "
         "it; or nothing serves the version."
@@ -60,7 +60,7 @@ CODES: Mapping[int, Mapping[str, str]] = {
 #: What any request may get, whatever it asks for.
 _ALWAYS = (400, 429, 431, 500, 503)
 _WITH_BODY = (408, 413)
-_WITH_JSON = (415,)
+_WITH_TYPE = (415,)
 _WITH_PROVIDER = (404, 502, 504)
 #: Where a provider's refusal may stand in place of ours.
 MAY_PASS = frozenset({400, 404, 413, 415})
@@ -109,8 +109,8 @@ def statuses(operation: Operation) -> Iterator[int]:
         found |= {401, 403}
     if operation.body != "none":
         found.update(_WITH_BODY)
-    if operation.body == "json":
-        found.update(_WITH_JSON)
+    if operation.body in {"json", "form"}:
+        found.update(_WITH_TYPE)
     if operation.use == "task":
         found.add(409)
     if operation.use == "realtime":
