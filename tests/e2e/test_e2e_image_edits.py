@@ -14,6 +14,7 @@ from PIL import ImageChops
 from support.image_stage import CONFIG, cost, holed, opened, picture, post
 from support.stage import Stage, mark, set_stage
 from support.world import Process
+from unigate.base.clock import now_ms
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +156,7 @@ _PNG = picture((64, 64))
 def test_files_that_will_not_do_cost_nothing(
     stage: Stage, files: list[tuple[str, bytes]], sent: dict[str, object], param: str, says: str
 ) -> None:
-    used = stage.settled()["used"]
+    began = now_ms()
     parts = [(name, ("file.png", data, "image/png")) for name, data in files]
     if not parts:
         parts = [("user", (None, b"me", ""))]  # type: ignore[list-item]
@@ -164,7 +165,7 @@ def test_files_that_will_not_do_cost_nothing(
     assert reply.status_code == 400, reply.text
     error = reply.json()["error"]
     assert error["param"] == param and says in error["message"], error
-    assert stage.settled()["used"] == used
+    assert stage.charged(began) == 0
 
 
 @pytest.mark.endpoint("O9")
@@ -212,9 +213,9 @@ def test_variations_as_addresses_without_a_model(stage: Stage) -> None:
     ],
 )
 def test_variations_that_cannot_be(stage: Stage, data: bytes | None, sent: dict[str, str], param: str) -> None:
-    used = stage.settled()["used"]
+    began = now_ms()
     files = {"image": ("a.png", data, "image/png")} if data is not None else {"user": (None, b"me")}
     reply = post(stage, "/images/variations", data=sent, files=files)
     assert reply.status_code == 400, reply.text
     assert reply.json()["error"]["param"] == param, reply.text
-    assert stage.settled()["used"] == used
+    assert stage.charged(began) == 0

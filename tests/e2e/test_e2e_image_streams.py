@@ -11,6 +11,7 @@ from support.image_stage import CONFIG, opened, picture, post
 from support.stage import Caller, Stage, mark, set_stage
 from support.waiting import wait_until
 from support.world import Process
+from unigate.base.clock import now_ms
 
 pytestmark = pytest.mark.endpoint("O7", "O8")
 
@@ -116,7 +117,7 @@ def test_a_caller_who_leaves_pays_for_what_went_out(stage: Stage) -> None:
 
 
 def test_a_refusal_and_an_error_before_the_first_picture_cost_nothing(stage: Stage) -> None:
-    used = stage.settled()["used"]
+    began = now_ms()
     sent = {"model": "gpt-image-1", "quality": "low", "stream": True}
     reply = post(stage, "/images/generations", json={**sent, "prompt": "a massacre with blood"})
     assert (reply.status_code, reply.json()["error"]["code"]) == (400, "moderation_blocked")
@@ -125,7 +126,7 @@ def test_a_refusal_and_an_error_before_the_first_picture_cost_nothing(stage: Sta
     files = {"image": ("a.png", b"\x89PNG\r\n\x1a\n" + b"\x00" * 40, "image/png")}
     data = {"model": "gpt-image-1", "prompt": "a fox", "stream": "true"}
     assert post(stage, "/images/edits", data=data, files=files).status_code == 400
-    assert stage.settled()["used"] == used
+    assert stage.charged(began) == 0
 
 
 def test_the_cost_can_be_had_in_the_last_event(stage: Stage) -> None:

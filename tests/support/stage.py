@@ -74,6 +74,11 @@ class Stage(World):
         wait_until(lambda: self.usage(key)["cache_used"] == 0, seconds=20, what="nothing in use")
         return self.usage(key)
 
+    def charged(self, since: int) -> int:
+        """What the calls cost that came since then (ms since 1970), in nano-USD, once nothing is in use any more."""
+        self.settled()
+        return sum(int(row["cost"]) for row in self.rows().values() if row["at"] >= since)
+
     def sound(self) -> None:
         """The books agree."""
         report = self.manage("ledger", "check")
