@@ -140,11 +140,15 @@ def test_other_methods_are_refused(stage: Stage, row: Operation, path: str) -> N
         assert set(reply.headers["allow"].split(", ")) == served
 
 
+#: Its example is served by tasks, as its model is known to be.
+MADE_BY_TASKS = "openai.images.generations"
+
+
 @pytest.mark.parametrize("row", [row for row in ROWS.values() if row.use == "relay"], ids=lambda row: row.name)
 def test_a_header_that_only_tasks_heed_is_named(stage: Stage, row: Operation) -> None:
     reply = call(stage, row, headers={"idempotency-key": "once"})
     assert reply.status_code == 200
-    assert reply.headers["x-unigate-ignored"] == "idempotency-key"
+    assert reply.headers.get("x-unigate-ignored") == (None if row.name == MADE_BY_TASKS else "idempotency-key")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
