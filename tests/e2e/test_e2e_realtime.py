@@ -220,11 +220,16 @@ async def test_what_the_vendor_refuses_is_an_http_answer(stage: Stage) -> None:
 
 @pytest.mark.endpoint("O16")
 async def test_a_client_secret_works_here_and_is_bound_to_its_session(stage: Stage) -> None:
-    client = openai.AsyncOpenAI(api_key=BOB, base_url=stage.base)
-    made = await client.realtime.client_secrets.create(
-        expires_after={"anchor": "created_at", "seconds": 60},
-        session={"type": "realtime", "model": "talk", "instructions": "Speak of tea.", "output_modalities": ["text"]},
-    )
+    async with openai.AsyncOpenAI(api_key=BOB, base_url=stage.base) as client:
+        made = await client.realtime.client_secrets.create(
+            expires_after={"anchor": "created_at", "seconds": 60},
+            session={
+                "type": "realtime",
+                "model": "talk",
+                "instructions": "Speak of tea.",
+                "output_modalities": ["text"],
+            },
+        )
     assert made.value.startswith("ek_v1.") and "=" not in made.value
     before = stage.settled(BOB)["used"]
     offered = ["realtime", f"openai-insecure-api-key.{made.value}"]
