@@ -75,8 +75,9 @@ class Case:
         call = self.told["call"]
         found = TABLE.find(call.get("method", "POST").encode(), call["path"].encode())
         assert found is not None, call["path"]
-        within = [one for one in operations() if one.name == call.get("operation")]
-        self.operation: Operation = within[0] if within else found[0]
+        named = [one for one in operations() if one.name == call.get("operation")]
+        within = [one for one in operations() if one.within == found[0].name]  # by tasks, under the path of another
+        self.operation: Operation = (named or within or [found[0]])[0]
         self.params = {name: unquote(value) for name, value in found[1].items()}
         self.dialect: TaskDialect = task_dialect(self.operation.dialect)
         #: Headers of the reply that do not come from its dialect.
