@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from unigate.base import ids
-from unigate.base.errors import BadRequest, GatewayError, NotFound, UpstreamRefused
+from unigate.base.errors import BadRequest, GatewayError, UpstreamRefused
 from unigate.dialects import Dialect, dialect, json_read, openai_pictures, operations
 from unigate.relay.call import Call
 from unigate.relay.picture_links import link
+from unigate.relay.pictures import served
 from unigate.relay.services import Services
 from unigate.spec.exchange import Exchange, Header
 from unigate.spec.operation import Operation
@@ -103,13 +104,9 @@ def due(call: Call, svc: Services) -> bool:
     known = svc.models.get(name)
     if known is not None and known.family == "chat":
         return False
-    if known is None or known.family != "images":
-        try:
-            if svc.router.served(name, group, call.operation):
-                return False
-        except NotFound:
-            pass
-    return any(_serves(svc, name, group, row) for row in _rows() if not _off(svc, row))
+    if (known is None or known.family != "images") and served(svc, name, group, call.operation):
+        return False
+    return any(served(svc, name, group, row) for row in _rows() if not _off(svc, row))
 
 
 async def answer(call: Call, svc: Services, relay: Relay) -> Reply:
@@ -170,7 +167,7 @@ async def _made(call: Call, svc: Services, relay: Relay, row: Operation, body: d
 
 def _answers(call: Call, svc: Services, row: Operation) -> bool:
     """Whether a provider answers with the pictures at once."""
-    return _serves(svc, call.facts.model, call.key.group.name, row)
+    return bool(served(svc, call.facts.model, call.key.group.name, row))
 
 
 async def _link(call: Call, svc: Services, place: int, one: Any) -> str:
@@ -259,10 +256,3 @@ def _rows() -> tuple[Operation, ...]:
 def _off(svc: Services, row: Operation) -> bool:
     states = svc.settings.operations
     return (states.get(row.name) or states.get(row.family)) == "off"
-
-
-def _serves(svc: Services, model: str, group: str, row: Operation) -> bool:
-    try:
-        return bool(svc.router.served(model, group, row))
-    except NotFound:
-        return False

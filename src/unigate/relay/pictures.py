@@ -80,7 +80,7 @@ def by_tasks(call: Call, svc: Services) -> bool:
 
 def _tasks_rather(svc: Services, model: str, group: str, operation: Operation, tasks: Operation) -> bool:
     """Whether a model is made by tasks: where they alone are, or their channel names it more closely, or it is known so."""
-    at_once, later = _served(svc, model, group, operation), _served(svc, model, group, tasks)
+    at_once, later = served(svc, model, group, operation), served(svc, model, group, tasks)
     if not later or not at_once:
         return bool(later)
     near = [max(nearness(route.channel.models, model) for route in routes) for routes in (at_once, later)]
@@ -118,10 +118,10 @@ def _may_mean(svc: Services, model: str, group: str, operation: Operation, tasks
 
 def _serves(svc: Services, model: str, group: str, *operations: Operation | None) -> bool:
     """Whether a channel of the group serves the model by one of the operations, whatever its state."""
-    return any(_served(svc, model, group, operation) for operation in operations if operation is not None)
+    return any(served(svc, model, group, operation) for operation in operations if operation is not None)
 
 
-def _served(svc: Services, model: str, group: str, operation: Operation) -> list[Route]:
+def served(svc: Services, model: str, group: str, operation: Operation) -> list[Route]:
     """By which routes a model is served, whatever the state of their channels."""
     try:
         return svc.router.served(model, group, operation)

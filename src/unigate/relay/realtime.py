@@ -14,7 +14,7 @@ from unigate.base.websocket import WebSocket
 from unigate.relay.call import Call
 from unigate.relay.realtime_connect import open_session
 from unigate.relay.realtime_money import Till
-from unigate.relay.realtime_secrets import Ephemeral
+from unigate.relay.realtime_secrets import WRITER, Ephemeral
 from unigate.relay.realtime_session import Ending, Session
 from unigate.relay.services import Services
 from unigate.relay.settling import NO_USAGE, record
@@ -24,8 +24,6 @@ from unigate.spec.facts import Facts
 
 #: Answers a caller's handshake, whose connection is a WebSocket then.
 Accept = Callable[[], WebSocket]
-#: By which a session that only writes down is routed and priced where its caller names none.
-WRITER = "gpt-4o-transcribe"
 #: Input tokens that are held for before anything was said.
 FIRST = 1024
 
