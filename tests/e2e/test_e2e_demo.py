@@ -3,6 +3,7 @@
 import httpx
 
 from support.world import Process
+from unigate import data
 
 
 def test_what_it_prints(demo: Process) -> None:
@@ -22,6 +23,14 @@ def test_health_readiness_metrics(demo: Process) -> None:
     text = httpx.get(demo.url + "/metrics").text
     assert 'unigate_calls_total{channel="' in text
     assert "unigate_cost_usd_total" in text
+
+
+def test_every_model_of_openai_that_ships_can_be_called(demo: Process) -> None:
+    auth = {"authorization": f"Bearer {demo.said['api_key']}"}
+    listed = {model["id"] for model in httpx.get(demo.url + "/v1/models", headers=auth).json()["data"]}
+    shipped = {model.name for model in data.models() if model.owner == "openai"}
+    assert shipped
+    assert not shipped - listed
 
 
 def test_relay_and_pages_on_one_connection(demo: Process) -> None:

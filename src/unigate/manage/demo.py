@@ -22,7 +22,10 @@ from unigate.manage.desk import Desk
 OWNER_EMAIL = "owner@example.com"
 CREDIT = 100 * NANO
 _CREDENTIAL = "sk-sandbox"
-_OPENAI = ("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*", "omni-moderation-*", "text-moderation-*")
+_OPENAI = (
+    *("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*", "omni-moderation-*", "text-moderation-*"),
+    *("tts-*", "whisper-*", "dall-e-*"),
+)
 _CHAT = ("gpt-4o", "gpt-4o-mini")
 
 
