@@ -212,4 +212,4 @@ def test_documents(sandbox: Sandbox) -> None:
     assert "plan.pdf" in answer["choices"][0]["message"]["content"]
     assert answer["usage"]["prompt_tokens"] > 100
     part["file"] = {"file_id": "file-123"}
-    assert sandbox.post(messages=messages).status_code == 200
+    assert sandbox.post(messages=messages).status_code == 404

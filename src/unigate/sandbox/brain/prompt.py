@@ -33,6 +33,8 @@ class File:
 
     name: str
     size: int
+    #: What stands in it; empty where that cannot be read.
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

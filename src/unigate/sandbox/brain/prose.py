@@ -5,9 +5,9 @@
 import re
 from collections.abc import Sequence
 
-from unigate.sandbox.brain import seeds, tokens
+from unigate.sandbox.brain import documents, ranking, seeds, tokens
 from unigate.sandbox.brain.hints import unmarked, words
-from unigate.sandbox.brain.prompt import Picture, Prompt, Turn
+from unigate.sandbox.brain.prompt import File, Picture, Prompt, Turn
 from unigate.sandbox.brain.seeds import Dice
 
 _CJK = re.compile(r"[\u3400-\u9fff]")
@@ -26,6 +26,10 @@ _EXACTLY = re.compile(
 _SUM = re.compile(r"(?<![\d.])(\d{1,9})(?:\s*([+*×÷])\s*|\s+([-/x])\s+)(\d{1,9})(?![\d.])")
 _COUNT = re.compile(r"\bcount (?:from 1 )?(?:up )?to (\d{1,3})\b|数到\s*(\d{1,3})", re.IGNORECASE)
 _GREETING = re.compile(r"^\W*(?:hi|hello|hey|good (?:morning|evening)|你好|您好|嗨)\b.{0,20}$", re.IGNORECASE)
+
+#: Of a document: how many sentences are looked at, and how many characters of one are repeated.
+_MOST_SENTENCES = 5_000
+_LONGEST_QUOTE = 300
 
 _ENGLISH = (
     "You asked: “{ask}”. In short, {topic} is worth looking at step by step: what it is, what it needs, and what follows.",
@@ -81,9 +85,10 @@ def answer(prompt: Prompt, index: int) -> str:
     short = _short(text, zh=zh)
     if _ONE_WORD.search(wishes):
         return short or _keyword(text, source, zh=zh)
-    if short and not (asked.pictures or asked.sounds or asked.files):
+    files = asked.files or tuple(file for turn in prompt.turns for file in turn.files if file.text)
+    if short and not (asked.pictures or asked.sounds or files):
         return short
-    return _seen(asked, zh=zh) + _said(text, source, zh=zh)
+    return _seen(asked, files, text, zh=zh) + _said(text, source, zh=zh)
 
 
 def _short(text: str, *, zh: bool) -> str:
@@ -117,14 +122,35 @@ def _keyword(text: str, source: Dice, *, zh: bool) -> str:
     return "".join(found[:2]) if zh else source.choice(found).capitalize()
 
 
-def _seen(asked: Turn, *, zh: bool) -> str:
+def _seen(asked: Turn, files: Sequence[File], text: str, *, zh: bool) -> str:
     """What is said of pictures, sounds and documents in the prompt."""
     said = [_seen_picture(picture, zh=zh) for picture in asked.pictures]
     for sound in asked.sounds:
         seconds = f"{sound.ms // 1000}.{sound.ms % 1000 // 100}"
         said.append(f"我听到一段 {seconds} 秒的声音。" if zh else f"I hear {seconds} seconds of sound. ")
-    said += [f"我读了文件 {file.name}。" if zh else f"I have read the file {file.name}. " for file in asked.files]
+    said += [_read(file, text, zh=zh) for file in files]
     return "".join(said)
+
+
+def _read(file: File, text: str, *, zh: bool) -> str:
+    """That a document was read, with the sentence of it that fits what was asked best."""
+    found = fitting(text, file.text)
+    if not found:
+        return f"我读了文件 {file.name}。" if zh else f"I have read the file {file.name}. "
+    return (
+        f"我读了文件 {file.name}，其中写道：“{found}”。"
+        if zh
+        else f"I have read the file {file.name}. It says: “{found}” "
+    )
+
+
+def fitting(text: str, document: str) -> str:
+    """The sentence of a document that fits a text best, shortened; empty where it has none."""
+    listed = documents.sentences(document)[:_MOST_SENTENCES]
+    if not listed:
+        return ""
+    best = listed[ranking.ranked(text, listed)[0][0]]
+    return f"{best[:_LONGEST_QUOTE]}…" if len(best) > _LONGEST_QUOTE else best
 
 
 def _seen_picture(picture: Picture, *, zh: bool) -> str:

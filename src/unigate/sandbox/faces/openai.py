@@ -14,6 +14,7 @@ from unigate.sandbox.forms import (
     openai_responses,
     openai_speech,
     openai_transcriptions,
+    platform_files,
     realtime,
     realtime_secrets,
 )
@@ -53,6 +54,7 @@ FACE = Face(
         *openai_images.routes(_MANNER),
         *openai_responses.routes(_MANNER),
         *realtime_secrets.routes(_MANNER),
+        *platform_files.routes(),
         *openai_billing.ROUTES,
     ),
     talks=(("/v1/realtime", realtime.talk(_MANNER)),),

@@ -1,7 +1,7 @@
 """The operations of OpenAI's dialect as handlers: chat completions and models. A face says in what manner."""
 
 from unigate.base import clock
-from unigate.sandbox.forms import openai_chat_pictures, openai_named, openai_request, outcome
+from unigate.sandbox.forms import openai_chat_pictures, openai_named, openai_request, outcome, platform_files
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.forms.openai_write import Writer
@@ -18,7 +18,7 @@ def chat(manner: Manner) -> Handler:
         manner.check(body)
         model = openai_named.model(manner, call, body, "chat")
         openai_chat_pictures.accept(body, model)
-        asked = openai_request.read(body, model)
+        asked = openai_request.read(body, model, platform_files.library(call))
         size = outcome.measure(asked.prompt, model)
         openai_chat_pictures.refuse(asked)
         written = manner

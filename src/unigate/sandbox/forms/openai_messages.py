@@ -4,7 +4,8 @@ from typing import Any
 
 from unigate.sandbox.brain import pictures, sound
 from unigate.sandbox.brain.prompt import File, Picture, Role, Sound, ToolCall, Turn
-from unigate.sandbox.forms import checks
+from unigate.sandbox.forms import attached, checks
+from unigate.sandbox.forms.attached import Library
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.serving.answer import Object
 
@@ -20,17 +21,17 @@ _PARTS = ("text", "image_url", "input_audio", "refusal", "audio", "file")
 _KINDS = "['png', 'jpeg', 'gif', 'webp']"
 
 
-def read(value: Any, model: Model) -> tuple[Turn, ...]:
+def read(value: Any, model: Model, library: Library) -> tuple[Turn, ...]:
     """The conversation; VendorError as the vendor would refuse it."""
     if value is None:
         raise checks.missing("messages")
     messages = checks.listed(value, "messages", least=1)
-    turns = tuple(_turn(message, place, model) for place, message in enumerate(messages))
+    turns = tuple(_turn(message, place, model, library) for place, message in enumerate(messages))
     _check_tool_results(turns)
     return turns
 
 
-def _turn(message: Any, place: int, model: Model) -> Turn:
+def _turn(message: Any, place: int, model: Model, library: Library) -> Turn:
     param = f"messages[{place}]"
     message = checks.mapping(message, param)
     if "role" not in message:
@@ -47,7 +48,7 @@ def _turn(message: Any, place: int, model: Model) -> Turn:
         texts.append(content)
     elif isinstance(content, list):
         for number, part in enumerate(checks.listed(content, f"{param}.content", least=1)):
-            found = _part(part, f"{param}.content[{number}]", model)
+            found = _part(part, f"{param}.content[{number}]", model, library)
             (texts if isinstance(found, str) else seen).append(found)  # type: ignore[arg-type]
     elif content is not None:
         raise checks.wrong_type(f"{param}.content", "one of a string or array of objects", content)
@@ -123,7 +124,7 @@ def _unanswered(place: int, waiting: list[str]) -> Exception:
     return checks.refuse(told, f"messages.[{place}].role")
 
 
-def _part(part: Any, param: str, model: Model) -> str | Picture | Sound | File:
+def _part(part: Any, param: str, model: Model, library: Library) -> str | Picture | Sound | File:
     part = checks.mapping(part, param)
     if "type" not in part:
         raise checks.missing(f"{param}.type")
@@ -143,7 +144,7 @@ def _part(part: Any, param: str, model: Model) -> str | Picture | Sound | File:
             told = "Invalid content type. input_audio is only supported by certain models."
             raise checks.refuse(told, f"{param}.type")
         return _sound(inner, param)
-    return _file(inner, param) if kind == "file" else ""
+    return _file(inner, param, library) if kind == "file" else ""
 
 
 def picture(inner: Object, param: str) -> Picture:
@@ -172,10 +173,10 @@ def _sound(inner: Object, param: str) -> Sound:
     return Sound(kind, ms)
 
 
-def _file(inner: Object, param: str) -> File:
+def _file(inner: Object, param: str, library: Library) -> File:
     identity = checks.text(inner, "file_id", f"{param}.file.file_id")
     if identity:
-        return File(identity, 0)
+        return attached.document(*library(identity, f"{param}.file.file_id"))
     data = checks.text(inner, "file_data", f"{param}.file.file_data", required=True)
     name = checks.text(inner, "filename", f"{param}.file.filename") or "file"
-    return File(name, len(checks.decoded(data.rpartition(",")[2], f"{param}.file.file_data")))
+    return attached.document(name, checks.decoded(data.rpartition(",")[2], f"{param}.file.file_data"))

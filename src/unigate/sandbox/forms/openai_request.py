@@ -7,6 +7,7 @@ import msgspec
 from unigate.sandbox.brain import seeds
 from unigate.sandbox.brain.prompt import Prompt
 from unigate.sandbox.forms import checks, openai_messages, openai_tools
+from unigate.sandbox.forms.attached import Library
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.serving.answer import Object, VendorError
 
@@ -67,9 +68,9 @@ def decode(body: bytes) -> Object:
     return value
 
 
-def read(body: Object, model: Model) -> Asked:
+def read(body: Object, model: Model, library: Library) -> Asked:
     """What is asked; VendorError as the vendor would refuse it."""
-    turns = openai_messages.read(body.get("messages"), model)
+    turns = openai_messages.read(body.get("messages"), model, library)
     stream, include_usage, obfuscate = streaming(body)
     numbers(body)
     tools = openai_tools.read_tools(body)

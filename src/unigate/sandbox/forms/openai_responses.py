@@ -8,6 +8,7 @@ from unigate.sandbox.forms import (
     checks,
     openai_request,
     outcome,
+    platform_files,
     responses_background,
     responses_items,
     responses_request,
@@ -64,7 +65,7 @@ async def _create(manner: Manner, call: Call) -> Answer:
     name = named(call.number, now, call.body)
     given = responses_items.read(body.get("input"), name, known)
     items = [*known, *(item for item in given if item not in known)]
-    asked = responses_request.read(body, model, responses_items.turns(items, model))
+    asked = responses_request.read(body, model, responses_items.turns(items, model, platform_files.library(call)))
     size = outcome.measure(asked.prompt, model)
     cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
     choices = outcome.answer(asked, empty="empty" in call.fault)

@@ -122,7 +122,7 @@ def measure(prompt: Prompt, model: Model) -> Size:
     for turn in prompt.turns:
         texts.append(turn.text)
         texts += [f"{call.name}{call.arguments}" for call in turn.calls]
-        texts += ["x" * (file.size // 4) for file in turn.files]
+        texts += [file.text or "x" * (file.size // 4) for file in turn.files]
         image += sum(picture_tokens(model, p.width, p.height, p.detail) for p in turn.pictures)
         audio += sum(-(-s.ms // _MS_HEARD) for s in turn.sounds)
         overhead += _PER_MESSAGE

@@ -5,7 +5,8 @@ from typing import Any
 
 from unigate.sandbox.brain import pictures
 from unigate.sandbox.brain.prompt import File, Picture, Role, ToolCall, Turn
-from unigate.sandbox.forms import checks
+from unigate.sandbox.forms import attached, checks
+from unigate.sandbox.forms.attached import Library
 from unigate.sandbox.forms.models import Model
 from unigate.sandbox.serving.answer import Object
 
@@ -86,21 +87,21 @@ def _item(value: Any, at: str, named: Callable[[str], str], known: Iterable[Obje
     return item
 
 
-def turns(items: Iterable[Object], model: Model) -> tuple[Turn, ...]:
+def turns(items: Iterable[Object], model: Model, library: Library) -> tuple[Turn, ...]:
     """The conversation that items make; VendorError as the vendor would refuse it."""
     made = []
     for place, item in enumerate(items):
-        turn = _turn(item, f"input[{place}]", model)
+        turn = _turn(item, f"input[{place}]", model, library)
         if turn is not None:
             made.append(turn)
     _check_results(made)
     return tuple(made)
 
 
-def _turn(item: Object, at: str, model: Model) -> Turn | None:
+def _turn(item: Object, at: str, model: Model, library: Library) -> Turn | None:
     kind = item["type"]
     if kind == "message":
-        return _message(item, at, model)
+        return _message(item, at, model, library)
     if kind in ("function_call", "custom_tool_call"):
         given = "input" if kind == "custom_tool_call" else "arguments"
         call = ToolCall(
@@ -120,7 +121,7 @@ def _turn(item: Object, at: str, model: Model) -> Turn | None:
     return None
 
 
-def _message(item: Object, at: str, model: Model) -> Turn:
+def _message(item: Object, at: str, model: Model, library: Library) -> Turn:
     texts: list[str] = []
     seen: list[Picture] = []
     files: list[File] = []
@@ -129,21 +130,21 @@ def _message(item: Object, at: str, model: Model) -> Turn:
         part = checks.mapping(value, where)
         kind = checks.one_of(part.get("type"), f"{where}.type", _PARTS)
         if kind == "input_image":
-            seen.append(_picture(part, where, model))
+            seen.append(_picture(part, where, model, library))
         elif kind == "input_file":
-            files.append(_file(part, where))
+            files.append(_file(part, where, library))
         else:
             field = "refusal" if kind == "refusal" else "text"
             texts.append(checks.text(part, field, f"{where}.{field}", required=kind != "computer_screenshot"))
     return Turn(role=_ROLES[item["role"]], text="\n".join(texts), pictures=tuple(seen), files=tuple(files))
 
 
-def _picture(part: Object, at: str, model: Model) -> Picture:
+def _picture(part: Object, at: str, model: Model, library: Library) -> Picture:
     if not model.sees:
         raise checks.refuse("Invalid content type. input_image is only supported by certain models.", f"{at}.type")
     detail = checks.one_of(checks.given(part, "detail", "auto"), f"{at}.detail", ("low", "auto", "high", "original"))
-    if checks.text(part, "file_id", f"{at}.file_id"):
-        return Picture("kept", None, None, detail)
+    if kept := checks.text(part, "file_id", f"{at}.file_id"):
+        return attached.picture(library(kept, f"{at}.file_id")[1], f"{at}.file_id", detail)
     url = checks.text(part, "image_url", f"{at}.image_url", required=True)
     if url.startswith(("https://", "http://")):
         return Picture("linked", None, None, detail)
@@ -157,13 +158,14 @@ def _picture(part: Object, at: str, model: Model) -> Picture:
     return Picture(*measured, detail)
 
 
-def _file(part: Object, at: str) -> File:
-    for name in ("file_id", "file_url"):
-        if found := checks.text(part, name, f"{at}.{name}"):
-            return File(found, 0)
+def _file(part: Object, at: str, library: Library) -> File:
+    if kept := checks.text(part, "file_id", f"{at}.file_id"):
+        return attached.document(*library(kept, f"{at}.file_id"))
+    if url := checks.text(part, "file_url", f"{at}.file_url"):
+        return File(url, 0)
     data = checks.text(part, "file_data", f"{at}.file_data", required=True)
     name = checks.text(part, "filename", f"{at}.filename") or "file"
-    return File(name, len(checks.decoded(data.rpartition(",")[2], f"{at}.file_data")))
+    return attached.document(name, checks.decoded(data.rpartition(",")[2], f"{at}.file_data"))
 
 
 def _check_results(made: list[Turn]) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from unigate.sandbox.brain.cache import PrefixCache
 from unigate.sandbox.media.files import Files
 from unigate.sandbox.options import Options
+from unigate.sandbox.serving.cabinet import Cabinet
 from unigate.sandbox.serving.faults import Counter
 from unigate.sandbox.serving.hooks import Received
 from unigate.sandbox.serving.jobs import Jobs
@@ -80,6 +81,7 @@ class World:
         self.prefixes = PrefixCache()
         self.accounts = Accounts()
         self.shelf = Shelf()
+        self.cabinet = Cabinet()
         self.jobs = Jobs()
         self.files = Files(options.keep_files)
         self.hooks = Received()
@@ -93,6 +95,7 @@ class World:
         self.prefixes.clear()
         self.accounts.clear()
         self.shelf.clear()
+        self.cabinet.clear()
         self.jobs.clear()
         self.files.clear()
         self.hooks.clear()
