@@ -195,7 +195,7 @@ def test_a_streamed_response_is_kept_once_it_ended(sandbox: Sandbox) -> None:
         ({"tools": [WEATHER], "tool_choice": {"type": "function", "name": "x"}}, ("tool_choice", None)),
         ({"background": True, "store": False}, ("store", "invalid_value")),
         ({"background": True, "stream": True}, ("stream", "invalid_value")),
-        ({"conversation": "conv_1"}, ("conversation", "unsupported_parameter")),
+        ({"conversation": "talk_1"}, ("conversation", "invalid_value")),
         ({"text": {"format": {"type": "json_object"}}}, ("input", None)),
     ],
     ids=str,

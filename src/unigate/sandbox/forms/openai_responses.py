@@ -8,10 +8,12 @@ from unigate.sandbox.forms import (
     checks,
     openai_request,
     outcome,
+    platform_conversations,
     platform_files,
     responses_background,
     responses_items,
     responses_request,
+    responses_search,
 )
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
@@ -59,21 +61,28 @@ def routes(manner: Manner, base: str = "/v1") -> tuple[Route, ...]:
 async def _create(manner: Manner, call: Call) -> Answer:
     body = openai_request.decode(call.body)
     model = _model(manner, body)
+    conversation = platform_conversations.named(call, body)
     before = _before(call, body)
     known = [*before.items, *before.response["output"]] if before is not None else []
+    if conversation is not None:
+        known = conversation.items.all()
     now = clock.now_ms()
     name = named(call.number, now, call.body)
     given = responses_items.read(body.get("input"), name, known)
     items = [*known, *(item for item in given if item not in known)]
-    asked = responses_request.read(body, model, responses_items.turns(items, model, platform_files.library(call)))
+    turns = responses_items.turns(items, model, platform_files.library(call))
+    searched = await responses_search.search(call, body, turns, name)
+    asked = responses_request.read(body, model, responses_search.heard(turns, searched))
     size = outcome.measure(asked.prompt, model)
     cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
     choices = outcome.answer(asked, empty="empty" in call.fault)
     result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
     call.world.accounts.charge(call.credential, size.total, result.output)
-    writer = Writer(result, name, now // 1000)
+    writer = Writer(result, name, now // 1000, searched, conversation.id if conversation else None)
 
     def keep(response: Object) -> None:
+        if conversation is not None:
+            conversation.add((*given, *response["output"]))
         if body.get("store") is not False:
             call.world.shelf.put(writer.id, call.credential, _Kept(response, items))
 
@@ -83,6 +92,8 @@ async def _create(manner: Manner, call: Call) -> Answer:
     whole = writer.whole()
     if body.get("background"):
         job = responses_background.begun(call, writer.id)
+        if conversation is not None:
+            conversation.add((*given, *whole["output"]))
         whole = _keep(call, _Kept(whole, items, job))
         await call.world.jobs.accepted(job)
     else:

@@ -49,13 +49,13 @@ _PREFIXES = {
 _KINDS = (*_PREFIXES, "item_reference", *sorted(_MUTE - {"reasoning"}))
 
 
-def read(value: Any, named: Callable[[str], str], known: Iterable[Object]) -> list[Object]:
+def read(value: Any, named: Callable[[str], str], known: Iterable[Object], param: str = "input") -> list[Object]:
     """The items of an input, each with id and type; `named` makes ids, `known` are the items that may be referred to."""
     if value is None:
-        raise checks.missing("input")
+        raise checks.missing(param)
     if isinstance(value, str):
         value = [{"role": "user", "content": value}]
-    return [_item(item, f"input[{at}]", named, known) for at, item in enumerate(checks.listed(value, "input"))]
+    return [_item(item, f"{param}[{at}]", named, known) for at, item in enumerate(checks.listed(value, param))]
 
 
 def _item(value: Any, at: str, named: Callable[[str], str], known: Iterable[Object]) -> Object:

@@ -17,7 +17,7 @@ _LEAST = 16
 #: Fields that do not change what is said; the input is in the turns, whose ids are left out.
 _MUTE = frozenset(
     {"stream", "stream_options", "user", "metadata", "store", "safety_identifier", "service_tier", "include"}
-    | {"input", "previous_response_id"}
+    | {"input", "previous_response_id", "conversation"}
 )
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SUMMARIES = ("auto", "concise", "detailed")
@@ -64,8 +64,6 @@ _deterministic = msgspec.json.Encoder(order="deterministic")
 
 def read(body: Object, model: Model, turns: tuple[Turn, ...]) -> Asked:
     """What is asked in a conversation of these turns; VendorError as the vendor would refuse it."""
-    if body.get("conversation"):
-        raise checks.refuse("The sandbox has no 'conversation' for responses.", "conversation", "unsupported_parameter")
     if checks.flag(body, "background"):
         _check_background(body)
     _check(body)
@@ -141,7 +139,7 @@ def _limit(body: Object, model: Model) -> int | None:
 
 
 def _tools(body: Object) -> tuple[Tool, ...]:
-    """The tools that the caller runs; those of the vendor are accepted, and never used."""
+    """The tools that the caller runs; of the vendor's only `file_search` does something, elsewhere."""
     made = []
     for number, value in enumerate(checks.listed(checks.given(body, "tools", []), "tools")):
         at = f"tools[{number}]"

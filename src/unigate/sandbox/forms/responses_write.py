@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from unigate.sandbox.brain import prose, seeds, tokens
 from unigate.sandbox.brain.prompt import ToolCall
 from unigate.sandbox.forms.outcome import Outcome
+from unigate.sandbox.forms.responses_search import Searched
 from unigate.sandbox.serving.answer import Event, Object, Part, VendorError
 
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -47,13 +48,21 @@ def stream_error(error: VendorError, number: int) -> Event:
 
 
 class Writer:
-    """Writes one response; `name` makes its ids, `created` is in seconds."""
+    """Writes one response; `name` makes its ids, `created` is in seconds, `conversation` is the id of its own."""
 
-    def __init__(self, outcome: Outcome, name: Callable[[str], str], created: int) -> None:
+    def __init__(
+        self,
+        outcome: Outcome,
+        name: Callable[[str], str],
+        created: int,
+        searched: Searched | None = None,
+        conversation: str | None = None,
+    ) -> None:
         self._asked = outcome.asked
         self._outcome = outcome
         self._choice = outcome.choices[0]
         self._name = name
+        self._searched = searched
         self._created = created
         body, model = outcome.asked.body, outcome.asked.model
         self._dice = seeds.dice(outcome.asked.prompt.seed, "obfuscation")
@@ -71,9 +80,11 @@ class Writer:
             "reasoning": {"effort": effort, "summary": reasoning.get("summary")},
             "text": {"format": {"type": "text"}, "verbosity": "medium", **(body.get("text") or {})},
         }
+        if conversation is not None:
+            self._base["conversation"] = {"id": conversation}
         self._summary = self._thoughts() if reasoning.get("summary") else ()
         self._included = frozenset(body.get("include") or ())
-        self._items = [*self._reasoning(), *self._calls(), *self._message()]
+        self._items = [*self._reasoning(), *([searched.item] if searched else ()), *self._calls(), *self._message()]
 
     def whole(self) -> Object:
         """The plain response."""
@@ -132,7 +143,8 @@ class Writer:
         if choice.refusal:
             part: Object = {"type": "refusal", "refusal": "".join(choice.refusal)}
         else:
-            part = {"type": "output_text", "annotations": [], "logprobs": [], "text": choice.text}
+            cited = self._searched.cited(choice.text) if self._searched else []
+            part = {"type": "output_text", "annotations": cited, "logprobs": [], "text": choice.text}
         status = "incomplete" if choice.finish in _REASONS else "completed"
         message = {"id": self._name("msg"), "type": "message", "status": status}
         return [{**message, "content": [part], "role": "assistant"}]
@@ -152,7 +164,7 @@ class Writer:
         yield "response.in_progress", {"response": opening}, "opening", 0
         for place, item in enumerate(self._items):
             index: Object = {"output_index": place}
-            empty = {"summary": [], "content": [], "arguments": "", "input": ""}
+            empty: Object = {"summary": [], "content": [], "arguments": "", "input": "", "queries": [], "results": None}
             begun = {key: empty.get(key, value) for key, value in item.items()}
             if "status" in item:
                 begun["status"] = "in_progress"
@@ -168,6 +180,9 @@ class Writer:
         if item["type"] == "reasoning":
             if item["summary"]:
                 yield from self._summed(item["summary"][0], {**at, "summary_index": 0})
+        elif item["type"] == "file_search_call":
+            for step in ("in_progress", "searching", "completed"):
+                yield f"response.file_search_call.{step}", {**at}, "opening", 0
         elif item["type"] == "message":
             yield from self._said(item["content"][0], {**at, "content_index": 0})
         else:
@@ -191,8 +206,12 @@ class Writer:
         kind = "refusal" if part["type"] == "refusal" else "output_text"
         field = "refusal" if part["type"] == "refusal" else "text"
         more: Object = {} if field == "refusal" else {"logprobs": []}
-        yield "response.content_part.added", {"part": {**part, field: ""}, **at}, "opening", 0
+        blank: Object = {} if field == "refusal" else {"annotations": []}
+        yield "response.content_part.added", {"part": {**part, field: "", **blank}, **at}, "opening", 0
         for piece in self._choice.refusal or self._choice.content:
             yield f"response.{kind}.delta", {"delta": piece, **more, **at}, "content", 1
+        for number, cited in enumerate(part.get("annotations", ())):
+            told = {"annotation": cited, "annotation_index": number, **at}
+            yield "response.output_text.annotation.added", told, "content", 0
         yield f"response.{kind}.done", {field: part[field], **more, **at}, "content", 0
         yield "response.content_part.done", {"part": part, **at}, "content", 0
