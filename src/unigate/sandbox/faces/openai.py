@@ -3,6 +3,8 @@
 https://platform.openai.com/docs/api-reference/chat
 """
 
+from dataclasses import replace
+
 from unigate.sandbox.forms import (
     openai_billing,
     openai_chat,
@@ -14,6 +16,7 @@ from unigate.sandbox.forms import (
     openai_responses,
     openai_speech,
     openai_transcriptions,
+    platform_batches,
     platform_conversations,
     platform_files,
     platform_vector_files,
@@ -40,7 +43,7 @@ def _headers(number: int, _model: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-FACE = Face(
+_FACE = Face(
     name="openai",
     title="OpenAI",
     base="/v1",
@@ -74,3 +77,5 @@ FACE = Face(
     headers=_headers,
     at_root=True,
 )
+#: With what calls the other operations.
+FACE = replace(_FACE, routes=(*_FACE.routes, *platform_batches.routes(_FACE, MODELS)))
