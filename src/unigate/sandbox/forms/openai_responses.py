@@ -11,6 +11,7 @@ from unigate.sandbox.forms import (
     platform_conversations,
     platform_files,
     responses_background,
+    responses_containers,
     responses_items,
     responses_request,
     responses_search,
@@ -72,7 +73,8 @@ async def _create(manner: Manner, call: Call) -> Answer:
     items = [*known, *(item for item in given if item not in known)]
     turns = responses_items.turns(items, model, platform_files.library(call))
     searched = await responses_search.search(call, body, turns, name)
-    asked = responses_request.read(body, model, responses_search.heard(turns, searched))
+    turns = responses_containers.heard(call, body, responses_search.heard(turns, searched))
+    asked = responses_request.read(body, model, turns)
     size = outcome.measure(asked.prompt, model)
     cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
     choices = outcome.answer(asked, empty="empty" in call.fault)

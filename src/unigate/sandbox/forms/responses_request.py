@@ -139,7 +139,7 @@ def _limit(body: Object, model: Model) -> int | None:
 
 
 def _tools(body: Object) -> tuple[Tool, ...]:
-    """The tools that the caller runs; of the vendor's only `file_search` does something, elsewhere."""
+    """The tools that the caller runs; of the vendor's some do something, elsewhere."""
     made = []
     for number, value in enumerate(checks.listed(checks.given(body, "tools", []), "tools")):
         at = f"tools[{number}]"

@@ -1,0 +1,102 @@
+"""The sandbox's containers: their files in and out, and models that read them."""
+
+import secrets
+from typing import Any
+
+import openai
+import pytest
+from sandbox_client import Sandbox
+
+NOTES = b"The harbour has nine cranes.\nThe lighthouse keeper is called Wilhelmina.\n"
+BYTES = bytes(range(256)) * 40
+
+
+@pytest.fixture
+def sdk(sandbox: Sandbox) -> openai.OpenAI:
+    """The SDK with an account of its own."""
+    return sandbox.openai(key=f"sk-{secrets.token_hex(8)}")
+
+
+def upload(sdk: openai.OpenAI, data: bytes = NOTES, name: str = "notes.txt") -> str:
+    """The id of a new file."""
+    return sdk.files.create(file=(name, data), purpose="user_data").id
+
+
+def test_a_container_from_creation_to_deletion(sdk: openai.OpenAI) -> None:
+    made = sdk.containers.create(
+        name="workshop", file_ids=[upload(sdk)], expires_after={"anchor": "last_active_at", "minutes": 5}
+    )
+    assert made.id.startswith("cntr_") and (made.name, made.status, made.object) == ("workshop", "running", "container")
+    assert made.expires_after and made.expires_after.minutes == 5
+    assert sdk.containers.retrieve(made.id).name == "workshop"
+    other = sdk.containers.create(name="other")
+    assert [one.id for one in sdk.containers.list(limit=1)] == [other.id, made.id]
+    assert [one.id for one in sdk.containers.list(name="workshop")] == [made.id]
+    sdk.containers.delete(made.id)
+    with pytest.raises(openai.NotFoundError, match=f"Container with id '{made.id}' not found"):
+        sdk.containers.retrieve(made.id)
+
+
+def test_files_in_and_out(sdk: openai.OpenAI) -> None:
+    kept = upload(sdk)
+    box = sdk.containers.create(name="box").id
+    sent = sdk.containers.files.create(box, file=("a.bin", BYTES))
+    named = sdk.containers.files.create(box, file_id=kept)
+    assert (sent.path, sent.bytes, sent.container_id, sent.source) == ("/mnt/data/a.bin", len(BYTES), box, "user")
+    assert (named.path, named.bytes) == ("/mnt/data/notes.txt", len(NOTES)) and named.id.startswith("cfile_")
+    assert sdk.containers.files.content.retrieve(sent.id, container_id=box).content == BYTES
+    assert sdk.containers.files.content.retrieve(named.id, container_id=box).content == NOTES
+    assert [one.id for one in sdk.containers.files.list(box, order="asc")] == [sent.id, named.id]
+    assert sdk.containers.files.retrieve(sent.id, container_id=box).path == sent.path
+    sdk.containers.files.delete(sent.id, container_id=box)
+    with pytest.raises(openai.NotFoundError, match=f"File {sent.id} not found on container {box}"):
+        sdk.containers.files.content.retrieve(sent.id, container_id=box)
+
+
+def test_a_file_by_json(sandbox: Sandbox, sdk: openai.OpenAI) -> None:
+    box, head = sdk.containers.create(name="box").id, {"authorization": f"Bearer {sdk.api_key}"}
+    url = f"{sandbox.url}/openai/v1/containers/{box}/files"
+    assert sandbox.http.post(url, json={"file_id": upload(sdk)}, headers=head).json()["bytes"] == len(NOTES)
+    lost = sandbox.http.post(url, json={"file_id": "file-none"}, headers=head)
+    assert (lost.status_code, lost.json()["error"]["param"]) == (404, "file_id")
+    assert sandbox.http.post(url, json={}, headers=head).status_code == 400
+    assert sandbox.http.post(url, files={"other": b"x"}, headers=head).json()["error"]["param"] == "file"
+
+
+@pytest.mark.parametrize("auto", [False, True])
+def test_models_read_the_files_of_their_container(sdk: openai.OpenAI, auto: bool) -> None:
+    kept = upload(sdk)
+    box: Any = {"type": "auto", "file_ids": [kept]} if auto else sdk.containers.create(name="b", file_ids=[kept]).id
+    tool: Any = {"type": "code_interpreter", "container": box}
+    answer = sdk.responses.create(model="gpt-4o", input="Who is the lighthouse keeper?", tools=[tool])
+    assert "notes.txt" in answer.output_text and "Wilhelmina" in answer.output_text
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "name"),
+        ({"name": "x", "expires_after": {"anchor": "last_active_at", "minutes": 0}}, "expires_after.minutes"),
+        ({"name": "x", "memory_limit": "2g"}, "memory_limit"),
+        ({"name": "x", "colour": "red"}, "colour"),
+    ],
+)
+def test_bad_containers(sandbox: Sandbox, sdk: openai.OpenAI, body: Any, param: str) -> None:
+    head = {"authorization": f"Bearer {sdk.api_key}"}
+    reply = sandbox.http.post(f"{sandbox.url}/openai/v1/containers", json=body, headers=head)
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+
+
+def test_what_is_not_there(sandbox: Sandbox, sdk: openai.OpenAI) -> None:
+    box = sdk.containers.create(name="box").id
+    stranger = sandbox.openai(key=f"sk-{secrets.token_hex(8)}")
+    with pytest.raises(openai.NotFoundError, match="Container with id"):
+        stranger.containers.files.list(box)
+    for container, kind in (
+        (box, openai.NotFoundError),
+        ({"type": "auto", "file_ids": ["file-none"]}, openai.NotFoundError),
+        (None, openai.BadRequestError),
+    ):
+        tool: Any = {"type": "code_interpreter", "container": container}
+        with pytest.raises(kind):
+            stranger.responses.create(model="gpt-4o", input="Hello", tools=[tool])
