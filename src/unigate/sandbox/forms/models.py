@@ -74,7 +74,7 @@ class Models:
         if name in self._rows:
             return self._rows[name]
         tuned = _TUNED.match(name)
-        base = tuned[1] if tuned else _DATED.sub("", name)
+        base = _DATED.sub("", tuned[1] if tuned else name)
         if base in self._rows:
             return replace(self._rows[base], name=name, snapshot=name)
         for pattern, like in self._others:
