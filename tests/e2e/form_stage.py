@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 import support.form_gateway
+from support import leftovers
 from support.form_vendor import Asked, FormVendor, Handler, vendor_beside
 from support.stage import Stage, set_stage, workers_of
 from support.waiting import wait_until
@@ -69,17 +70,11 @@ class FormStage:
 
     def spooled(self) -> int:
         """Files of forms that are on the disk."""
-        folder, found = str(self.gateway.data / "spool"), 0
-        for opened in Path(f"/proc/{self.worker()}/fd").iterdir():
-            with suppress(OSError):
-                found += str(opened.readlink()).startswith(folder)
-        return found
+        return leftovers.spooled(self.gateway)
 
     def nothing_left(self) -> None:
         """Wait until nothing of any call is there: no file, no hold."""
-        wait_until(lambda: not self.spooled(), what="no file of a form", seconds=20)
-        wait_until(lambda: self.gateway.usage()["cache_used"] == 0, what="nothing in use", seconds=20)
-        assert not list((self.gateway.data / "spool").glob("*"))
+        leftovers.nothing_left(self.gateway)
 
 
 @contextmanager
@@ -104,17 +99,21 @@ def form_stage(home: Path, channels: dict[str, str], **handlers: Handler) -> Ite
 class Upload:
     """A form over a raw socket, of which as much is sent as a test says."""
 
-    def __init__(self, stage: FormStage, model: str, size: int) -> None:
+    def __init__(
+        self, stage: FormStage, model: str, size: int, *, path: str = "/v1/form", part: str = "file", name: str = "a.mp3"
+    ) -> None:
         host, port = stage.gateway.url.removeprefix("http://").split(":")
         head = b'--XX\r\nContent-Disposition: form-data; name="model"\r\n\r\n%b\r\n' % model.encode()
-        head += b'--XX\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\n\r\n'
+        told = f'--XX\r\nContent-Disposition: form-data; name="{part}"; filename="{name}"\r\n\r\n'
+        head += told.encode()
         self._left = size
         self._end = b"\r\n--XX--\r\n"
         length = len(head) + size + len(self._end)
         self.sock = socket.create_connection((host, int(port)), 60)
         self.sock.sendall(
-            b"POST /v1/form HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: %d\r\n"
-            b"Content-Type: multipart/form-data; boundary=XX\r\n\r\n%b" % (stage.gateway.key.encode(), length, head)
+            b"POST %b HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: %d\r\n"
+            b"Content-Type: multipart/form-data; boundary=XX\r\n\r\n%b"
+            % (path.encode(), stage.gateway.key.encode(), length, head)
         )
 
     def send(self, size: int | None = None) -> None:

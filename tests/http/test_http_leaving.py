@@ -1,11 +1,12 @@
 """Callers who leave: their handlers are stopped, and nobody else's reply suffers."""
 
 import asyncio
+import gc
 import socket
 import struct
 
 import pytest
-from http_kit import chunked, get, post, until, wire
+from http_kit import chunked, get, head, post, until, wire
 
 from unigate.http.exchange import Exchange
 
@@ -165,3 +166,24 @@ async def test_writes_to_transports_that_closed_under_us() -> None:
                 x.end()
         assert (await callers[4].reply()).body == b"xxxxx"
         assert (await callers[5].reply()).body == b"xxxxx"
+
+
+async def test_what_a_caller_sent_who_left_is_given_up_without_a_round_of_the_garbage_collector() -> None:
+    async def handler(x: Exchange) -> None:
+        await x.read(1 << 30)
+
+    def there() -> int:
+        return sum(isinstance(one, Exchange) for one in gc.get_objects())
+
+    gc.collect()
+    before = there()
+    gc.disable()
+    try:
+        async with wire(handler) as w:
+            caller = await w.ask(head(b"Host: a", b"Content-Length: 2000000") + b"x" * 1_000_000)
+            await until(lambda: there() > before)
+            caller.close()
+            await until(lambda: not w.server.state.connections)
+            await until(lambda: there() == before)
+    finally:
+        gc.enable()

@@ -121,6 +121,8 @@ class Connection(Intake):
         finally:
             if x.task is not None:
                 state.tasks.discard(x.task)
+                # A task that was cancelled holds its frames, and they the body: no cycle may keep it until garbage is collected.
+                x.task = None
 
     def _fail(self, x: Exchange, error: GatewayError) -> None:
         if x.ended or x.gone:
