@@ -4,7 +4,6 @@ import base64
 import io
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +11,7 @@ from openai import OpenAI
 from PIL import ImageChops
 
 from support.image_stage import CONFIG, cost, holed, opened, picture, post
+from support.leftovers import nothing_left, stored
 from support.stage import Stage, mark, set_stage
 from support.world import Process
 from unigate.base.clock import now_ms
@@ -24,7 +24,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterato
     yield built
     built.settled()
     built.sound()
-    assert left_behind(built.data) == []
+    nothing_left(built)
     assert built.stop() == 0
 
 
@@ -32,11 +32,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterato
 def client(stage: Stage) -> Iterator[OpenAI]:
     with OpenAI(api_key=stage.key, base_url=stage.base, max_retries=0) as client:
         yield client
-
-
-def left_behind(data: Path) -> list[Path]:
-    """Files of forms that lie on the disk."""
-    return [path for path in (data / "spool").rglob("*") if path.is_file()] if (data / "spool").exists() else []
 
 
 def edit(stage: Stage, files: object, **sent: object) -> httpx.Response:
@@ -151,12 +146,16 @@ _PNG = picture((64, 64))
         ([("image", _PNG)], {"model": "dall-e-2"}, "image", "RGBA"),
         ([("image", _PNG)], {"size": "10x10"}, "size", "Invalid value"),
         ([("image", _PNG)], {"n": "eleven"}, "n", "integer"),
+        ([("image", _PNG + bytes(50 << 20))], {}, "image", "50 MB"),
+        ([("image", _PNG), ("mask", holed((64, 64), (0, 0, 8, 8)) + bytes(4 << 20))], {}, "mask", "4 MB"),
+        ([("image", _PNG), ("mask", b"words")], {}, "mask", "PNG"),
+        ([("image", _PNG)], {"model": "whisper-1"}, "model", ""),
     ],
 )
 def test_files_that_will_not_do_cost_nothing(
     stage: Stage, files: list[tuple[str, bytes]], sent: dict[str, object], param: str, says: str
 ) -> None:
-    began = now_ms()
+    began, kept = now_ms(), stored(stage)
     parts = [(name, ("file.png", data, "image/png")) for name, data in files]
     if not parts:
         parts = [("user", (None, b"me", ""))]  # type: ignore[list-item]
@@ -165,7 +164,9 @@ def test_files_that_will_not_do_cost_nothing(
     assert reply.status_code == 400, reply.text
     error = reply.json()["error"]
     assert error["param"] == param and says in error["message"], error
+    assert reply.headers["x-request-id"]
     assert stage.charged(began) == 0
+    nothing_left(stage, kept)
 
 
 @pytest.mark.endpoint("O9")
@@ -210,12 +211,17 @@ def test_variations_as_addresses_without_a_model(stage: Stage) -> None:
         (_PNG, {"n": "0"}, "n"),
         (_PNG, {"size": "100x100"}, "size"),
         (_PNG, {"prompt": "a fox"}, "prompt"),
+        (b"", {}, "image"),
+        (_PNG[:60] + b"\x00" * 40, {}, "image"),
+        (_PNG + bytes(4 << 20), {}, "image"),
+        (picture((64, 64), form="JPEG"), {}, "image"),
     ],
 )
 def test_variations_that_cannot_be(stage: Stage, data: bytes | None, sent: dict[str, str], param: str) -> None:
-    began = now_ms()
+    began, kept = now_ms(), stored(stage)
     files = {"image": ("a.png", data, "image/png")} if data is not None else {"user": (None, b"me")}
     reply = post(stage, "/images/variations", data=sent, files=files)
     assert reply.status_code == 400, reply.text
     assert reply.json()["error"]["param"] == param, reply.text
     assert stage.charged(began) == 0
+    nothing_left(stage, kept)

@@ -12,6 +12,7 @@ import pytest
 from openai import BadRequestError, OpenAI
 from sound_stage import CODECS, cost, looked, sound_stage, speech
 
+from support.leftovers import nothing_left, stored
 from support.stage import Caller, Stage
 from support.world import Process
 
@@ -166,21 +167,27 @@ BAD: list[tuple[dict[str, Any], str, int]] = [
     ({"input": "a" * 4097}, "input", 400),
     ({"input": None}, "input", 400),
     ({"speed": 9}, "speed", 400),
+    ({"speed": "fast"}, "speed", 400),
+    ({"voice": None}, "voice", 400),
+    ({"instructions": 7}, "instructions", 400),
     ({"stream_format": "sse"}, "stream_format", 400),
     ({"model": "gpt-4o"}, "model", 400),
 ]
 
 
 @pytest.mark.endpoint("O1")
-@pytest.mark.parametrize(("wrong", "param", "status"), BAD, ids=[one[1] for one in BAD])
+@pytest.mark.parametrize(
+    ("wrong", "param", "status"), BAD, ids=[str(one[0]) if len(str(one[0])) < 60 else "long" for one in BAD]
+)
 def test_wrong_calls_cost_nothing(stage: Stage, wrong: dict[str, Any], param: str, status: int) -> None:
-    before = stage.settled()["balance"]
+    before, kept = stage.settled()["balance"], stored(stage)
     body: dict[str, Any] = {"model": "tts-1", "input": "Hello.", "voice": "alloy", **wrong}
     reply = speech(stage, **body)
     assert reply.status_code == status, reply.text
     assert reply.json()["error"]["param"] == param
     assert reply.headers["x-request-id"]
     assert stage.settled()["balance"] == before
+    nothing_left(stage, kept)
 
 
 @pytest.mark.endpoint("O1")

@@ -15,6 +15,7 @@ from openai import BadRequestError, OpenAI
 from openai.types.audio import TranscriptionDiarized, TranscriptionVerbose
 from sound_stage import cost, form, looked, silence, sound_stage, speech
 
+from support.leftovers import nothing_left, stored
 from support.stage import Stage
 from support.world import Process
 
@@ -309,7 +310,7 @@ BAD: list[tuple[str, bytes, str, dict[str, Any], int, str | None]] = [
 def test_wrong_calls_cost_nothing(
     stage: Stage, sound: bytes, name: str, fields: dict[str, Any], status: int, param: str | None
 ) -> None:
-    before = stage.settled()["balance"]
+    before, kept = stage.settled()["balance"], stored(stage)
     for path in ("transcriptions", "translations"):
         if path == "translations" and set(fields) & {"include[]", "timestamp_granularities[]", "language"}:
             continue  # unknown there
@@ -319,6 +320,7 @@ def test_wrong_calls_cost_nothing(
             assert reply.json()["error"]["param"] == param
         assert reply.headers["x-request-id"]
     assert stage.settled()["balance"] == before
+    nothing_left(stage, kept)
 
 
 @pytest.mark.endpoint("O2")
@@ -329,6 +331,10 @@ def test_no_file_no_form_and_a_broken_vendor(client: OpenAI, stage: Stage) -> No
     assert caught.value.status_code == 400
     assert form(stage, SOUND, model="broken").status_code == 503
     assert form(stage, SOUND, model="gpt-nothing").status_code == 404
+    head = {"authorization": f"Bearer {stage.key}"}
+    for sent in ({"json": {"model": "whisper-1"}}, {"data": {"model": "whisper-1"}}):
+        reply = httpx.post(f"{stage.url}/v1/audio/transcriptions", headers=head, **sent)  # type: ignore[arg-type]
+        assert (reply.status_code, reply.json()["error"]["type"]) == (415, "invalid_request_error"), reply.text
     assert stage.settled()["balance"] == before
 
 
