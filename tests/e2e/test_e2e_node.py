@@ -3,15 +3,28 @@
 import base64
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from PIL import Image, ImageChops
 
 from support.gateways import Gateways
+from support.image_stage import holed, opened, picture
 from support.node import FOLDER, tell
 from support.sounds import looked
 from unigate.dialects import operations
 
+#: Where the mask lets something be changed.
+HOLE = (256, 256, 768, 640)
+#: Files that the script of pictures reads.
+PICTURES = {
+    "one.png": picture((1024, 1024)),
+    "two.png": picture((64, 64), (10, 200, 30)),
+    "mask.png": holed((1024, 1024), HOLE),
+    "small.png": holed((32, 32), (0, 0, 8, 8)),
+}
 SERVED = {row.name for row in operations()}
 
 
@@ -73,9 +86,39 @@ def audio(seen: dict[str, Any]) -> None:
     assert seen["duration"] == pytest.approx(length, abs=0.15)
     assert [word["word"] for word in seen["words"]] == seen["input"].split()
     assert seen["words"][-1]["end"] <= seen["duration"]
-    assert seen["srt"].count(" --> ") == 2
+    assert seen["srt"].count(" --> ") == seen["told"]["vtt"].count(" --> ") == 2
+    assert seen["told"]["text"].strip() == seen["told"]["json"]["text"] == seen["input"]
+    speakers, begins, ends, texts = zip(*seen["speakers"], strict=True)
+    assert len(set(speakers)) == 2 and "".join(texts).split() == seen["input"].split()
+    assert list(begins) == sorted(begins) and max(ends) <= length + 0.1
+    assert seen["translated"]["duration"] == pytest.approx(length, abs=0.15)
+    assert len(seen["translated"]["segments"]) == 2
+    assert (seen["unreadable"]["name"], seen["unreadable"]["status"]) == ("BadRequestError", 400)
     assert seen["usage"]["input_token_details"]["audio_tokens"] == pytest.approx(10 * length, abs=3)
     assert (seen["refused"]["name"], seen["refused"]["status"]) == ("BadRequestError", 400)
+
+
+def images(seen: dict[str, Any]) -> None:
+    def found(text: str) -> Image.Image:
+        return opened(base64.b64decode(text, validate=True))
+
+    for kind, made in seen["kinds"].items():
+        pictures = [found(one) for one in made["pictures"]]
+        assert [(one.format, one.size) for one in pictures] == [(kind.upper(), (1536, 1024))] * 2
+        assert made["usage"]["output_tokens"] == 2 * 400 and made["size"] == "1536x1024"
+    assert opened(httpx.get(seen["url"]).content).size == (1024, 1792)
+    assert [one["type"] for one in seen["events"]] == ["image_generation.partial_image"] * 2 + [
+        "image_generation.completed"
+    ]
+    assert {found(one["picture"]).size for one in seen["events"]} == {(1024, 1024)}
+    assert seen["events"][-1]["usage"]["output_tokens"] == 272 + 2 * 100
+    edited, given = found(seen["edited"]["picture"]).convert("RGB"), opened(PICTURES["one.png"]).convert("RGB")
+    assert ImageChops.difference(edited, given).getbbox() == HOLE
+    assert seen["edited"]["usage"]["input_tokens_details"]["image_tokens"] == 2 * 194
+    assert seen["edits"] == ["image_edit.completed"]
+    assert [found(one).size for one in seen["varied"]] == [(256, 256)] * 2
+    for refused in (seen["refused"], seen["wrongMask"]):
+        assert (refused["name"], refused["status"]) == ("BadRequestError", 400) and refused["id"].startswith("req_")
 
 
 def moderations(seen: dict[str, Any]) -> None:
@@ -135,6 +178,7 @@ SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "responses": ("openai.responses", responses),
     "background": ("openai.responses", background),
     "audio": ("openai.speech", audio),
+    "images": ("openai.images.generations", images),
 }
 #: What others look at.
 ELSEWHERE = {"client", "files", "replicate"}
@@ -145,8 +189,10 @@ def test_each_script_has_its_test() -> None:
 
 
 @pytest.mark.parametrize("script", [name for name, (operation, _) in SCRIPTS.items() if operation in SERVED])
-def test_node(gateways: Gateways, script: str) -> None:
-    SCRIPTS[script][1](tell(script, gateways.key, *gateways.origins))
+def test_node(gateways: Gateways, script: str, tmp_path: Path) -> None:
+    for name, data in PICTURES.items():
+        (tmp_path / name).write_bytes(data)
+    SCRIPTS[script][1](tell(script, gateways.key, *gateways.origins, PICTURES=str(tmp_path)))
 
 
 def test_the_books_agree(gateways: Gateways) -> None:

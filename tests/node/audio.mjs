@@ -1,4 +1,4 @@
-// Speech in each format and in events, and transcripts of it: in JSON, with times, as subtitles, in events.
+// Speech in each format and in events, and what is heard of it: in JSON, with times, by speakers, as text and subtitles, in events.
 
 import { toFile } from "openai";
 import { client, refused, tell } from "./client.mjs";
@@ -20,6 +20,15 @@ const timed = await client.audio.transcriptions.create({
   response_format: "verbose_json",
   timestamp_granularities: ["word", "segment"],
 });
+const told = {};
+for (const response_format of ["text", "vtt", "json"]) {
+  told[response_format] = await client.audio.transcriptions.create({ model: "whisper-1", file: await file(), response_format });
+}
+const whose = await client.audio.transcriptions.create({
+  model: "gpt-4o-transcribe-diarize",
+  file: await file(),
+  response_format: "diarized_json",
+});
 const srt = await client.audio.transcriptions.create({ model: "whisper-1", file: await file(), response_format: "srt" });
 const stream = await client.audio.transcriptions.create({ model: "gpt-4o-transcribe", file: await file(), stream: true });
 let streamed = "";
@@ -29,6 +38,9 @@ for await (const event of stream) {
   if (event.type === "transcript.text.done") usage = event.usage;
 }
 const english = await client.audio.translations.create({ model: "whisper-1", file: await file() });
+const timedEnglish = await client.audio.translations.create({
+  model: "whisper-1", file: await file(), response_format: "verbose_json",
+});
 
 tell({
   input,
@@ -38,8 +50,14 @@ tell({
   duration: Number(timed.duration),
   words: timed.words,
   srt,
+  told,
+  speakers: whose.segments.map((segment) => [segment.speaker, segment.start, segment.end, segment.text]),
   streamed,
   usage,
   english: english.text,
+  translated: { duration: Number(timedEnglish.duration), segments: timedEnglish.segments },
+  unreadable: await refused(
+    client.audio.transcriptions.create({ model: "whisper-1", file: await toFile(Buffer.from("no sound"), "a.mp3") }),
+  ),
   refused: await refused(client.audio.speech.create({ model: "tts-1", input, voice: "nobody" })),
 });

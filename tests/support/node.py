@@ -1,6 +1,7 @@
 """Running the scripts of `tests/node` with the installed Node."""
 
 import json
+import os
 import shutil
 import subprocess
 from functools import cache
@@ -32,10 +33,16 @@ def program() -> str:
     return found
 
 
-def tell(script: str, *arguments: str) -> Any:
+def tell(script: str, *arguments: str, **environ: str) -> Any:
     """What a script prints; AssertionError with what it complained of where it failed."""
     done = subprocess.run(
-        [program(), f"{script}.mjs", *arguments], cwd=FOLDER, capture_output=True, text=True, timeout=90, check=False
+        [program(), f"{script}.mjs", *arguments],
+        cwd=FOLDER,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
     assert done.returncode == 0, f"{script}.mjs: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return json.loads(done.stdout)
