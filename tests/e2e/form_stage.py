@@ -100,7 +100,14 @@ class Upload:
     """A form over a raw socket, of which as much is sent as a test says."""
 
     def __init__(
-        self, stage: FormStage, model: str, size: int, *, path: str = "/v1/form", part: str = "file", name: str = "a.mp3"
+        self,
+        stage: FormStage,
+        model: str,
+        size: int,
+        *,
+        path: str = "/v1/form",
+        part: str = "file",
+        name: str = "a.mp3",
     ) -> None:
         host, port = stage.gateway.url.removeprefix("http://").split(":")
         head = b'--XX\r\nContent-Disposition: form-data; name="model"\r\n\r\n%b\r\n' % model.encode()

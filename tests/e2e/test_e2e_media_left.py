@@ -43,7 +43,7 @@ EACH = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.path.rpartit
 ROWS = pytest.mark.endpoint("O2", "O3", "O7", "O9")
 
 
-async def slow(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:  # noqa: ARG001
+async def slow(asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Read a little, and nothing more before the test says so."""
     await take(asked, reader, 1000)
     await asyncio.to_thread(GATE.wait)
