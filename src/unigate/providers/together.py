@@ -3,8 +3,10 @@
 https://docs.together.ai/reference/chat-completions-1 and https://docs.together.ai/docs/error-codes
 
 A prompt that is too long for the model gets a 403, which is the caller's own mistake. The list of models is a bare list.
+Pictures are asked for by width and height (https://docs.together.ai/reference/post-images-generations).
 """
 
+from unigate.dialects.picture_vendors import Painter, pictures
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields, without_stream
@@ -23,7 +25,10 @@ PROVIDER = Provider(
         "openai_translations",
     ),
     adjust_form=without_stream(""),
-    translations=translations(Reranker()),
+    translations={
+        **translations(Reranker()),
+        **pictures(Painter(sides=("width", "height"), inline="base64", takes=frozenset({"output_format"}))),
+    },
     paths={"cohere.rerank": "/rerank"},
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
