@@ -103,6 +103,14 @@ class Asked:
         assert self.quote().bound(most, output, facts.conditions, facts.units) >= case["cost"]
 
 
+def event(told: Told | str) -> bytes:
+    """An event, with a name where it has a type."""
+    if isinstance(told, str):
+        return f"data: {told}\n\n".encode()
+    name = f"event: {told['type']}\n" if "type" in told else ""
+    return f"{name}data: {json.dumps(told)}\n\n".encode()
+
+
 def cases(*members: str) -> pytest.MarkDecorator:
     """Those that have one of these members."""
     found = [path for path in CASES if any(member in load(path) for member in members)]
@@ -160,7 +168,7 @@ def test_an_answer_is_what_the_caller_reads(path: Path) -> None:
 @cases("events")
 def test_a_stream_is_what_the_caller_reads(path: Path) -> None:
     case = load(path)
-    events = [f"event: {told['type']}\ndata: {json.dumps(told)}\n\n".encode() for told in case["events"]]
+    events = [event(told) for told in case["events"]]
     for pieces in cuts(b"".join(events)):
         one = Asked(path)
         watch = cast(StreamingDialect, one.spoken).Watch(one.facts, one.provider, show_usage=False, cost=None)

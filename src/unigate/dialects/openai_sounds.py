@@ -127,7 +127,20 @@ class Watch:
         if isinstance(kind, str) and kind.endswith((".delta", ".segment")):
             self.content = True
             self.heard(told)
+        elif kind is None:
+            self._chunk(told)
         return event
+
+    def _chunk(self, told: Mapping[str, Any]) -> None:
+        """A piece of text as vLLM sends it, in the form of a chat's chunk; its last one may tell usage."""
+        choices = told.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            delta = choice.get("delta") if isinstance(choice, dict) else None
+            text = delta.get("content") if isinstance(delta, dict) else None
+            if isinstance(text, str) and text:
+                self.content = True
+                self.heard({"delta": text})
+        self.usage = self.read(told.get("usage")) or self.usage
 
     def _end(self, event: bytes, told: Mapping[str, Any] | None = None) -> bytes:
         self.done = self.finished = self._dead = True

@@ -26,6 +26,7 @@ _MODELS = Models(
         Model(name="whisper-large-v3", kind="hearing", owner="OpenAI", sees=False, hears=True),
         Model(name="whisper-large-v3-turbo", kind="hearing", owner="OpenAI", sees=False, hears=True),
         Model(name="playai-tts", kind="speech", owner="PlayAI", sees=False),
+        Model(name="canopylabs/orpheus-v1-english", kind="speech", owner="Canopy Labs", sees=False),
     )
 )
 #: Transcripts tell no usage, and never stream.
@@ -33,7 +34,7 @@ _HEARING = openai_transcriptions.Hearing(
     formats=lambda _name: ("json", "text", "verbose_json"), usage=lambda *_: None, streams=lambda _name: False
 )
 _SPEECH = openai_speech.Speech(
-    voices=("Arista-PlayAI", "Fritz-PlayAI", "Celeste-PlayAI"),
+    voices=("Arista-PlayAI", "Fritz-PlayAI", "Celeste-PlayAI", "autumn", "diana", "hannah", "austin", "daniel", "troy"),
     formats=("flac", "mp3", "wav"),
     usual_format="wav",
     longest=10_000,

@@ -1,18 +1,32 @@
 """Mistral AI: refuses members that it does not know, tells usage with the end of each stream, has errors of its own.
 
-https://docs.mistral.ai/api
+Transcripts tell seconds beside tokens, and stream by events of other names. https://docs.mistral.ai/api
 """
 
+from collections.abc import Iterator
+from itertools import chain
+
 from unigate.sandbox.brain import seeds
+from unigate.sandbox.forms import openai_transcriptions, transcripts
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
 from unigate.sandbox.forms.openai_vendor import Words, counts, openai_face, usage_with_finish
 from unigate.sandbox.forms.outcome import Outcome
-from unigate.sandbox.serving.answer import Object, VendorError
+from unigate.sandbox.media.listen import Heard
+from unigate.sandbox.serving.answer import Event, Object, VendorError
+from unigate.sandbox.serving.face import Route
 
 _MODELS = Models(
-    Model(name=name, owner="mistralai", output=32_768, sees=False)
-    for name in ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest", "codestral-latest")
+    chain(
+        (
+            Model(name=name, owner="mistralai", output=32_768, sees=False)
+            for name in ("mistral-large-latest", "mistral-medium-latest", "mistral-small-latest", "codestral-latest")
+        ),
+        (
+            Model(name=name, kind="hearing", owner="mistralai", sees=False, hears=True)
+            for name in ("voxtral-mini-latest", "voxtral-mini-2507")
+        ),
+    )
 )
 _STRANGE = (
     "max_completion_tokens",
@@ -69,4 +83,42 @@ _MANNER = Manner(
     cache=(64, 16),
 )
 
-FACE = openai_face("mistral", "Mistral AI", "/v1", _MANNER, words=_WORDS, write=_write)
+
+def _heard_usage(_model: Model, heard: Heard, prompt: str) -> Object:
+    told = transcripts.token_usage(heard, prompt)
+    given, made = told["input_tokens"], told["output_tokens"]
+    counted = {"prompt_tokens": given, "completion_tokens": made, "total_tokens": given + made}
+    return {"prompt_audio_seconds": transcripts.duration(heard)["seconds"], **counted}
+
+
+def _transcript(answer: Object, model: Model, _heard: Heard) -> Object:
+    return {"model": model.name, "language": None, "segments": [], **answer}
+
+
+def _heard_events(model: Model, heard: Heard, usage: Object) -> Iterator[Event]:
+    yield Event({"type": "transcription.language", "audio_language": "en"}, name="transcription.language")
+    for event in transcripts.events(heard, usage, sure=False, names=None):
+        if isinstance(event.data, dict) and "delta" in event.data:
+            told: Object = {"type": "transcription.text.delta", "text": event.data["delta"]}
+            yield Event(told, tokens=1, name="transcription.text.delta")
+    done = _transcript({"type": "transcription.done", "text": heard.text, "usage": usage}, model, heard)
+    yield Event(done, "usage", name="transcription.done")
+
+
+_HEARING = openai_transcriptions.Hearing(
+    formats=lambda _name: ("json",),
+    usage=_heard_usage,
+    streams=lambda _name: True,
+    whole=_transcript,
+    events=_heard_events,
+)
+
+FACE = openai_face(
+    "mistral",
+    "Mistral AI",
+    "/v1",
+    _MANNER,
+    words=_WORDS,
+    write=_write,
+    more=(Route("POST", "/v1/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER, _HEARING)),),
+)

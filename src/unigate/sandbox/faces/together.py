@@ -1,10 +1,12 @@
-"""Together AI: a bare list of models, cached tokens at the top of usage, a 403 for what is too long.
+"""Together AI: a bare list of models, cached tokens at the top of usage, a 403 for what is too long, pictures by width and height.
 
-https://docs.together.ai/reference/chat-completions-1
+https://docs.together.ai/reference/chat-completions-1 and .../post-images-generations
 """
 
+from collections.abc import Sequence
+
 from unigate.sandbox.brain import seeds
-from unigate.sandbox.forms import openai_errors, rerank
+from unigate.sandbox.forms import checks, openai_errors, openai_speech, openai_transcriptions, rerank, vendor_images
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
 from unigate.sandbox.forms.openai_vendor import Words, counts, openai_face, usage_with_finish
@@ -18,6 +20,9 @@ _MODELS = Models(
         Model(name="openai/gpt-oss-120b", owner="OpenAI", reasoning=True, output=65_536, sees=False),
         Model(name="Qwen/Qwen3-235B-A22B-Instruct-2507-tput", owner="Qwen", context=262_144, sees=False),
         Model(name="Salesforce/Llama-Rank-V1", kind="rank", owner="Salesforce", sees=False),
+        Model(name="black-forest-labs/FLUX.1-schnell", kind="images", owner="Black Forest Labs", sees=False),
+        Model(name="canopylabs/orpheus-3b-0.1-ft", kind="speech", owner="Canopy Labs", sees=False),
+        Model(name="openai/whisper-large-v3", kind="hearing", owner="OpenAI", sees=False, hears=True),
     )
 )
 _LONG = "`inputs` tokens + `max_new_tokens` must be <= 131073. Given: 140000 `inputs` tokens and 100 `max_new_tokens`"
@@ -73,6 +78,54 @@ def _ranked(found: rerank.Found) -> Object:
     }
 
 
+#: Transcripts tell no usage, and come whole.
+_HEARING = openai_transcriptions.Hearing(
+    formats=lambda _name: ("json", "verbose_json"), usage=lambda *_: None, streams=lambda _name: False
+)
+_SPEECH = openai_speech.Speech(
+    voices=("tara", "leah", "jess", "leo", "dan", "mia", "zac", "zoe"), usual_format="wav", events=False
+)
+
+
+def _painted(body: Object) -> vendor_images.Wanted:
+    form = checks.one_of(checks.given(body, "response_format", "url"), "response_format", ("base64", "url"))
+    kind = checks.one_of(checks.given(body, "output_format", "jpeg"), "output_format", ("jpeg", "png"))
+    return vendor_images.Wanted(
+        size=vendor_images.sides(checks.given(body, "width", 1024), checks.given(body, "height", 1024)),
+        number=checks.integer(body, "n", 1, 4) or 1,
+        format="png" if kind == "png" else "jpg",
+        inline=form == "base64",
+    )
+
+
+def _pictures(model: str, made: Sequence[Object]) -> Object:
+    data = [{"index": place, **one, "type": None} for place, one in enumerate(made)]
+    return {"id": seeds.hexadecimal(seeds.dice(model, len(made)), 16), "model": model, "object": "list", "data": data}
+
+
+_PAINTING = vendor_images.Painting(
+    known=frozenset(
+        {
+            "model",
+            "prompt",
+            "n",
+            "width",
+            "height",
+            "steps",
+            "seed",
+            "response_format",
+            "output_format",
+            "image_url",
+            "negative_prompt",
+            "guidance_scale",
+            "image_loras",
+            "reference_images",
+            "disable_safety_checker",
+        }
+    ),
+    read=_painted,
+    write=_pictures,
+)
 _RERANK = rerank.Manner(models=_MODELS, no_model=_MANNER.no_model, write=_ranked, objects=True)
 
 FACE = openai_face(
@@ -83,5 +136,11 @@ FACE = openai_face(
     words=_WORDS,
     write=_write,
     models=_models,
-    more=(Route("POST", "/v1/rerank", rerank.rerank(_RERANK)),),
+    more=(
+        Route("POST", "/v1/rerank", rerank.rerank(_RERANK)),
+        Route("POST", "/v1/images/generations", vendor_images.generations(_MANNER, _PAINTING)),
+        Route("POST", "/v1/audio/speech", openai_speech.speech(_MANNER, _SPEECH)),
+        Route("POST", "/v1/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER, _HEARING)),
+        Route("POST", "/v1/audio/translations", openai_transcriptions.translations(_MANNER, _HEARING)),
+    ),
 )

@@ -1,22 +1,26 @@
 """vLLM: asks for no key, keeps quiet about its cache, and names its errors as the language it is written in does.
 
-https://docs.vllm.ai/en/latest/serving/openai_compatible_server
+Transcripts stream in chunks as chats do. https://docs.vllm.ai/en/latest/serving/openai_compatible_server
 """
 
+from collections.abc import Iterator
+
 from unigate.sandbox.brain import seeds
-from unigate.sandbox.forms import rerank
+from unigate.sandbox.forms import openai_transcriptions, rerank, transcripts
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model, Models
 from unigate.sandbox.forms.openai_embeddings import embeddings
 from unigate.sandbox.forms.openai_vendor import Words, anyone, counts, openai_face
 from unigate.sandbox.forms.outcome import Outcome
-from unigate.sandbox.serving.answer import Object, VendorError
+from unigate.sandbox.media.listen import Heard
+from unigate.sandbox.serving.answer import Event, Object, VendorError
 from unigate.sandbox.serving.face import Route
 
 _MODELS = Models(
     (
         Model(name="meta-llama/Llama-3.1-8B-Instruct", owner="vllm", sees=False),
         Model(name="Qwen/Qwen3-8B", owner="vllm", reasoning=True, sees=False),
+        Model(name="openai/whisper-large-v3", kind="hearing", owner="vllm", sees=False, hears=True),
         Model(name="BAAI/bge-reranker-v2-m3", kind="rank", owner="vllm", sees=False),
         Model(
             name="BAAI/bge-m3", kind="vectors", owner="vllm", dimensions=1024, shortens=True, context=8192, sees=False
@@ -64,6 +68,26 @@ def _ranked(found: rerank.Found) -> Object:
 
 _RERANK = rerank.rerank(rerank.Manner(models=_MODELS, no_model=_MANNER.no_model, write=_ranked, shows=True))
 
+
+def _heard_events(model: Model, heard: Heard, _usage: Object) -> Iterator[Event]:
+    """Chunks, without usage unless it is asked for in words of its own."""
+    base = {"id": "trsc-" + seeds.hexadecimal(seeds.dice(heard.text, "heard"), 32), "object": "transcription.chunk"}
+    for event in transcripts.events(heard, {}, sure=False, names=None):
+        if isinstance(event.data, dict) and "delta" in event.data:
+            delta = {"delta": {"content": event.data["delta"]}, "finish_reason": None}
+            yield Event({**base, "model": model.name, "choices": [delta]}, tokens=1)
+    stop = {"delta": {"content": ""}, "finish_reason": "stop", "stop_reason": None}
+    yield Event({**base, "model": model.name, "choices": [stop]}, "finish")
+    yield Event("[DONE]", "end")
+
+
+_HEARING = openai_transcriptions.Hearing(
+    formats=lambda _name: ("json", "text", "verbose_json"),
+    usage=lambda _model, heard, _prompt: transcripts.duration(heard),
+    streams=lambda _name: True,
+    events=_heard_events,
+)
+
 FACE = openai_face(
     "vllm",
     "vLLM",
@@ -75,5 +99,7 @@ FACE = openai_face(
     more=(
         *(Route("POST", path, _RERANK) for path in ("/rerank", "/v1/rerank", "/v2/rerank")),
         Route("POST", "/v1/embeddings", embeddings(_MANNER)),
+        Route("POST", "/v1/audio/transcriptions", openai_transcriptions.transcriptions(_MANNER, _HEARING)),
+        Route("POST", "/v1/audio/translations", openai_transcriptions.translations(_MANNER, _HEARING)),
     ),
 )

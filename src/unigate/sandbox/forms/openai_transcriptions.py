@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/audio/createTranscription
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from unigate.sandbox.forms import checks, openai_named, transcripts
@@ -14,7 +14,7 @@ from unigate.sandbox.forms.models import Model
 from unigate.sandbox.media import listen
 from unigate.sandbox.media.listen import Heard
 from unigate.sandbox.serving import multipart
-from unigate.sandbox.serving.answer import Answer, Object, Stream, VendorError, Whole
+from unigate.sandbox.serving.answer import Answer, Event, Object, Stream, VendorError, Whole
 from unigate.sandbox.serving.face import Call, Handler
 from unigate.sandbox.serving.multipart import Part
 
@@ -65,6 +65,9 @@ class Hearing:
     #: What follows `usage`, and whether a model streams.
     usage: Callable[[Model, Heard, str], Object | None]
     streams: Callable[[str], bool]
+    #: What the JSON of an answer becomes; how a transcript streams.
+    whole: Callable[[Object, Model, Heard], Object] = lambda answer, _model, _heard: answer
+    events: Callable[[Model, Heard, Object], Iterator[Event]] | None = None
     largest: int = LARGEST
 
 
@@ -140,7 +143,10 @@ def _answer(call: Call, asked: _Asked, heard: Heard, own: Hearing, task: str) ->
     call.world.accounts.charge(call.credential, counted.get("input", 0), counted.get("output", 0))
     if asked.stream:
         names = asked.names if asked.format == "diarized_json" else None
-        told = transcripts.events(heard, usage or {}, sure=asked.sure, names=names)
+        if own.events is not None:
+            told = own.events(model, heard, usage or {})
+        else:
+            told = transcripts.events(heard, usage or {}, sure=asked.sure, names=names)
         return Stream(events=told, usage=counted, model=model.name, pace=model.pace)
     language = "english" if task == "translate" else _NAMES.get(asked.language, asked.language)
     texts = {"text": heard.text + "\n", "srt": transcripts.srt(heard), "vtt": transcripts.vtt(heard)}
@@ -159,12 +165,14 @@ def _answer(call: Call, asked: _Asked, heard: Heard, own: Hearing, task: str) ->
             body["logprobs"] = transcripts.logprobs(heard.text)
     if usage is not None:
         body["usage"] = usage
-    return Whole(payload=body, usage=counted, model=model.name)
+    return Whole(payload=own.whole(body, model, heard), usage=counted, model=model.name)
 
 
 def _counted(heard: Heard, usage: Object | None) -> dict[str, int]:
     if usage is None or usage.get("type") == "duration":
         return {"milliseconds": heard.length_ms}
+    if "prompt_tokens" in usage:
+        return {"input": usage["prompt_tokens"], "output": usage["completion_tokens"], "milliseconds": heard.length_ms}
     return {"input": usage["input_tokens"], "output": usage["output_tokens"], "milliseconds": heard.length_ms}
 
 
