@@ -294,3 +294,28 @@ def test_names_by_pattern_do_not_pile_up() -> None:
     for number in range(10_050):
         prices.quote("op", f"m{number}", GROUP, 0)
     assert len(prices._known) <= 10_000
+
+
+def test_a_bound_may_be_among_some_units_only() -> None:
+    row = Price(
+        id="p",
+        model="m",
+        rates={
+            "input": Rate(1, 1),
+            "cached_input": Rate(2, 1),
+            "audio_input": Rate(10, 1),
+            "output": Rate(4, 1),
+            "audio_output": Rate(20, 1),
+            "call": Rate(3, 1),
+        },
+    )
+    made = quote(row, model="m")
+    assert made.bound(100, 10, {}) == 100 * 10 + 10 * 20 + 3
+    text = frozenset({"input", "output"})
+    assert made.bound(100, 10, {}, among=text) == 100 + 10 * 4 + 3
+    assert made.bound(100, 10, {}, among=text | {"cached_input"}) == 100 * 2 + 10 * 4 + 3
+    assert made.bound(100, 10, {}, among=text | {"audio_input"}) == 100 * 10 + 10 * 4 + 3
+    assert made.bound(100, 10, {}, among=frozenset({"output"})) == 10 * 4 + 3
+    assert made.output_affordable(103 + 41, 100, {}, among=text) == 10
+    assert made.output_affordable(102, 100, {}, among=text) == 0
+    assert made.output_affordable(1003 + 41, 100, {}) == 2

@@ -127,6 +127,68 @@ def test_what_a_response_tells_goes_before_what_was_counted() -> None:
     assert context.estimated(7, 64_000).units == {"input": 130, "audio_input": 70, "output": 7, "audio_output": 20}
 
 
+def configured(context: Context, **session: object) -> None:
+    """The vendor tells how the session is."""
+    event = events.read_vendor(json.dumps({"type": "session.updated", "session": session}).encode())
+    assert event is not None
+    context.configured(event, events.read_session(event.session))
+
+
+TEXT = frozenset({"input", "cached_input", "output"})
+SPOKEN = TEXT | {"audio_output"}
+HEARD = frozenset({"audio_input", "cached_audio_input"})
+SEEN = frozenset({"image_input", "cached_image_input"})
+
+
+def test_units_are_those_that_can_come_up() -> None:
+    context = Context()
+    assert context.units == SPOKEN
+    for session in ({"output_modalities": ["text"]}, {"modalities": ["text"]}):
+        configured(context, **session)
+        assert context.units == TEXT
+    configured(context, modalities=["text", "audio"])
+    assert context.units == SPOKEN
+    configured(context, output_modalities=["text"])
+    context.asked(caller(type="response.create", response={"instructions": "Be short."}))
+    assert context.units == TEXT
+    context.answered(Usage({"input": 5, "output": 5}), output_in_it=True)
+    assert context.units == TEXT
+    context.asked(caller(type="response.create", response={"output_modalities": ["audio"]}))
+    assert context.units == SPOKEN
+    context.answered(Usage({"input": 5, "output": 5, "audio_output": 9}), output_in_it=True)
+    assert context.units == SPOKEN | HEARD  # what was said is read again
+
+
+@pytest.mark.parametrize(
+    ("asked", "units"),
+    [
+        ({"type": "input_audio_buffer.append", "audio": "AAAA"}, TEXT | HEARD),
+        (
+            {"type": "conversation.item.create", "item": {"content": [{"type": "input_audio", "audio": "AAAA"}]}},
+            TEXT | HEARD,
+        ),
+        (
+            {"type": "conversation.item.create", "item": {"content": [{"type": "input_image", "image_url": "x"}]}},
+            TEXT | SEEN,
+        ),
+        ({"type": "response.create", "response": {"input": [{"content": [{"audio": "AAAA"}]}]}}, TEXT | HEARD),
+        ({"type": "response.create", "response": {"modalities": "all"}}, SPOKEN),
+        ({"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": "audio"}]}}, TEXT),
+    ],
+)
+def test_what_callers_add_brings_its_units(asked: dict[str, object], units: frozenset[str]) -> None:
+    context = Context()
+    configured(context, output_modalities=["text"])
+    context.asked(caller(**asked))
+    assert context.units == units
+
+
+def test_a_prompt_of_the_vendors_may_hold_anything() -> None:
+    context = Context()
+    configured(context, output_modalities=["text"], prompt={"id": "pmpt_1"})
+    assert context.units == SPOKEN | HEARD | SEEN
+
+
 def test_deltas_are_counted() -> None:
     def read(**event: object) -> events.VendorEvent:
         found = events.read_vendor(json.dumps(event).encode())

@@ -1,12 +1,15 @@
 """Reading the config file and the environment: every mistake is named by file, line and column."""
 
+import json
 import stat
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from unigate.base import settings
 from unigate.base.config_reader import ConfigError
+from unigate.base.live_settings import LiveSettings, live_settings
 from unigate.base.settings import Settings, load, parse_moment, with_server
 
 
@@ -83,6 +86,22 @@ keys:     [{name: app, user: alice, secret: sk-app, models: ["*"], budget: {tota
     assert config.users[0].credit == 100 * 10**9
     assert config.users[0].password == settings.Secret("pass word")
     assert (config.keys[0].limits.tpm, config.keys[0].budget.total) == (2, 50 * 10**9)
+
+
+def test_whatever_can_be_set_can_stand_in_the_file(tmp_path: Path) -> None:
+    told = {
+        **msgspec.to_builtins(LiveSettings()),
+        "realtime": {"direct_groups": ["staff", "desk"]},
+        "notify": {"tries": [0, 2.5]},
+    }
+    found = read(tmp_path, f"settings: {json.dumps(told)}")
+    assert found.config is not None
+    assert live_settings(found.config.settings) == msgspec.convert(told, LiveSettings)
+    assert live_settings(found.config.settings).realtime.direct_groups == ("staff", "desk")
+    assert refused(tmp_path, "settings: {realtime: {direct_groups: staff}}").endswith(
+        "expected a list, not a single value"
+    )
+    assert refused(tmp_path, "settings: {notify: {tries: []}}").startswith(":1:28: expected ")
 
 
 def test_a_price_is_never_a_float(tmp_path: Path) -> None:

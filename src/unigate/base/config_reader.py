@@ -18,6 +18,7 @@ _REFERENCE = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 _WHOLE = re.compile(r"[+-]?[0-9][0-9_]*")
 _TRUE, _FALSE = frozenset({"true", "yes", "on"}), frozenset({"false", "no", "off"})
 _TAG = "tag:yaml.org,2002:"
+_LISTS = (list, tuple)
 #: Structures nested deeper are refused; an alias that holds itself never ends otherwise.
 MAX_DEPTH = 50
 
@@ -131,7 +132,7 @@ class Reader:
         What is a list in the file has commas between its parts here; a mapping is not to be had.
         """
         bare = _unmark(kind)[0]
-        if get_origin(bare) is list:
+        if get_origin(bare) in _LISTS:
             return [self.text(part.strip(), get_args(bare)[0]) for part in text.split(",") if part.strip()]
         if get_origin(bare) is dict:
             raise ConfigError(Place(self._file), "a mapping can be given by the file only")
@@ -159,10 +160,10 @@ class Reader:
             item = get_args(kind)[1]
             pairs = self._mapping(node, "a mapping")
             value = {name: self._read(child, item, depth + 1) for name, (_, child) in pairs.items()}
-        elif origin is list:
+        elif origin in _LISTS:
             if not isinstance(node, yaml.SequenceNode):
                 self._fail(node, f"expected a list, not {_shape(node)}")
-            value = [self._read(child, get_args(kind)[0], depth + 1) for child in node.value]
+            value = origin(self._read(child, get_args(kind)[0], depth + 1) for child in node.value)
         else:
             value = self._scalar(self._as_scalar(node, _name(kind)), kind)
         return self._checked(value, kind, marks, self._place(node))
@@ -237,7 +238,7 @@ class Reader:
             if isinstance(mark, Text):
                 return _by_text(scalar, mark)
         if get_origin(kind) in (Union, UnionType):
-            kind = next(k for k in get_args(kind) if k is not NoneType and get_origin(k) not in (list, dict))
+            kind = next(k for k in get_args(kind) if k is not NoneType and get_origin(k) not in (*_LISTS, dict))
             return self._checked(self._scalar(scalar, kind), kind, marks, scalar.place)
         if get_origin(kind) is Literal:
             if scalar.text in get_args(kind):
@@ -345,7 +346,7 @@ def _unmark(kind: Any) -> tuple[Any, tuple[Any, ...]]:
 def _node_type(kind: Any) -> type[yaml.Node]:
     """The kind of node that a type is read from."""
     bare = _unmark(kind)[0]
-    if get_origin(bare) is list:
+    if get_origin(bare) in _LISTS:
         return yaml.SequenceNode
     is_mapping = get_origin(bare) is dict or (isinstance(bare, type) and issubclass(bare, msgspec.Struct))
     return yaml.MappingNode if is_mapping else yaml.ScalarNode
@@ -356,7 +357,7 @@ def _name(kind: Any) -> str:
     for mark in marks:
         if isinstance(mark, Text):
             return mark.expected
-    if get_origin(kind) is list:
+    if get_origin(kind) in _LISTS:
         return "a list"
     return _NAMES.get(kind, "a mapping")
 

@@ -122,18 +122,28 @@ class Row:
         return total
 
     def most(
-        self, input_tokens: int, given: Mapping[str, Value], units: Mapping[str, int] = _NO_UNITS
+        self,
+        input_tokens: int,
+        given: Mapping[str, Value],
+        units: Mapping[str, int] = _NO_UNITS,
+        among: frozenset[str] | None = None,
     ) -> tuple[int, int]:
-        """The most that the input, other units and the call as such can cost, and one unit of output; times the denominator."""
-        inputs, outputs = self._most or self._dearest(given)
+        """The most that the input, other units and the call as such can cost, and one unit of output; times the denominator.
+
+        `among`: the only units that input and output can be, None where they can be any.
+        """
+        inputs, outputs = self._dearest(given, among) if among is not None else self._most or self._dearest(given)
         fixed = inputs * input_tokens + self.factor("call", given, highest=True)
         for unit, count in units.items():
             fixed += self.factor(unit, given, highest=True) * count
         return fixed, outputs
 
-    def _dearest(self, given: Mapping[str, Value]) -> tuple[int, int]:
-        inputs = max(self.factor(unit, given, highest=True) for unit in INPUT_UNITS)
-        return inputs, max(self.factor(unit, given, highest=True) for unit in OUTPUT_UNITS)
+    def _dearest(self, given: Mapping[str, Value], among: frozenset[str] | None = None) -> tuple[int, int]:
+        inputs, outputs = (
+            max((self.factor(unit, given, highest=True) for unit in units if among is None or unit in among), default=0)
+            for units in (INPUT_UNITS, OUTPUT_UNITS)
+        )
+        return inputs, outputs
 
 
 class Quote:
@@ -183,21 +193,33 @@ class Quote:
         output_tokens: int,
         conditions: Mapping[str, Value],
         units: Mapping[str, int] = _NO_UNITS,
+        among: frozenset[str] | None = None,
     ) -> int:
-        """The most that a call with at most so many tokens, and other `units`, can cost, over all rows that may apply."""
+        """The most that a call with at most so many tokens, and other `units`, can cost, over all rows that may apply.
+
+        `among`: the only units that the tokens can be, None where they can be any.
+        """
         most = 0
         for row in self._possible(input_tokens, output_tokens, conditions):
-            fixed, per_output = row.most(input_tokens, conditions, units)
+            fixed, per_output = row.most(input_tokens, conditions, units, among)
             most = max(most, -(-(fixed + per_output * output_tokens) // row.denominator))
         return min(most, MAX_AMOUNT)
 
     def output_affordable(
-        self, amount: int, input_tokens: int, conditions: Mapping[str, Value], units: Mapping[str, int] = _NO_UNITS
+        self,
+        amount: int,
+        input_tokens: int,
+        conditions: Mapping[str, Value],
+        units: Mapping[str, int] = _NO_UNITS,
+        among: frozenset[str] | None = None,
     ) -> int:
-        """How many output tokens an amount pays beside the input and `units`, whatever row applies; 0 where not even one."""
+        """How many output tokens an amount pays beside the input and `units`, whatever row applies; 0 where not even one.
+
+        `among`: as for `bound`.
+        """
         least = MAX_COUNT
         for row in self._possible(input_tokens, MAX_COUNT, conditions):
-            fixed, per_output = row.most(input_tokens, conditions, units)
+            fixed, per_output = row.most(input_tokens, conditions, units, among)
             left = amount * row.denominator - fixed
             if left < 0:
                 return 0

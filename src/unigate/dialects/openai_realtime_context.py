@@ -6,6 +6,7 @@ tell. Each response tells what the conversation had become, and both begin anew 
 
 import msgspec
 
+from unigate.dialects import openai_realtime_events as events
 from unigate.dialects.openai_realtime_events import PCM, UPDATES, CallerEvent, SessionFacts, VendorEvent
 from unigate.spec.usage import Usage
 
@@ -15,12 +16,18 @@ HEARD, SAID = 10, 20
 _PICTURE = 1600
 #: What surrounds an item.
 _FRAME = 8
+#: What a response reads and says: always, where there is sound in the conversation, where there are pictures, and where
+#: the model speaks.
+_TEXT = frozenset({"input", "cached_input", "output"})
+_HEARD = frozenset({"audio_input", "cached_audio_input"})
+_SEEN = frozenset({"image_input", "cached_image_input"})
+_SPOKEN = frozenset({"audio_output"})
 
 
 class Context:
     """The conversation as it goes into the next response."""
 
-    __slots__ = ("_added", "_sound", "facts", "heard", "most", "text")
+    __slots__ = ("_added", "_sound", "_units", "facts", "heard", "most", "text")
 
     def __init__(self) -> None:
         #: The most tokens that it can be.
@@ -34,11 +41,20 @@ class Context:
         self._sound = 0
         #: Added since the response under way began.
         self._added = 0
+        #: Units that have come up, of the conversation and of responses that were asked for.
+        self._units = _TEXT
 
     @property
     def open(self) -> bool:
         """It has texts that did not pass here."""
         return self.facts.prompt
+
+    @property
+    def units(self) -> frozenset[str]:
+        """The units that the next response can read and say."""
+        if self.open:
+            return self._units | _HEARD | _SEEN | _SPOKEN
+        return self._units | _SPOKEN if self.facts.speaks else self._units
 
     def configured(self, event: VendorEvent, facts: SessionFacts) -> None:
         """The vendor tells how the session is; at its beginning that counts."""
@@ -56,6 +72,8 @@ class Context:
             self._take(event.session)
         elif event.type == "response.create":
             self._take(event.response)
+            if events.speaks(event.response):
+                self._units |= _SPOKEN
 
     def committed(self) -> int:
         """The caller's sound since the last commit has become an item; its milliseconds, at most."""
@@ -74,6 +92,8 @@ class Context:
         units = usage.units
         self.heard = sum(units.get(unit, 0) for unit in ("audio_input", "cached_audio_input", "audio_output"))
         self.text = usage.tokens - self.heard
+        if self.heard:
+            self._units |= _HEARD
 
     def estimated(self, words: int, sound: int) -> Usage:
         """Usage of a response whose vendor does not tell: what it read, and the words and the sound that passed."""
@@ -86,6 +106,7 @@ class Context:
 
     def _hear(self, characters: int) -> None:
         self._sound += characters
+        self._units |= _HEARD
         tokens = characters * HEARD // self.facts.input_rate + 1
         self._add(tokens, 0)
         self.heard += characters * HEARD // self.facts.input_rate
@@ -98,6 +119,10 @@ class Context:
             return
         text, sound, pictures = _parts(value)
         heard = -(-sound * HEARD // PCM)
+        if sound:
+            self._units |= _HEARD
+        if pictures:
+            self._units |= _SEEN
         # A byte is at most a token; of sound in an item the format is not known, so the shortest counts.
         self._add(_FRAME + text + sound * HEARD // 10_000 + pictures * _PICTURE, text // 4)
         self.heard += heard
@@ -111,7 +136,7 @@ class Context:
 def _parts(value: object, name: str = "") -> tuple[int, int, int]:
     """Bytes of text, characters of sound, and pictures inside the value of a member."""
     if isinstance(value, str):
-        if value.startswith("data:image"):
+        if name == "image_url" or value.startswith("data:image"):
             return 0, 0, 1
         return (0, len(value), 0) if name == "audio" else (len(value.encode()), 0, 0)
     if isinstance(value, dict):

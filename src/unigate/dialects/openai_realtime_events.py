@@ -134,6 +134,8 @@ class SessionFacts(msgspec.Struct, gc=False):
     output_rate: int = PCM
     #: The vendor adds a text of its own that is kept with it.
     prompt: bool = False
+    #: The model answers by sound, unless a response is asked for otherwise.
+    speaks: bool = True
 
 
 def read_session(raw: msgspec.Raw) -> SessionFacts:
@@ -148,7 +150,13 @@ def read_session(raw: msgspec.Raw) -> SessionFacts:
         input_rate=_rate(heard.get("format", told.get("input_audio_format"))),
         output_rate=_rate(said.get("format", told.get("output_audio_format"))),
         prompt=isinstance(told.get("prompt"), Mapping),
+        speaks=_speaks(told, usual=True),
     )
+
+
+def speaks(raw: msgspec.Raw) -> bool:
+    """Whether a caller who asks for a response wants it to be spoken, whatever holds for the session."""
+    return _speaks(_mapping(_loose(raw)), usual=False)
 
 
 def with_models(data: bytes, model: str | None, transcription: str | None) -> bytes:
@@ -227,6 +235,15 @@ def _transcription(where: Mapping[str, object], name: str, usual: str | None = N
         return usual
     model = _mapping(where[name]).get("model")
     return model if isinstance(model, str) else ""
+
+
+def _speaks(told: Mapping[str, object], *, usual: bool) -> bool:
+    """Whether answers may be spoken; `usual`: where nothing is said of it."""
+    for name in ("output_modalities", "modalities"):
+        if name in told:
+            named = told[name]
+            return not isinstance(named, list) or "audio" in named
+    return usual
 
 
 def _rate(told: object) -> int:

@@ -11,9 +11,10 @@ from urllib.parse import parse_qs
 
 from unigate.base.errors import BadRequest, GatewayError, UpstreamRefused
 from unigate.base.websocket import WebSocket
+from unigate.dialects.openai_realtime_context import Context
 from unigate.relay.call import Call
 from unigate.relay.realtime_connect import open_session
-from unigate.relay.realtime_money import Till
+from unigate.relay.realtime_money import STEP, Reach, Till
 from unigate.relay.realtime_secrets import WRITER, Ephemeral
 from unigate.relay.realtime_session import Ending, Session
 from unigate.relay.services import Services
@@ -24,8 +25,8 @@ from unigate.spec.facts import Facts
 
 #: Answers a caller's handshake, whose connection is a WebSocket then.
 Accept = Callable[[], WebSocket]
-#: Input tokens that are held for before anything was said.
-FIRST = 1024
+#: What is held for before anything was said.
+FIRST = Reach(STEP, Context().units)
 
 
 async def serve(

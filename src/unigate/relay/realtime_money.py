@@ -7,6 +7,7 @@ passes on the wire.
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from unigate.access.limits import Admission
 from unigate.base import ids
@@ -25,6 +26,26 @@ RENEW = 300.0
 #: Input is held for in steps of so many tokens.
 STEP = 1024
 _NOTHING = Usage()
+#: Units of a transcription: sound or text is read, text is written.
+_WRITTEN = frozenset({"input", "cached_input", "audio_input", "cached_audio_input", "output"})
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a response may come to."""
+
+    #: Tokens that it reads, at most.
+    tokens: int
+    #: The units that these are, and those of what it says.
+    among: frozenset[str]
+
+    def bound(self, quote: Quote, output_tokens: int) -> int:
+        """The most that it costs with so much output, in nano-USD."""
+        return quote.bound(self.tokens, output_tokens, {}, among=self.among)
+
+    def affordable(self, quote: Quote, amount: int) -> int:
+        """How many tokens of output an amount pays; 0 where not even one."""
+        return quote.output_affordable(amount, self.tokens, {}, among=self.among)
 
 
 class Window:
@@ -35,21 +56,21 @@ class Window:
         "began",
         "first",
         "hold",
-        "input_tokens",
         "model",
         "ms",
         "output_tokens",
         "quote",
+        "reach",
         "sound",
         "words",
     )
 
-    def __init__(self, hold: Hold, quote: Quote, model: str, input_tokens: int, output_tokens: int) -> None:
+    def __init__(self, hold: Hold, quote: Quote, model: str, reach: Reach, output_tokens: int) -> None:
         self.hold = hold
         self.quote = quote
         #: The public name of the model that is paid.
         self.model = model
-        self.input_tokens = input_tokens
+        self.reach = reach
         self.output_tokens = output_tokens
         #: Milliseconds since 1970, and monotonic: when it was taken, then when the response began; its first content.
         self.at = now_ms()
@@ -94,39 +115,46 @@ class Till:
         limit = (model.output_limit if model is not None else None) or held
         return limit if svc.bank.careful(self._call.key) else min(limit, held)
 
-    async def ready(self, input_tokens: int) -> None:
+    async def ready(self, reach: Reach) -> None:
         """See that the next response can be paid. Raises NoFunds, StoreUnavailable."""
         if self.idle is None:
-            self.idle = await self._take(self._quote, self._call.facts.model, self._stepped(input_tokens))
+            self.idle = await self._take(self._quote, self._call.facts.model, _stepped(reach))
 
-    async def cover(self, input_tokens: int) -> None:
-        """The next response will read so much: hold for it. Raises NoFunds, StoreUnavailable."""
+    async def cover(self, reach: Reach) -> None:
+        """The next response may come to so much: hold for it. Raises NoFunds, StoreUnavailable."""
         idle = self.idle
-        if idle is None or input_tokens <= idle.input_tokens:
+        if idle is None:
             return
-        wanted = self._stepped(input_tokens)
-        more = idle.quote.bound(wanted, idle.output_tokens, {}) - idle.hold.amount
+        if reach.among < idle.reach.among:
+            # It cannot become as dear as was thought: the same money pays more of it.
+            idle.reach = Reach(idle.reach.tokens, reach.among)
+            affordable = idle.reach.affordable(idle.quote, idle.hold.amount)
+            idle.output_tokens = max(idle.output_tokens, min(affordable, self.most_output))
+        if reach.tokens <= idle.reach.tokens and reach.among <= idle.reach.among:
+            return
+        wanted = _stepped(Reach(max(reach.tokens, idle.reach.tokens), reach.among))
+        more = wanted.bound(idle.quote, idle.output_tokens) - idle.hold.amount
         try:
-            if not idle.hold.grow(more):
+            if more > 0 and not idle.hold.grow(more):
                 await idle.hold.grow_slow(more)
         except NoFunds:
             # Less output, then; the vendor is not told, but what goes out is counted.
-            idle.output_tokens = idle.quote.output_affordable(idle.hold.amount, wanted, {})
+            idle.output_tokens = wanted.affordable(idle.quote, idle.hold.amount)
             if not idle.output_tokens:
                 raise
-        idle.input_tokens = wanted
+        idle.reach = wanted
 
-    async def renew(self, input_tokens: int) -> None:
+    async def renew(self, reach: Reach) -> None:
         """Take the waiting hold anew where it is old. Raises NoFunds, StoreUnavailable."""
         idle = self.idle
         if idle is not None and monotonic() - idle.began >= RENEW:
             self.idle = None
             idle.hold.release()
-            await self.ready(input_tokens)
+            await self.ready(reach)
 
-    async def begin(self, response_id: str, input_tokens: int) -> None:
+    async def begin(self, response_id: str, reach: Reach) -> None:
         """A response begins. Raises NoFunds, StoreUnavailable where nothing waits for it and nothing can be held."""
-        await self.ready(input_tokens)
+        await self.ready(reach)
         window, self.idle = self.idle, None
         assert window is not None
         window.begin()
@@ -143,8 +171,8 @@ class Till:
         window.sound += sound
         if window.words + tokens(window.sound) > window.output_tokens:
             more = self._svc.settings.hold.output_tokens
-            wanted = window.quote.bound(window.input_tokens, window.output_tokens + more, {}) - window.hold.amount
-            if not window.hold.grow(wanted):
+            wanted = window.reach.bound(window.quote, window.output_tokens + more) - window.hold.amount
+            if wanted > 0 and not window.hold.grow(wanted):
                 await window.hold.grow_slow(wanted)
             window.output_tokens += more
 
@@ -152,7 +180,7 @@ class Till:
         """A response has ended: take what it costs. Raises StoreUnavailable where that could not be kept."""
         window = self.active.pop(response_id, None)
         if window is None:
-            await self.ready(usage.input_tokens)
+            await self.ready(Reach(usage.input_tokens, frozenset(usage.units)))
             window, self.idle = self.idle, None
             assert window is not None
         await self._kept(window, usage, end, response_id)
@@ -162,7 +190,7 @@ class Till:
         if item_id in self.writing:
             return
         by_time, _ = quote.cost(Usage({"milliseconds": ms}), {})
-        window = await self._take(quote, model, tokens, tokens + STEP, least=by_time)
+        window = await self._take(quote, model, Reach(tokens, _WRITTEN), tokens + STEP, least=by_time)
         window.ms = ms
         self.writing[item_id] = window
 
@@ -186,23 +214,17 @@ class Till:
             self.idle.hold.release()
             self.idle = None
 
-    @staticmethod
-    def _stepped(tokens: int) -> int:
-        return -(-max(tokens, 1) // STEP) * STEP
-
-    async def _take(
-        self, quote: Quote, model: str, input_tokens: int, output_tokens: int = 0, *, least: int = 0
-    ) -> Window:
+    async def _take(self, quote: Quote, model: str, reach: Reach, output_tokens: int = 0, *, least: int = 0) -> Window:
         """A hold for so much, or for what is left; at least one token of output must be paid by it."""
         output_tokens = output_tokens or self.most_output
         bank, key = self._svc.bank, self._call.key
-        amount = max(quote.bound(input_tokens, output_tokens, {}), least)
+        amount = max(reach.bound(quote, output_tokens), least)
         hold = bank.hold(key, amount)
         if hold is None:
-            hold = await bank.hold_slow(key, amount, max(quote.bound(input_tokens, 1, {}), least))
+            hold = await bank.hold_slow(key, amount, max(reach.bound(quote, 1), least))
         if hold.amount < amount:
-            output_tokens = max(1, quote.output_affordable(hold.amount, input_tokens, {}))
-        return Window(hold, quote, model, input_tokens, output_tokens)
+            output_tokens = max(1, reach.affordable(quote, hold.amount))
+        return Window(hold, quote, model, reach, output_tokens)
 
     async def _kept(self, window: Window, usage: Usage, end: End, upstream_id: str) -> None:
         """Settle, and wait until the record is kept."""
@@ -252,6 +274,10 @@ class Till:
             [],
             request_id_upstream=upstream_id[:200],
         )
+
+
+def _stepped(reach: Reach) -> Reach:
+    return Reach(-(-max(reach.tokens, 1) // STEP) * STEP, reach.among)
 
 
 def _ignore(kept: bool) -> None:

@@ -86,7 +86,7 @@ async def create(call: Call, svc: Services) -> Reply:
     session = asked.get("session", asked)
     if not isinstance(session, dict):
         raise BadRequest("The session is not an object.", param="session")
-    writer = _writer(session)
+    writer = writer_in(session)
     model = session.get("model")
     if model is None and _only_writes(call, session):
         model = (writer or {}).get("model") or WRITER
@@ -190,7 +190,7 @@ def _only_writes(call: Call, session: Mapping[str, object]) -> bool:
     return session.get("type") == "transcription" or call.operation.name.endswith("transcription_sessions")
 
 
-def _writer(session: Mapping[str, Any]) -> dict[str, Any] | None:
+def writer_in(session: Mapping[str, Any]) -> dict[str, Any] | None:
     """The part that says by which model is written down."""
     sound = session.get("audio")
     heard = sound.get("input") if isinstance(sound, dict) else None

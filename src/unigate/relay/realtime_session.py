@@ -18,7 +18,7 @@ from unigate.dialects.openai_realtime_context import HEARD, Context
 from unigate.dialects.openai_realtime_events import VendorEvent
 from unigate.relay.call import Call
 from unigate.relay.realtime_models import Models
-from unigate.relay.realtime_money import Till, Window
+from unigate.relay.realtime_money import Reach, Till, Window
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.spec.caller import Key
@@ -146,7 +146,7 @@ class Session:
                         self._complain(error, event.event_id)
                         continue
                 self._context.asked(event)
-                await self._till.cover(self._reads())
+                await self._till.cover(self._reach())
             if vendor.send(Message(data, message.text)):
                 await vendor.drain()
         code, reason = caller.closed
@@ -165,7 +165,7 @@ class Session:
                 if not self._mute and caller.send(message):
                     await caller.drain()
                 if event is not None and event.type == "response.done" and not self._mute:
-                    await self._till.ready(self._reads())
+                    await self._till.ready(self._reach())
             except GatewayError as error:
                 self._stop(error)
         code, reason = vendor.closed
@@ -188,6 +188,7 @@ class Session:
             facts = events.read_session(event.session)
             self._models.told(facts)
             context.configured(event, facts)
+            await till.cover(self._reach())
         elif event.type == "input_audio_buffer.committed":
             ms = context.committed()
             if (written := self._models.writes) is not None:
@@ -203,7 +204,7 @@ class Session:
         """A response begins; one that can't be paid is stopped."""
         self._context.began()
         try:
-            await self._till.begin(response_id, self._reads())
+            await self._till.begin(response_id, self._reach())
         except GatewayError:
             self._vendor.send(Message(spoken.cancel_event(response_id)))
             raise
@@ -248,11 +249,12 @@ class Session:
         units = {"audio_input": window.ms * HEARD // 1000, "output": window.words, "milliseconds": window.ms}
         return Usage({unit: count for unit, count in units.items() if count}, estimated=True)
 
-    def _reads(self) -> int:
-        """The most tokens that the next response reads."""
+    def _reach(self) -> Reach:
+        """What the next response may come to."""
         model = self._svc.models.get(self._call.facts.model)
         limit = (model.input_limit if model is not None else None) or UNKNOWN_CONTEXT
-        return limit if self._context.open else min(self._context.most, limit)
+        context = self._context
+        return Reach(limit if context.open else min(context.most, limit), context.units)
 
     # Time.
 
@@ -273,7 +275,7 @@ class Session:
                 told = f"Nothing was said for {bounds.idle_seconds:g} seconds."
                 return Ending("completed", NOT_ALLOWED, "session_idle", SessionExpired(told, code="session_idle"))
             await self._check()
-            await self._till.renew(self._reads())
+            await self._till.renew(self._reach())
 
     async def _check(self) -> None:
         """Whether the key may still do what it does; InvalidKey, Forbidden."""

@@ -55,9 +55,10 @@ class VendorSocket(WebSocket):
         if isinstance(wrong, InvalidStatus):
             told = wrong.response
             raise NotUpgraded(told.status_code, told.headers, bytes(told.body or b""))
-        if wrong is not None:
+        cut = wrong is not None and isinstance(wrong.__cause__, EOFError)
+        if wrong is not None and not cut:
             raise BadAnswer(detail=f"the handshake failed: {wrong}")
-        if not self.open:
+        if cut or not self.open:
             raise Unreachable(detail="the connection was closed before the handshake was answered")
 
     def handshaken(self, event: Event) -> None:  # noqa: ARG002 - what it says is kept by the protocol
