@@ -23,7 +23,7 @@ channels:
 """
 PEOPLE = """
 settings: {hold: {output_tokens: 200}}
-users: [{name: alice, credit: 100}, {name: poor, credit: 0}, {name: small, credit: "0.03"}, {name: tiny, credit: "0.016"}]
+users: [{name: alice, credit: 100}, {name: poor, credit: 0}, {name: small, credit: "0.006"}, {name: tiny, credit: "0.006"}]
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
   - {name: one, user: alice, secret: sk-one-0123456789, limits: {concurrency: 1}}
@@ -105,7 +105,7 @@ async def test_a_long_response_is_cut_where_the_money_ends(stage: Stage) -> None
         assert talker.seen[-1]["error"]["code"] == "insufficient_quota"
     (row,) = await rows_of(stage, "tiny", lambda found: found)
     assert row["ended"] == "canceled"
-    assert 0 < row["charged"] <= 16_000_000
+    assert 0 < row["charged"] <= 6_000_000
     assert stage.usage("sk-tiny-0123456789")["balance"] >= 0
     await asyncio.to_thread(stage.sound)
 
