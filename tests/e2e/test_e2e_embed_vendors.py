@@ -20,7 +20,7 @@ from support.world import Process
 TEXTS = ["A cat sits on the mat", "The cat is sitting on a mat", "Stocks fell sharply"]
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 #: Vendors whose vectors may be asked for in Cohere's form.
-BY_COHERE_S = ["cohere", "jina", "voyage"]
+BY_COHERE_S = ["cohere", "jina", "voyage", "openai", "siliconflow", "tei"]
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +213,19 @@ def test_pictures_are_refused_by_who_takes_none(stage: Stage) -> None:
     reply = post(stage, "/v2/embed", model="embed-voyage", input_type="image", images=[PICTURE + word])
     assert reply.status_code == 400 and "pictures" in reply.json()["message"]
     assert stage.received(word) == []
+
+
+def test_more_than_a_vendor_takes_at_once_is_refused_in_clear_words(stage: Stage) -> None:
+    word = mark()
+    refused = post(stage, "/v1/embeddings", model="embed-cohere", input=[word] * 97)
+    assert refused.status_code == 400
+    assert refused.json()["error"]["message"] == "This model takes at most 96 inputs in one call."
+    assert refused.json()["error"]["param"] == "input"
+    assert stage.received(word) == []
+    assert len(post(stage, "/v1/embeddings", model="embed-cohere", input=[word] * 96).json()["data"]) == 96
+    # What the vendor's own form can say, the vendor refuses.
+    many = post(stage, "/v1/embeddings", model="embed-voyage", input=[word] * 1001)
+    assert many.status_code == 400 and "1000" in many.json()["message"], many.text
 
 
 BAD: list[tuple[str, dict[str, Any]]] = [

@@ -33,6 +33,8 @@ TABLE = {
     "odd": {"input_cost_per_token": Decimal("1e-20")},
     "none": {"input_cost_per_token": 0, "mode": "chat"},
     "text": {"input_cost_per_token": "cheap"},
+    "ranks": {"input_cost_per_query": Decimal("0.002"), "input_cost_per_token": 0, "mode": "rerank"},
+    "finds": {"input_cost_per_query": Decimal("0.002"), "mode": "search"},
     "elsewhere": {"input_cost_per_token": Decimal("1e-06")},
 }
 SHIPPED = (Price(id="s", model="m-2", rates={"input": Rate(1, 10**6)}),)
@@ -60,16 +62,19 @@ def changes(found: Imported) -> dict[str | None, str]:
 
 def test_the_table_of_single_tokens_is_read_exactly() -> None:
     found = table()
-    assert {entry.model for entry in found.entries} == {"m-1", "m-2", "elsewhere"}
+    assert {entry.model for entry in found.entries} == {"m-1", "m-2", "ranks", "finds", "elsewhere"}
     one, two = (next(e for e in found.entries if e.model == name) for name in ("m-1", "m-2"))
     assert (one.input, one.output) == (150_000_000, 600_000_000)
     assert (two.cached_input, two.reasoning) == (1_250_000_000, None)
+    ranks, finds = (next(e for e in found.entries if e.model == name) for name in ("ranks", "finds"))
+    assert (ranks.per_thousand_searches, ranks.per_call) == (2_000_000_000, None)
+    assert (finds.per_thousand_searches, finds.per_call) == (None, 2_000_000)
     assert set(found.left_out) == {"odd", "none", "text"}
 
 
 async def test_it_shows_what_would_change_and_changes_nothing(desk: Desk) -> None:
     found = await import_prices(desk, table(), SHIPPED)
-    assert not found.applied and found.not_served == 1
+    assert not found.applied and found.not_served == 3
     assert changes(found) == {"m-1": "new", "m-2": "changed"}
     by_model = {diff.model: diff for diff in found.changes}
     assert by_model["m-2"].source == "shipped"

@@ -1,7 +1,7 @@
 """Cases of reranking and embedding by each provider, in callers' forms and vendors': files, and no code.
 
 `cases/translated/<provider>/<name>.json`: `operation`, `client` (the caller's body), `model` (upstream name), `upstream` (what the
-vendor must get; absent: the same), `target`, `ignored`; `reply` (what it answers), `status` (200), `means` (what an error means);
+vendor must get; absent: the same), `target`, `shown` (headers by which it knows us), `options` (of the channel), `ignored`; `reply` (what it answers), `status` (200), `means` (what an error means);
 `expected` (what the caller must get; absent: the same), `usage`, `estimated`, `price` (USD of so many units by unit), `cost` (nano-USD).
 """
 
@@ -50,9 +50,11 @@ def test_the_vendor_is_asked_as_it_wants(path: Path) -> None:
         ignored += unsaid
     assert json.loads(body) == case.get("upstream", case["client"])
     assert list(ignored) == case.get("ignored", [])
-    made = provider.request(row.upstream_path, row.name, facts.model, Credential("crd_1", "sk-1"), {})
+    options = case.get("options", {})
+    made = provider.request(row.upstream_path, row.name, facts.model, Credential("crd_1", "sk-1"), options)
     assert made.target == case["target"]
-    assert dict(made.headers)[b"authorization"] == b"Bearer sk-1"
+    headers = {name.decode(): value.decode() for name, value in made.headers}
+    assert headers.items() >= case.get("shown", {"authorization": "Bearer sk-1"}).items()
 
 
 @pytest.mark.parametrize("path", CASES, ids=named)
@@ -88,4 +90,9 @@ def test_every_provider_has_a_case_that_went_well_and_one_that_did_not() -> None
     assert {name for name, case in told if case.get("status", 200) == 200} == vendors
     assert {name for name, case in told if case.get("status", 200) != 200} == vendors
     reranked = {name for name, case in told if case["operation"] in {"rerank", "cohere.rerank"}}
+    embedded = {name for name, case in told if case["operation"] in {"cohere.embed", "cohere.embed_v1"}}
+    assert embedded >= {name for name in vendors if "cohere.embed" in catalogue()[name].translations}
+    assert {n for n, one in catalogue().items() if "openai_embeddings" in one.speaks} <= {
+        n for n, one in catalogue().items() if "cohere.embed" in one.translations
+    }, "whoever embeds is asked in Cohere's form too"
     assert reranked == {name for name in vendors if "rerank" in catalogue()[name].translations}

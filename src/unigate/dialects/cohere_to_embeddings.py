@@ -51,6 +51,10 @@ class Embedder:
     cuts: str = ""
 
 
+#: Where vendors of OpenAI's form are asked.
+PATHS: Mapping[str, str] = dict.fromkeys((cohere_embed.NAME, cohere_embed.NAME_V1), "/embeddings")
+
+
 def translations(vendor: Embedder) -> Mapping[str, Translation]:
     """How a vendor is asked in both of Cohere's forms."""
     return {

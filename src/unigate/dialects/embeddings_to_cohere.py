@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from unigate.base.errors import BadRequest, Unsupported
-from unigate.dialects.cohere_embed import known_answer
+from unigate.dialects.cohere_embed import MOST_INPUTS, known_answer
 from unigate.dialects.reranking import count
 from unigate.spec.provider import Options, Translation
 
@@ -86,6 +86,8 @@ def _inputs(given: object) -> dict[str, Any]:
     rows = [given] if isinstance(given, str | dict) else given
     if not isinstance(rows, list) or not rows:
         raise BadRequest("Invalid 'input': expected a text, or a list of texts.", param="input")
+    if len(rows) > MOST_INPUTS:
+        raise Unsupported(f"This model takes at most {MOST_INPUTS} inputs in one call.", param="input")
     if any(isinstance(row, int | list) for row in rows):
         raise Unsupported("This model takes texts, not lists of tokens.", param="input")
     if all(isinstance(row, str) for row in rows):

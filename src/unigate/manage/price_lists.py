@@ -36,6 +36,8 @@ _FIELDS: Mapping[str, tuple[str, int]] = {
     "output_cost_per_image": ("per_image", 1),
     "input_cost_per_query": ("per_call", 1),
 }
+#: What a query of a reranker is: a search.
+_RERANKS: Mapping[str, tuple[str, int]] = {**_FIELDS, "input_cost_per_query": ("per_thousand_searches", 1000)}
 #: Entry of that table which explains its fields.
 _SAMPLE = "sample_spec"
 
@@ -88,7 +90,7 @@ def _from_table(table: Mapping[str, Mapping[str, Any]]) -> PriceList:
 
 def _entry(model: str, row: Mapping[str, Any]) -> PriceEntry:
     amounts: dict[str, Any] = {}
-    for name, (form, per) in _FIELDS.items():
+    for name, (form, per) in (_RERANKS if row.get("mode") == "rerank" else _FIELDS).items():
         told = row.get(name)
         if told is None:
             continue

@@ -6,6 +6,8 @@ a version. The list of models is of what the resource could deploy, not of what 
 """
 
 from unigate.dialects import openai_pictures
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Credential, Headers, Options, Provider
 
@@ -32,13 +34,16 @@ PROVIDER = Provider(
     ),
     adjust_form=without_stream("whisper"),
     refuses=openai_pictures.REFUSES,
+    translations=embeds(Embedder()),
     auth=_api_key,
     paths={
         "openai.chat": "/openai/deployments/{model}/chat/completions?api-version={api_version}",
         "openai.completions": "/openai/deployments/{model}/completions?api-version={api_version}",
         "openai.images.generations": "/openai/deployments/{model}/images/generations?api-version={api_version}",
         "openai.images.edits": "/openai/deployments/{model}/images/edits?api-version={api_version}",
-        "openai.embeddings": "/openai/deployments/{model}/embeddings?api-version={api_version}",
+        **dict.fromkeys(
+            ("openai.embeddings", *PATHS), "/openai/deployments/{model}/embeddings?api-version={api_version}"
+        ),
         "openai.speech": "/openai/deployments/{model}/audio/speech?api-version={api_version}",
         "openai.transcriptions": "/openai/deployments/{model}/audio/transcriptions?api-version={api_version}",
         "openai.translations": "/openai/deployments/{model}/audio/translations?api-version={api_version}",

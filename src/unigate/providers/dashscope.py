@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from unigate.base.errors import BadAnswer
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations, usual
 from unigate.dialects.reranking import Ranking
 from unigate.dialects.vendor_errors import Meaning, meanings
@@ -49,8 +51,11 @@ PROVIDER = Provider(
         "https://dashscope-us.aliyuncs.com/compatible-mode/v1",
     ),
     speaks=("openai_chat", "openai_completions", "openai_embeddings"),
-    translations=translations(Reranker(takes={"instruction": "instruct"}, write=_write, read=_read)),
-    paths=dict.fromkeys(("rerank", "cohere.rerank"), _RERANK),
+    translations={
+        **embeds(Embedder()),
+        **translations(Reranker(takes={"instruction": "instruct"}, write=_write, read=_read)),
+    },
+    paths={**PATHS, **dict.fromkeys(("rerank", "cohere.rerank"), _RERANK)},
     limit_field="max_tokens",
     adjust_usage=_cache_written,
     adjust_error=meanings(

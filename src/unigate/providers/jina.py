@@ -7,7 +7,7 @@ The form of a vector is called `embedding_type`. Money and keys have the statuse
 
 from collections.abc import Mapping
 
-from unigate.dialects.cohere_to_embeddings import Embedder
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
 from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_fields import fields
@@ -46,7 +46,7 @@ PROVIDER = Provider(
             )
         ),
     },
-    paths={"cohere.rerank": "/rerank", "cohere.embed": "/embeddings", "cohere.embed_v1": "/embeddings"},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
     adjust_request=fields(rename={"encoding_format": "embedding_type"}),
     models_path="",
 )

@@ -3,6 +3,8 @@
 Streams report usage beside the server's own times; older versions always, newer ones where it is asked for.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_fields import OLDER_LIMIT, fields
 from unigate.spec.provider import Provider
 
@@ -11,6 +13,8 @@ PROVIDER = Provider(
     title="llama.cpp",
     base_url="http://127.0.0.1:8080/v1",
     speaks=("openai_chat", "openai_completions", "openai_embeddings"),
+    translations=embeds(Embedder()),
+    paths=PATHS,
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
 )

@@ -4,6 +4,8 @@ https://platform.openai.com/docs/api-reference
 """
 
 from unigate.dialects import openai_background, openai_pictures
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Provider
@@ -26,6 +28,8 @@ PROVIDER = Provider(
         "openai_transcriptions",
         "openai_translations",
     ),
+    translations=embeds(Embedder()),
+    paths=PATHS,
     adjust_form=without_stream("whisper"),
     refuses=openai_pictures.REFUSES,
     tasks={openai_background.OPERATION: openai_background.API},

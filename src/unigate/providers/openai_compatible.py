@@ -3,6 +3,8 @@
 The older name of the output limit is the one that all of them know.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.spec.provider import Provider
 
@@ -24,7 +26,7 @@ PROVIDER = Provider(
         "openai_transcriptions",
         "openai_translations",
     ),
-    translations=translations(Reranker()),
-    paths={"cohere.rerank": "/rerank"},
+    translations={**embeds(Embedder()), **translations(Reranker())},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
     limit_field="max_tokens",
 )

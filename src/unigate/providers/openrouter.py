@@ -6,6 +6,8 @@ Usage tells what the account was charged, and whose key paid; errors name the ac
 flagged gets a 403, which is the caller's own mistake.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.spec.provider import Provider
 
@@ -14,6 +16,8 @@ PROVIDER = Provider(
     title="OpenRouter",
     base_url="https://openrouter.ai/api/v1",
     speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_responses"),
+    translations=embeds(Embedder()),
+    paths=PATHS,
     adjust_error=meanings(
         Meaning(status=403, means=400, says="flagged"),
         Meaning(status=403, means=400, says="moderation"),

@@ -5,6 +5,8 @@ Pictures have names of their own (https://docs.siliconflow.cn/cn/api-reference/i
 within an hour.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.picture_vendors import Painter, pictures
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_fields import OLDER_LIMIT, cached_in, fields, without_stream
@@ -18,12 +20,13 @@ PROVIDER = Provider(
     speaks=("openai_chat", "openai_completions", "openai_embeddings", "openai_speech", "openai_transcriptions"),
     adjust_form=without_stream(""),
     translations={
+        **embeds(Embedder()),
         **translations(
             Reranker(takes={name: name for name in ("max_chunks_per_doc", "overlap_tokens", "instruction")})
         ),
         **pictures(Painter(rename={"size": "image_size", "n": "batch_size"}, pictures="images")),
     },
-    paths={"cohere.rerank": "/rerank"},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
     adjust_usage=cached_in("prompt_cache_hit_tokens"),

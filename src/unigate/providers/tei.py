@@ -7,6 +7,8 @@ All documents are answered; texts that are too long are refused unless they are 
 from typing import Any
 
 from unigate.base.errors import BadAnswer
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.reranking import Ranking, ranking
 from unigate.spec.provider import Provider
@@ -28,11 +30,18 @@ PROVIDER = Provider(
     title="Text Embeddings Inference",
     base_url="http://127.0.0.1:8080",
     speaks=("openai_embeddings",),
-    translations=translations(
-        Reranker(
-            takes={"truncation": "truncate", "raw_scores": "raw_scores"}, top="", shows=False, write=_write, read=_read
-        )
-    ),
-    paths={"cohere.rerank": "/rerank", "openai.embeddings": "/v1/embeddings"},
+    translations={
+        **embeds(Embedder()),
+        **translations(
+            Reranker(
+                takes={"truncation": "truncate", "raw_scores": "raw_scores"},
+                top="",
+                shows=False,
+                write=_write,
+                read=_read,
+            )
+        ),
+    },
+    paths={"cohere.rerank": "/rerank", **dict.fromkeys(("openai.embeddings", *PATHS), "/v1/embeddings")},
     models_path="",
 )

@@ -6,6 +6,8 @@ A prompt that is too long for the model gets a 403, which is the caller's own mi
 Pictures are asked for by width and height (https://docs.together.ai/reference/post-images-generations).
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.picture_vendors import Painter, pictures
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_errors import Meaning, meanings
@@ -26,10 +28,11 @@ PROVIDER = Provider(
     ),
     adjust_form=without_stream(""),
     translations={
+        **embeds(Embedder()),
         **translations(Reranker()),
         **pictures(Painter(sides=("width", "height"), inline="base64", takes=frozenset({"output_format"}))),
     },
-    paths={"cohere.rerank": "/rerank"},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
     adjust_usage=cached_in("cached_tokens"),

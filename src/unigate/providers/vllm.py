@@ -3,6 +3,8 @@
 It tells what it read from its cache where it was started with `--enable-prompt-tokens-details`.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.spec.provider import Provider
 
@@ -19,6 +21,6 @@ PROVIDER = Provider(
         "openai_translations",
     ),
     # Documents are shown whether or not they are asked for.
-    translations=translations(Reranker(takes={"priority": "priority"}, shows=False)),
-    paths={"cohere.rerank": "/rerank"},
+    translations={**embeds(Embedder()), **translations(Reranker(takes={"priority": "priority"}, shows=False))},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
 )

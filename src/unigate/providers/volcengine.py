@@ -6,6 +6,8 @@ A model goes by its name or by the id of an endpoint (`ep-...`). `max_tokens` li
 `max_completion_tokens` limits both. A model that the account has not opened gets a 404 that names the account.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.spec.provider import Provider
 
@@ -15,5 +17,7 @@ PROVIDER = Provider(
     base_url="https://ark.cn-beijing.volces.com/api/v3",
     also_at=("https://ark.ap-southeast.bytepluses.com/api/v3",),
     speaks=("openai_chat", "openai_embeddings", "openai_images", "openai_responses"),
+    translations=embeds(Embedder()),
+    paths=PATHS,
     adjust_error=meanings(Meaning(status=404, means=503, codes={"ModelNotOpen"})),
 )

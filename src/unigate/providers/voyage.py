@@ -8,7 +8,7 @@ It refuses members that it does not know. Vectors are numbers unless base64 is a
 from collections.abc import Mapping
 
 from unigate.dialects import json_edit
-from unigate.dialects.cohere_to_embeddings import Embedder
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
 from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_fields import fields
@@ -48,7 +48,7 @@ PROVIDER = Provider(
         ),
         **translations(Reranker(takes={"truncation": "truncation"}, top="top_k", shows=False, strict=True)),
     },
-    paths={"cohere.rerank": "/rerank", "cohere.embed": "/embeddings", "cohere.embed_v1": "/embeddings"},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
     adjust_request=_adjusted,
     models_path="",
 )

@@ -4,6 +4,8 @@ https://inference.readthedocs.io: its reranker answers as Cohere's does, but sho
 tokens below `meta`. Output is limited by the older name.
 """
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.rerank_vendors import Reranker, translations
 from unigate.dialects.vendor_fields import OLDER_LIMIT, fields
 from unigate.spec.provider import Provider
@@ -13,7 +15,7 @@ PROVIDER = Provider(
     title="Xinference",
     base_url="http://127.0.0.1:9997/v1",
     speaks=("openai_embeddings",),
-    translations=translations(Reranker(takes={"max_chunks_per_doc": "max_chunks_per_doc"})),
-    paths={"cohere.rerank": "/rerank"},
+    translations={**embeds(Embedder()), **translations(Reranker(takes={"max_chunks_per_doc": "max_chunks_per_doc"}))},
+    paths={**PATHS, "cohere.rerank": "/rerank"},
     adjust_request=fields(rename=OLDER_LIMIT),
 )

@@ -13,6 +13,8 @@ from base64 import urlsafe_b64encode
 
 import msgspec
 
+from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
+from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import OLDER_LIMIT, fields
 from unigate.spec.provider import Credential, Headers, Options, Provider, TimedAuth
@@ -46,6 +48,8 @@ PROVIDER = Provider(
     base_url="https://open.bigmodel.cn/api/paas/v4",
     also_at=("https://api.z.ai/api/paas/v4",),
     speaks=("openai_chat", "openai_embeddings"),
+    translations=embeds(Embedder()),
+    paths=PATHS,
     auth=TimedAuth(_shown, _USED_SECONDS),
     limit_field="max_tokens",
     adjust_request=fields(rename=OLDER_LIMIT),
