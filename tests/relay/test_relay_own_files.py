@@ -165,6 +165,9 @@ async def test_what_dead_writers_left_goes(rig: Rig) -> None:
     (rig.folder / writing.path).parent.mkdir(parents=True)
     for row in (writing, deleted, fresh):
         (rig.folder / row.path).write_bytes(b"some")
+    half = rig.folder / f"{writing.path}#1"  # as a folder has what is not whole
+    half.write_bytes(b"so")
+    half.with_name(f"{writing.id}#2").write_bytes(b"")
     assert fresh.due_at >= fresh.created_at + ABANDONED_MS
     await rig.house.tidy()
     assert rig.lying() == [fresh.id], "what is being written stays"

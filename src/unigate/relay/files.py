@@ -4,8 +4,10 @@ Nothing is held in memory beyond a piece, and nothing is read faster than the ca
 by whoever calls this. A type that may run scripts does so in nobody's name: it is served as a sandboxed document.
 """
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -15,6 +17,7 @@ from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, TooLarge, UpstreamError
 from unigate.base.live_settings import AssetSettings
+from unigate.relay.own_files import ABANDONED_MS, SECONDS
 from unigate.relay.ranges import known, read_range, several, still
 from unigate.relay.served import OF_USERS, Served, served
 from unigate.spec.channel import Timeouts
@@ -75,6 +78,7 @@ class Files:
         """
         storage = self._storages.open()
         kind = media_type(data, told)
+        now = now_ms()
         row = AssetRow(
             id=ids.new("ast"),
             task_id=call_id,
@@ -84,23 +88,37 @@ class Files:
             source="",
             private=False,
             place=place,
-            state="kept",
+            state="deleted",  # until it is there: whoever dies before leaves a row that says what to remove
             store=storage.name,
             size=len(data),
             digest=sha256(data).digest(),
-            created_at=(now := now_ms()),
+            created_at=now,
             due_at=now,
-            ends_at=until,
+            ends_at=now + ABANDONED_MS,
         )
-        path = place_of(row, kind)
-        await storage.put(path, _once(data), most=len(data), media_type=kind)
+        row = dataclasses.replace(row, path=place_of(row, kind))
+        async with self._db.writing() as tx:
+            await rows.add(tx, [row])
         try:
+            async with asyncio.timeout(SECONDS):
+                await storage.put(row.path, _once(data), most=len(data), media_type=kind)
             async with self._db.writing() as tx:
-                await rows.add(tx, [dataclasses.replace(row, path=path)])
-        except BaseException:
-            await storage.delete(path)
+                if not await rows.written(tx, row, until=until):
+                    raise StoreUnavailable(detail=f"{row.id} was given up while it was written")
+        except BaseException as error:
+            await self._give_up(row)
+            if isinstance(error, TimeoutError):
+                raise StoreUnavailable(detail=f"{row.id} could not be written in {SECONDS} s") from None
             raise
-        return dataclasses.replace(row, path=path).asset
+        return dataclasses.replace(row, state="kept", ends_at=until).asset
+
+    async def _give_up(self, row: AssetRow) -> None:
+        """Remove what there is of a file that could not be written; where that fails, it is done when its row ends."""
+        with suppress(StoreUnavailable):
+            await self._storages.open(row.store).delete(row.path)
+            async with self._db.writing() as tx:
+                await rows.note_removed(tx, row.id, again=row.ends_at)
+                await rows.forget(tx, row.id)
 
     async def open(self, asset_id: str, *, most: int) -> Opened:
         """A file to be read once, of at most so many bytes: from our storage, else from where its provider has it.

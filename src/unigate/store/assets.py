@@ -90,6 +90,11 @@ _KEEP = (
         lease_until=0,
     )
 )
+_WRITTEN = (
+    update(assets)
+    .where(assets.c.id == bindparam("of"), assets.c.state == "deleted", assets.c.path == bindparam("at_path"))
+    .values(state="kept", ends_at=bindparam("until", type_=Integer()))
+)
 _PUT_OFF = (
     update(assets)
     .where(assets.c.id == bindparam("of"), assets.c.state == "waiting", assets.c.owner == bindparam("by"))
@@ -229,6 +234,14 @@ async def keep(tx: Tx, row: AssetRow, *, store: str, path: str, size: int, diges
     """Note that a file was copied, and forget its bytes where the row held them; False where it is not waited for."""
     values = {"of": row.id, "at_store": store, "at_path": path, "bytes": size, "sha256": digest, "type": media_type}
     return bool(await tx.run(_KEEP, {**values, "now_source": short(row.source)}))
+
+
+async def written(tx: Tx, row: AssetRow, *, until: int) -> bool:
+    """Note that a file is there which its row announced as one to be removed; False where it was given up meanwhile.
+
+    `until`: from when on it is to be removed indeed; 0: never.
+    """
+    return bool(await tx.run(_WRITTEN, {"of": row.id, "at_path": row.path, "until": until}))
 
 
 async def put_off(tx: Tx, id: str, owner: str, *, tries: int, due_at: int, lost: bool) -> None:

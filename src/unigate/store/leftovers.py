@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from unigate.base.clock import now_ms
@@ -19,3 +20,12 @@ def remove_leftovers(folder: Path, older: float) -> int:
                 path.unlink()
                 removed += 1
     return removed
+
+
+def remove_left_of(file: Path) -> None:
+    """Remove what was left of one file, which nobody writes any more. OSError."""
+    for number in count(1):
+        try:
+            file.with_name(f"{file.name}#{number}").unlink()
+        except FileNotFoundError:
+            return

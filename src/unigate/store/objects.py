@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from unigate.base.errors import GatewayError, StoreUnavailable, TooLarge
-from unigate.store.leftovers import remove_leftovers
+from unigate.store.leftovers import remove_left_of, remove_leftovers
 
 #: A file up to this size is stored with one request, a larger one in parts of it.
 PART = 5 * 1024 * 1024
@@ -97,10 +97,12 @@ class Objects:
             raise _failed(self.name, error) from None
 
     async def delete(self, path: str) -> None:
-        """Remove a file, if it is there. StoreUnavailable."""
+        """Remove a file, if it is there, and what a killed writer left of it. StoreUnavailable."""
         import obstore  # noqa: PLC0415 - loaded at the first use
 
         try:
+            if self._folder is not None:
+                await asyncio.to_thread(remove_left_of, self._folder / path)
             await obstore.delete_async(self._made, path)
         except FileNotFoundError:
             return
