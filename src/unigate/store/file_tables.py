@@ -1,4 +1,4 @@
-"""Tables of files that users upload: the files, what each user has of them, and uploads in parts.
+"""Tables of files that users upload: the files, what each user has of them, uploads in parts, and copies at providers.
 
 As in `tables.py`: integers, text and bytes only, times in milliseconds since 1970 (0: never, or not yet).
 """
@@ -83,7 +83,24 @@ upload_parts = Table(
     sqlite_strict=True,
 )
 
+file_copies = Table(
+    "file_copies",
+    METADATA,
+    _text("file_id", key=True),  # the file may be gone already
+    _text("channel_id", key=True),
+    _text("credential_id", key=True),
+    _text("upstream_id"),  # empty while it is written
+    _text("state"),  # writing, ready, deleted (the provider is yet to be told)
+    _number("created_at"),
+    _number("expires_at"),  # as the provider was told; 0: never
+    _number("due_at"),  # from when on something is to be done about it; while it is written: until when it is claimed
+    CheckConstraint("state IN ('writing', 'ready', 'deleted')", name="state"),
+    sqlite_strict=True,
+)
+
 Index("files_by_user", files.c.user_id, files.c.created_at, files.c.id)
 Index("files_due", files.c.due_at)
 Index("uploads_due", uploads.c.due_at)
 Index("upload_parts_by_upload", upload_parts.c.upload_id)
+Index("file_copies_due", file_copies.c.due_at)
+Index("file_copies_by_upstream", file_copies.c.channel_id, file_copies.c.upstream_id)
