@@ -44,8 +44,6 @@ def test_what_is_read() -> None:
         ({"background": "yes"}, "background"),
         ({"background": True, "stream": True}, "stream"),
         ({"background": True, "store": False}, "store"),
-        ({"conversation": "conv_1"}, "conversation"),
-        ({"conversation": {"id": "conv_1"}}, "conversation"),
         ({"max_output_tokens": -1}, "max_output_tokens"),
         ({"max_output_tokens": "5"}, "max_output_tokens"),
         ({"stream": "yes"}, "stream"),

@@ -10,7 +10,7 @@ import re
 import msgspec
 
 from unigate.dialects import estimate as _estimate
-from unigate.dialects import json_read, openai_body
+from unigate.dialects import json_read, openai_body, openai_references
 from unigate.dialects.openai_answer import DEFAULT_TIER, Seen, add_cost, loosely
 from unigate.dialects.openai_body import Edits, input_bound
 from unigate.dialects.openai_errors import (
@@ -124,7 +124,10 @@ def read(body: bytes) -> Facts:
     if tier is not None and tier not in ("auto", "default"):
         facts.conditions["service_tier"] = tier
     if escaped or not _MARKS.isdisjoint(named):
-        facts.open_input = _OPEN.search(openai_body.unescaped(body)) is not None
+        clear = openai_body.unescaped(body)
+        facts.open_input = _OPEN.search(clear) is not None
+        if b'"file_id"' in clear:
+            facts.references = openai_references.find(clear)
     return facts
 
 

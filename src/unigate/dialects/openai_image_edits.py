@@ -4,7 +4,7 @@ https://platform.openai.com/docs/api-reference/images/createEdit. What may be in
 """
 
 from unigate.base.errors import BadRequest
-from unigate.dialects import openai_pictures
+from unigate.dialects import openai_pictures, openai_references
 from unigate.dialects.openai_body import Edits
 from unigate.dialects.openai_errors import VendorError, pass_error, read_error, write_error
 from unigate.dialects.openai_pictures import Seen, add_cost, edit, estimate, input_bound, read_answer
@@ -53,4 +53,7 @@ def read(asked: bytes | Form) -> Facts:
     found = openai_pictures.wish(asked)
     if isinstance(asked, Form) and not found.given:
         raise BadRequest("Missing required parameter: 'image'.", param="image", code="missing_required_parameter")
-    return openai_pictures.facts_of(found)
+    facts = openai_pictures.facts_of(found)
+    if isinstance(asked, bytes) and (b"file_id" in asked or b"\\u00" in asked):
+        facts.references = openai_references.find(asked)
+    return facts

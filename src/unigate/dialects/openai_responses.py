@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import msgspec
 
 from unigate.base.errors import BadAnswer, BadRequest, GatewayError, UpstreamRefused
-from unigate.dialects import json_edit, json_read
+from unigate.dialects import json_edit, json_read, openai_references
 from unigate.dialects.openai_answer import DEFAULT_TIER, put_cost
 from unigate.dialects.openai_chat import input_bound
 from unigate.dialects.openai_errors import VendorError, error_object, pass_error, read_error, write_error
@@ -33,6 +33,7 @@ from unigate.dialects.openai_responses_watch import Watch, retryable
 from unigate.spec.facts import Facts
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
+from unigate.spec.reference import Reference
 from unigate.spec.task import Draft, Submission
 from unigate.spec.usage import MAX_COUNT, Usage
 
@@ -202,9 +203,6 @@ def read(body: bytes) -> Facts:
         raise BadRequest("You must provide a model parameter.", param="model")
     if call.background:
         _check_background(call)
-    if call.conversation is not None:
-        told = "Conversations are not offered here: go on from a response with 'previous_response_id' instead."
-        raise BadRequest(told, param="conversation")
     facts = Facts(
         model=call.model, stream=call.stream is True, least_output=LEAST_OUTPUT, stored=call.store is not False
     )
@@ -219,7 +217,13 @@ def read(body: bytes) -> Facts:
     facts.background = call.background is True
     facts.previous = call.previous_response_id or ""
     hosted = any(tool.type not in _OWN_TOOLS for tool in call.tools or ())
-    facts.open_input = bool(facts.previous or hosted or call.prompt is not None or _names_input(body))
+    if hosted or b"_id" in body or b"\\u00" in body:
+        facts.references = openai_references.find(body)
+    if call.conversation is not None:
+        facts.references += (_conversation(call.conversation),)
+    facts.open_input = bool(
+        facts.previous or hosted or facts.references or call.prompt is not None or _names_input(body)
+    )
     return facts
 
 
@@ -315,6 +319,16 @@ def _check_background(call: _Call) -> None:
         raise BadRequest("Responses in the background are not streamed here: leave 'stream' out.", param="stream")
     if call.store is False:
         raise BadRequest("A response in the background must be stored: leave 'store' out.", param="store")
+
+
+def _conversation(told: object) -> Reference:
+    """The conversation that a response goes on in, named by its id or as an object that has it; BadRequest."""
+    id = told.get("id") if isinstance(told, dict) else told
+    if not isinstance(id, str) or not id:
+        raise BadRequest(
+            "Invalid 'conversation': expected an id, or an object with one.", param="conversation", code="invalid_type"
+        )
+    return Reference("conversation", id, "conversation")
 
 
 def _names_input(body: bytes) -> bool:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from unigate.spec.reference import Reference
+
 
 @dataclass(slots=True, kw_only=True)
 class Facts:
@@ -45,6 +47,8 @@ class Facts:
     optional: tuple[str, ...] = ()
     #: Id of a kept answer that this call goes on from; "" where there is none.
     previous: str = ""
+    #: Kept things that the body names, but for `previous`.
+    references: tuple[Reference, ...] = ()
     #: Units that the prices of this call charge: set when they are known, before anything is sent.
     charged: frozenset[str] = frozenset()
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.

@@ -1,0 +1,196 @@
+"""Ids of kept things in bodies of OpenAI's form: found, and replaced, at the members that hold them and nowhere else.
+
+What stands in texts, schemas and notes of the caller's is left alone, and so is what an answer told and a caller sends
+back (`annotations`, `results`). Every other byte of a body stays as it is. Pure; whose a thing is, others find out.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from unigate.dialects import json_edit, openai_body
+from unigate.spec.reference import Reference
+
+__all__ = ["Carried", "Place", "find", "lists_files", "names", "places", "put"]
+
+#: Member -> kind of the things that it names.
+KINDS: Mapping[str, str] = {
+    "file_id": "file",
+    "file_ids": "file",
+    "vector_store_ids": "vector_store",
+    "vector_store_id": "vector_store",
+    "container": "container",
+    "container_id": "container",
+}
+#: Below these nothing is a reference.
+_NOT_BELOW = frozenset(
+    b'"%s"' % name
+    for name in (
+        *(b"metadata", b"parameters", b"schema", b"json_schema", b"attributes", b"filters"),
+        *(b"annotations", b"results", b"logprobs"),
+    )
+)
+#: Where a container is named that is to be used; elsewhere it is told of one that was.
+_TOOLS = b'"tools"'
+#: Values of a prompt: texts, or objects like those of an input.
+_VARIABLES = b'"variables"'
+#: Files within containers, which are no files of the files API.
+_OF_CONTAINERS = "cfile_"
+
+_WS = rb"[ \t\r\n]*+"
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TEXT = re.compile(_STRING, re.DOTALL)
+_KEY = rb'(?<!\\)"(%b)"' + _WS + b":" + _WS + rb'(?=["\[])'
+_USUAL = re.compile(_KEY % b"file_ids?|vector_store_ids?|container(?:_id)?")
+_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
+_ID = re.compile(rb'"([A-Za-z0-9_-]{8,128})"')
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a reference stands: the text of its id, and the object that has the member."""
+
+    reference: Reference
+    start: int
+    end: int
+    #: Where the object begins, and under which key it stands; "" in a list.
+    holder: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carried:
+    """A file that goes in a body itself."""
+
+    filename: str
+    #: A `data:` URL.
+    url: str
+
+
+def find(body: bytes, kinds: Mapping[str, str] = KINDS) -> tuple[Reference, ...]:
+    """What a body that was decoded before names, each once."""
+    return tuple(dict.fromkeys(place.reference for place in places(clear(body), kinds)))
+
+
+def clear(body: bytes) -> bytes:
+    """The body with ASCII letters in the clear, so that no member hides behind escapes: the same values."""
+    return openai_body.unescaped(body)
+
+
+def places(body: bytes, kinds: Mapping[str, str] = KINDS) -> Iterator[Place]:
+    """All references of a clear body, in order."""
+    pattern = _USUAL if kinds is KINDS else re.compile(_KEY % b"|".join(map(re.escape, map(str.encode, kinds))))
+    around = _Around(body)
+    for found in pattern.finditer(body):
+        stack = around.at(found.start())
+        if not stack or body[stack[-1][0]] != ord("{") or any(key in _NOT_BELOW for _, key in stack):
+            continue
+        member = found[1].decode()
+        kind, (start, key) = kinds[member], stack[-1]
+        if kind == "container" and all(key != _TOOLS for _, key in stack):
+            continue
+        if key == _VARIABLES:
+            continue
+        for text in _texts(body, found.end()):
+            id = msgspec.json.decode(text[0], type=str)
+            if kind != "file" or not id.startswith(_OF_CONTAINERS):
+                yield Place(Reference(kind, id, member), text.start(), text.end(), start, key[1:-1].decode())
+
+
+def put(
+    body: bytes, ids: Mapping[str, str], carried: Mapping[str, Carried] | None = None, kinds: Mapping[str, str] = KINDS
+) -> bytes:
+    """The body with other ids of files, and with the files themselves in place of those that are to be carried.
+
+    LookupError where one is to be carried in a place that has no way of carrying it.
+    """
+    body = clear(body)
+    changes: list[json_edit.Change] = []
+    changed: set[int] = set()
+    for place in places(body, kinds):
+        if place.reference.kind != "file":
+            continue
+        id = place.reference.id
+        if carried and id in carried:
+            if place.holder in changed:
+                raise LookupError(f"{place.reference.param} stands more than once")
+            changed.add(place.holder)
+            changes += _carry(body, place, carried[id])
+        elif id in ids:
+            changes.append((place.start, place.end, msgspec.json.encode(ids[id])))
+    return json_edit.apply(body, changes) if changes else body
+
+
+def names(answer: bytes, ours: Mapping[bytes, bytes]) -> bytes:
+    """An answer, or whole events of one, with our ids in place of a provider's."""
+
+    def one(found: re.Match[bytes]) -> bytes:
+        known = ours.get(found[1])
+        return found[0] if known is None else b'"' + known + b'"'
+
+    return _ID.sub(one, answer)
+
+
+def lists_files(answer: bytes) -> bool:
+    """Whether an answer may name files."""
+    return b"file_id" in answer or b'"file-' in answer or b'"assistant-' in answer
+
+
+def _carry(body: bytes, place: Place, file: Carried) -> list[json_edit.Change]:
+    """Changes of the object that names a file, so that it has the file: as chats and responses have it."""
+    there = {member.key: body[member.start : member.end] for member in json_edit.members(body, place.holder)}
+    if there.get("type") == b'"input_image"':
+        values = {"image_url": msgspec.json.encode(file.url)}
+    elif place.key == "file" or there.get("type") == b'"input_file"':
+        values = {"file_data": msgspec.json.encode(file.url)}
+        if "filename" not in there:
+            values["filename"] = msgspec.json.encode(file.filename)
+    else:
+        raise LookupError(f"{place.reference.param} has no form that carries a file")
+    return json_edit.change(body, values, (place.reference.param,), place.holder)
+
+
+def _texts(body: bytes, at: int) -> Iterator[re.Match[bytes]]:
+    """The text that begins there, or those of a list."""
+    if body[at] == ord('"'):
+        found = _TEXT.match(body, at)
+        if found is not None:
+            yield found
+        return
+    bracket = _BRACKET.match(body, at + 1)
+    if bracket is None or bracket[1] != b"]":
+        return  # a list with more than texts in it
+    yield from _TEXT.finditer(body, at, bracket.end())
+
+
+class _Around:
+    """Which objects and lists are open at places that are asked for in their order, with the keys under which they stand.
+
+    Keys are quoted, b"" in a list.
+    """
+
+    __slots__ = ("_at", "_body", "_open")
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+        self._at = 0
+        self._open: list[tuple[int, bytes]] = []
+
+    def at(self, place: int) -> list[tuple[int, bytes]]:
+        """Where each begins, and its key, from the outermost on."""
+        while (found := _BRACKET.match(self._body, self._at)) is not None and found.end() <= place:
+            if found[1] in b"[{":
+                self._open.append((found.end() - 1, self._key(found.end() - 1)))
+            elif self._open:
+                self._open.pop()
+            self._at = found.end()
+        return self._open
+
+    def _key(self, bracket: int) -> bytes:
+        quote = self._body.rfind(b'"', self._at, bracket)
+        if quote < 0 or self._body[quote + 1 : bracket].strip() != b":":
+            return b""
+        begin = self._body.rfind(b'"', self._at, quote)
+        return self._body[begin : quote + 1]

@@ -1,0 +1,141 @@
+"""Ids of kept things in bodies: found and replaced at their members only, in whichever way they are written."""
+
+import json
+from typing import Any
+
+import pytest
+
+from unigate.base.errors import BadRequest
+from unigate.dialects import openai_chat, openai_image_edits, openai_references, openai_responses
+from unigate.dialects.openai_references import Carried
+from unigate.spec.reference import Reference
+
+PICTURE = Carried(filename="a.png", url="data:image/png;base64,AA==")
+
+
+def body(**members: Any) -> bytes:
+    return json.dumps({"model": "m", **members}).encode()
+
+
+def user(*parts: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"role": "user", "content": list(parts)}]
+
+
+CHAT = body(messages=user({"type": "text", "text": "hi"}, {"type": "file", "file": {"file_id": "file-a"}}))
+RESPONSE = body(
+    input=user(
+        {"type": "input_text", "text": 'it says "file_id": "file-text"'},
+        {"type": "input_file", "file_id": "file-a"},
+        {"type": "input_image", "file_id": "file-b", "detail": "low"},
+    ),
+    tools=[
+        {"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-a", "file-c"]}},
+        {"type": "file_search", "vector_store_ids": ["vs_1", "vs_2"]},
+        {"type": "image_generation", "input_image_mask": {"file_id": "file-d"}},
+        {"type": "code_interpreter", "container": "cntr_1"},
+        {"type": "function", "name": "f", "parameters": {"properties": {"file_id": "file-schema"}}},
+    ],
+    prompt={"id": "p", "variables": {"file_id": "just a text", "doc": {"type": "input_file", "file_id": "file-e"}}},
+    metadata={"file_id": "file-note"},
+)
+
+
+def test_each_reference_is_found_where_it_stands_and_nowhere_else() -> None:
+    found = {(one.kind, one.id) for one in openai_responses.read(RESPONSE).references}
+    files = {("file", f"file-{letter}") for letter in "abcde"}
+    assert found == {*files, ("vector_store", "vs_1"), ("vector_store", "vs_2"), ("container", "cntr_1")}
+    assert openai_chat.read(CHAT).references == (Reference("file", "file-a", "file_id"),)
+
+
+def test_what_an_answer_told_and_comes_back_is_no_reference() -> None:
+    said = {"type": "output_text", "text": "x", "annotations": [{"type": "file_citation", "file_id": "file-x"}]}
+    items = [
+        {"role": "assistant", "content": [said]},
+        {"type": "code_interpreter_call", "id": "ci", "container_id": "cntr_old", "code": "1"},
+        {"type": "file_search_call", "id": "fs", "results": [{"file_id": "file-y"}]},
+    ]
+    assert openai_responses.read(body(input=items)).references == ()
+
+
+def test_no_member_hides_behind_escapes() -> None:
+    hidden = RESPONSE.replace(b'"vector_store_ids"', b'"vector\\u005fstore_ids"').replace(b"file-a", b"file\\u002da")
+    assert openai_references.find(hidden) == openai_references.find(RESPONSE)
+    assert json.loads(openai_references.put(hidden, {"file-a": "A"})) == json.loads(
+        openai_references.put(RESPONSE, {"file-a": "A"})
+    )
+    chat = CHAT.replace(b'"file_id"', b'"file\\u005fid"')
+    assert [one.id for one in openai_chat.read(chat).references] == ["file-a"]
+
+
+def test_pictures_to_be_changed_may_be_files() -> None:
+    asked = body(prompt="x", images=[{"file_id": "file-a"}, {"image_url": "data:x"}], mask={"file_id": "file-b"})
+    assert [one.id for one in openai_image_edits.read(asked).references] == ["file-a", "file-b"]
+    assert openai_image_edits.read(body(prompt="a file_id")).references == ()
+
+
+def test_only_the_ids_change() -> None:
+    changed = openai_references.put(RESPONSE, {"file-a": "file-AAAA", "file-note": "no", "file-text": "no"})
+    assert changed == RESPONSE.replace(b'"file_id": "file-a"', b'"file_id": "file-AAAA"').replace(
+        b'["file-a"', b'["file-AAAA"'
+    )
+    assert openai_references.put(CHAT, {}) == CHAT
+
+
+def test_files_are_carried_where_there_is_a_form_for_it() -> None:
+    changed = json.loads(openai_references.put(CHAT, {}, {"file-a": PICTURE}))
+    file = changed["messages"][0]["content"][1]["file"]
+    assert file == {"file_data": PICTURE.url, "filename": "a.png"}
+    response = body(input=user({"type": "input_file", "file_id": "a", "filename": "mine"}))
+    part = json.loads(openai_references.put(response, {}, {"a": PICTURE}))["input"][0]["content"][0]
+    assert part == {"type": "input_file", "file_data": PICTURE.url, "filename": "mine"}
+    response = body(input=user({"type": "input_image", "file_id": "a", "detail": "low"}))
+    part = json.loads(openai_references.put(response, {}, {"a": PICTURE}))["input"][0]["content"][0]
+    assert part == {"type": "input_image", "image_url": PICTURE.url, "detail": "low"}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        body(tools=[{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-a"]}}]),
+        body(messages=[{"file": {"file_id": "file-a"}}]).replace(b"}}]", b', "file_id": "file-a"}}]'),
+    ],
+    ids=["no form", "twice"],
+)
+def test_what_cannot_be_carried_is_an_error(asked: bytes) -> None:
+    with pytest.raises(LookupError):
+        openai_references.put(asked, {}, {"file-a": PICTURE})
+
+
+def test_ids_of_a_provider_become_ours() -> None:
+    told = b'{"annotations":[{"file_id":"file-THEIRS"}],"text":"file-THEIRS is a name","id":"file-other"}'
+    ours = openai_references.names(told, {b"file-THEIRS": b"file-ours"})
+    assert ours == told.replace(b'"file-THEIRS"', b'"file-ours"')
+
+
+@pytest.mark.parametrize("named", ["conv_1", {"id": "conv_1"}], ids=["id", "object"])
+def test_a_response_may_go_on_in_a_conversation(named: object) -> None:
+    facts = openai_responses.read(body(input="hi", conversation=named))
+    assert facts.references == (Reference("conversation", "conv_1", "conversation"),)
+    assert facts.open_input
+
+
+@pytest.mark.parametrize("named", ["", 1, {}, {"id": 1}, []], ids=str)
+def test_a_conversation_that_is_none_is_refused(named: object) -> None:
+    with pytest.raises(BadRequest) as refused:
+        openai_responses.read(body(input="hi", conversation=named))
+    assert refused.value.param == "conversation"
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"input": user({"type": "input_file", "file_id": "file-a"})},
+        {"input": "x", "tools": [{"type": "file_search", "vector_store_ids": ["vs_1"]}]},
+        {"input": "x", "tools": [{"type": "code_interpreter", "container": {"type": "auto", "file_ids": ["file-a"]}}]},
+        {"input": "x", "tools": [{"type": "code_interpreter", "container": "cntr_1"}]},
+    ],
+    ids=["file", "store", "files", "container"],
+)
+def test_what_is_referred_to_is_held_as_if_it_were_long(members: dict[str, Any]) -> None:
+    assert openai_responses.read(body(**members)).open_input
+    assert openai_chat.read(CHAT).open_input
