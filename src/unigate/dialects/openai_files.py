@@ -3,19 +3,30 @@
 https://platform.openai.com/docs/api-reference/files; `url` is ours: a signed link under which any vendor may fetch the file.
 """
 
+import re
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 import msgspec
 
-from unigate.base.errors import BadRequest, GatewayError, NotFound
+from unigate.base.errors import BadAnswer, BadRequest, GatewayError, NotFound
 from unigate.dialects import form_read
 from unigate.dialects.openai_errors import write_error
-from unigate.spec.form import Form, FormBounds
+from unigate.spec.form import FilePart, Form, FormBounds, Part
 from unigate.spec.operation import Operation
 from unigate.spec.own_file import Listed, NewFile, OwnFile
 
-__all__ = ["OPERATIONS", "file_object", "missing", "read_file", "read_listing", "write_deleted", "write_error"]
+__all__ = [
+    "OPERATIONS",
+    "copy_form",
+    "file_object",
+    "missing",
+    "read_copy",
+    "read_file",
+    "read_listing",
+    "write_deleted",
+    "write_error",
+]
 
 #: What files are for; others are made by the vendor only.
 PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
@@ -28,7 +39,18 @@ _NAME_CHARACTERS = 255
 _DEFAULT = "user_data"
 
 
+_COPY_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
+
+
+class _Copy(msgspec.Struct, gc=False):
+    id: str = ""
+
+
+_copy = msgspec.json.Decoder(_Copy)
+
+
 def _row(name: str, method: str, path: str = "", use: str = "own_file") -> Operation:
+    # Their path at providers is that of copies.
     return Operation(
         name=f"openai.files.{name}",
         method=method,
@@ -37,6 +59,7 @@ def _row(name: str, method: str, path: str = "", use: str = "own_file") -> Opera
         family="files",
         use=use,
         free=True,
+        upstream_path=f"/files{path}",
     )
 
 
@@ -52,6 +75,7 @@ OPERATIONS = (
         body="form",
         body_bytes=512 << 20,
         form=FormBounds(parts=16, fields=64 << 10),
+        upstream_path="/files",
     ),
     _row("list", "GET", use="own_files"),
     _row("get", "GET", "/{id}"),
@@ -124,6 +148,31 @@ def read_listing(query: bytes) -> Listed:
             "A parameter has a character that none may have.", param="after" if "\0" in after else "purpose"
         )
     return Listed(purpose=purpose, limit=int(limit), newest_first=order == "desc", after=after)
+
+
+def copy_form(file: OwnFile, part: FilePart, purpose: str, *, now: int) -> tuple[Form, int]:
+    """The form by which a provider gets a copy, and when that expires there, in ms since 1970; 0: never.
+
+    A provider keeps it for an hour at least, whatever we do.
+    """
+    fields = [Part(name="purpose", value=purpose.encode())]
+    seconds = 0
+    if file.expires_at:
+        seconds = min(max((file.expires_at - now) // 1000, LEAST), MOST)
+        fields.append(Part(name="expires_after[anchor]", value=b"created_at"))
+        fields.append(Part(name="expires_after[seconds]", value=b"%d" % seconds))
+    return Form((*fields, part)), now + seconds * 1000 if seconds else 0
+
+
+def read_copy(body: bytes) -> str:
+    """The id that a provider gave a copy; BadAnswer."""
+    try:
+        id = _copy.decode(body).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        id = ""
+    if not _COPY_ID.fullmatch(id):
+        raise BadAnswer(detail="the answer to an upload names no file")
+    return id
 
 
 def missing(file_id: str) -> GatewayError:

@@ -13,7 +13,7 @@ import msgspec
 from unigate.dialects import json_edit, openai_body
 from unigate.spec.reference import Reference
 
-__all__ = ["Carried", "Place", "find", "lists_files", "names", "places", "put"]
+__all__ = ["Carried", "Place", "find", "named_files", "names", "places", "put"]
 
 #: Member -> kind of the things that it names.
 KINDS: Mapping[str, str] = {
@@ -45,7 +45,9 @@ _TEXT = re.compile(_STRING, re.DOTALL)
 _KEY = rb'(?<!\\)"(%b)"' + _WS + b":" + _WS + rb'(?=["\[])'
 _USUAL = re.compile(_KEY % b"file_ids?|vector_store_ids?|container(?:_id)?")
 _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
-_ID = re.compile(rb'"([A-Za-z0-9_-]{8,128})"')
+_ID = re.compile(rb'"([\w.-]{4,128})"')
+#: As vendors call files, and whatever stands where they are named.
+_NAMED = re.compile(rb'"((?:file|assistant)-[\w.-]{4,120})"|"file_id"' + _WS + b":" + _WS + rb'"([\w.-]{4,128})"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +135,11 @@ def names(answer: bytes, ours: Mapping[bytes, bytes]) -> bytes:
     return _ID.sub(one, answer)
 
 
-def lists_files(answer: bytes) -> bool:
-    """Whether an answer may name files."""
-    return b"file_id" in answer or b'"file-' in answer or b'"assistant-' in answer
+def named_files(answer: bytes) -> set[str]:
+    """What may be ids of files in an answer, or in whole events of one."""
+    if b"file" not in answer and b'"assistant-' not in answer:
+        return set()
+    return {(found[1] or found[2]).decode() for found in _NAMED.finditer(answer)}
 
 
 def _carry(body: bytes, place: Place, file: Carried) -> list[json_edit.Change]:

@@ -24,6 +24,7 @@ PROVIDER = Provider(
         "openai_chat",
         "openai_completions",
         "openai_embeddings",
+        "openai_files",
         "openai_image_edits",
         "openai_images",
         "openai_realtime",
@@ -35,6 +36,7 @@ PROVIDER = Provider(
     adjust_form=without_stream("whisper"),
     refuses=openai_pictures.REFUSES,
     translations=embeds(Embedder()),
+    file_purposes={"user_data": "assistants", "vision": "assistants"},
     auth=_api_key,
     paths={
         "openai.chat": "/openai/deployments/{model}/chat/completions?api-version={api_version}",

@@ -16,6 +16,7 @@ PROVIDER = Provider(
         "openai_chat",
         "openai_completions",
         "openai_embeddings",
+        "openai_files",
         "openai_image_edits",
         "openai_image_variations",
         "openai_images",
@@ -29,4 +30,5 @@ PROVIDER = Provider(
     translations={**embeds(Embedder()), **translations(Reranker())},
     paths={**PATHS, "cohere.rerank": "/rerank"},
     limit_field="max_tokens",
+    carries_files=frozenset({"openai.chat", "openai.responses"}),
 )

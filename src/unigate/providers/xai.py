@@ -28,7 +28,7 @@ PROVIDER = Provider(
     name="xai",
     title="xAI",
     base_url="https://api.x.ai/v1",
-    speaks=("openai_chat", "openai_images", "openai_responses"),
+    speaks=("openai_chat", "openai_files", "openai_images", "openai_responses"),
     adjust_usage=_with_thoughts,
     adjust_error=meanings(
         Meaning(status=400, means=401, says="incorrect api key"),

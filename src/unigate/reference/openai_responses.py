@@ -74,7 +74,13 @@ _REQUEST = record(
         "safety_identifier": text("A name of yours for the end user, by which the provider tells abuse."),
         "prompt_cache_key": text("Groups calls whose prompts begin alike."),
         "background": maybe(flag("Not served: `true` is refused.")),
-        "conversation": maybe(either(text(), mapping(ANYTHING), about="A conversation of yours in which the response goes on, by its id or as an object that has it.")),
+        "conversation": maybe(
+            either(
+                text(),
+                mapping(ANYTHING),
+                about="A conversation of yours in which the response goes on, by its id or as an object that has it.",
+            )
+        ),
         "usage": shared.INCLUDE_COST,
     },
     needs=("model", "input"),

@@ -148,6 +148,11 @@ class Provider:
     adjust_error: Callable[[int, bytes], tuple[int, bytes]] = as_told
     #: Members of usage objects that tell what the operator pays, or whose account it is: they go to no caller.
     private_usage: frozenset[str] = frozenset()
+    #: Purposes of files that this vendor calls otherwise: OpenAI's -> its own.
+    file_purposes: Mapping[str, str] = field(default_factory=dict)
+    #: Names of operations whose bodies this vendor takes with files in them, where it has no files of its own that they
+    #: could name.
+    carries_files: frozenset[str] = frozenset()
     #: Where a stream's events carry usage beside the top-level `usage`: keys, and places in lists, from the top.
     usage_path: tuple[str | int, ...] = ()
     #: The field in which a limit of output tokens is put where the caller named none.

@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Integer, and_, bindparam, delete, or_, select, update
 
+from unigate.store import file_copies
 from unigate.store.database import Tx
 from unigate.store.file_tables import file_totals, files
 from unigate.store.metadata import insert
@@ -177,12 +178,13 @@ async def ready(tx: Tx, id: str, *, digest: bytes, media_type: str, expires_at: 
 
 
 async def gone(tx: Tx, row: FileRow, *, due_at: int) -> bool:
-    """Note that a file is no more, so that nobody is led to it, and give its bytes back to its user's totals.
+    """Note that a file and its copies are no more, so that nobody is led to it, and give its bytes back to its user's totals.
 
     False where it is not as it was read, or that was noted before. Its bytes are to be removed then, and the row `forgotten`; at `due_at` it is seen to.
     """
     if not await tx.run(_GONE, {"of": row.id, "was": row.state, "was_at": row.store, "due": due_at}):
         return False
+    await file_copies.orphan(tx, row.id)
     if row.counted:
         await give(tx, row.user_id, row.size)
     return True
