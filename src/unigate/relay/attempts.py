@@ -9,7 +9,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadAnswer, GatewayError, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import FinishingDialect, RawDialect, RawWatcher, Watcher, private_usage, streams
-from unigate.relay import chat_pictures, picture_links
+from unigate.relay import chat_pictures, picture_links, references
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
 from unigate.relay.outgoing import FormBody
@@ -112,10 +112,19 @@ async def first_good(
 
 async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
     """One try: the answer is read whole, or until its first content."""
+    if call.named is None or not call.named.rows:
+        return await _sent(call, svc, plan, candidate)
+    return await references.with_copies(call, svc, candidate, partial(_sent, call, svc, plan, candidate))
+
+
+async def _sent(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
+    """One try, once all that it names is where it goes."""
     channel = candidate.route.channel
     provider = channel.provider
     refused = _refused(call, candidate) if call.facts.optional else ()
     edited = _edited(call, plan, candidate, refused)
+    if call.named is not None and call.named.rows:
+        edited = references.put(edited, call.named)
     translation = provider.translations.get(call.operation.name)
     body: bytes | Outgoing
     if translation is None and call.operation.body == "json":
@@ -182,6 +191,8 @@ async def _read(call: Call, svc: Services, opened: Opened, translation: Translat
         body = private_usage.hidden(body, provider.private_usage)
     if call.facts.finish:
         body = await _beside(len(body), cast(FinishingDialect, call.dialect).finish_answer, body)
+    if call.named is not None:
+        body = await references.answered(body, opened.candidate, svc)
     if call.facts.links:
         body = await picture_links.linked(call, svc, body)
     opened.body = body

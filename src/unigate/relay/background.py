@@ -11,8 +11,8 @@ from typing import Protocol, cast
 
 from unigate.base.errors import BadRequest, Conflict, NotFound, UpstreamRefused
 from unigate.dialects import Dialect, TaskDialect, operations
-from unigate.relay import task_uses
-from unigate.relay.call import Call
+from unigate.relay import references, task_uses
+from unigate.relay.call import Call, NamedFiles
 from unigate.relay.holding import most_tokens
 from unigate.relay.services import Services
 from unigate.spec.binding import Binding
@@ -52,8 +52,8 @@ async def begin(call: Call, svc: Services) -> None:
     try:
         call.marks += admission.headers()
         draft, before = spoken.read_task(task_uses.submission(call, svc)), None
-        if facts.previous:
-            before = await previous(call, svc)
+        if facts.previous or facts.references:
+            before = await place(call, svc)
             draft = replace(draft, body=spoken.read_task(task_uses.submission(call, svc)).body)
         given, made = most_tokens(call, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         draft = replace(draft, units={"input": given, "output": made * facts.count}, pinned=before)
@@ -61,6 +61,17 @@ async def begin(call: Call, svc: Services) -> None:
     finally:
         admission.done(tokens)  # what comes out is not known yet, and is not counted
     call.x.reply(reply.status, [*reply.headers, (b"x-request-id", call.id.encode()), *call.marks], reply.body)
+
+
+async def place(call: Call, svc: Services) -> Binding | None:
+    """Where a call must go because of what it goes on from, and what else it names. Raises as `previous` and `pinned`."""
+    facts = call.facts
+    before = await previous(call, svc) if facts.previous else None
+    if facts.references:
+        named = await references.pinned(call, svc, facts.references)
+        return references.same(before, named, facts.references[0].param)
+    call.named = NamedFiles(rows={})
+    return before
 
 
 async def previous(call: Call, svc: Services) -> Binding:

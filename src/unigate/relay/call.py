@@ -1,9 +1,11 @@
 """Call: one caller's request while it is served, with what was found out about it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from unigate.dialects import Dialect
+from unigate.dialects.openai_references import Carried
 from unigate.spec.caller import Key
 from unigate.spec.exchange import Exchange
 from unigate.spec.facts import Facts
@@ -11,6 +13,7 @@ from unigate.spec.form import Form
 from unigate.spec.operation import Operation
 from unigate.spec.record import Attempt
 from unigate.spec.usage import Usage
+from unigate.store.own_files import FileRow
 
 
 class Pictures(Protocol):
@@ -33,6 +36,17 @@ class Pictures(Protocol):
 _NOTHING: Mapping[str, str] = {}
 
 
+@dataclass(slots=True, kw_only=True)
+class NamedFiles:
+    """Files of its user's that a call names."""
+
+    #: By their ids.
+    rows: Mapping[str, FileRow]
+    #: Where it is being sent: our id -> the provider's, and the files that go in the body itself.
+    ids: dict[str, str] = field(default_factory=dict)
+    carried: dict[str, Carried] = field(default_factory=dict)
+
+
 class Call:
     """What the steps of the relay hand on to each other."""
 
@@ -50,6 +64,7 @@ class Call:
         "keep_days",
         "key",
         "marks",
+        "named",
         "operation",
         "params",
         "pictures",
@@ -84,6 +99,8 @@ class Call:
         self.usage: Usage | None = None
         #: Files of its answer that were kept.
         self.files = 0
+        #: The files that it names, None where it names nothing that is kept: nor does its answer then.
+        self.named: NamedFiles | None = None
         #: Counts the pictures of its answer, where they are charged for.
         self.pictures: Pictures | None = None
         #: Seconds spent waiting for providers, which are not our own share.

@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 import structlog
 
-from unigate.base.clock import monotonic, now_ms
+from unigate.base.clock import now_ms
 from unigate.base.errors import StoreUnavailable, UpstreamError, UpstreamRefused
 from unigate.dialects import multipart, openai_files
 from unigate.relay.upstreams import Upstreams
@@ -16,7 +16,7 @@ from unigate.spec.form import FilePart, Form
 from unigate.spec.operation import Operation
 from unigate.spec.own_file import OwnFile
 from unigate.store.own_files import FileRow
-from unigate.upstream import Answer, Outgoing
+from unigate.upstream import Answer
 
 log: Any = structlog.get_logger("unigate.files")
 #: Answers about files are read as far as this.
@@ -92,7 +92,7 @@ class _Elsewhere:
 
     at_hand = False
 
-    def read(self, at: int, size: int) -> bytes:
+    def read(self, at: int, size: int) -> bytes:  # noqa: ARG002 - as every source
         raise ValueError("it is read from its storage")
 
     def open(self) -> BinaryIO:

@@ -8,7 +8,7 @@ a body looks like.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ from unigate.spec.channel import Channel
 from unigate.store import file_copies as rows
 from unigate.store import own_files
 from unigate.store.database import Database
-from unigate.store.file_copies import AT_ONCE, CopyRow
+from unigate.store.file_copies import AT_ONCE, CopyRow, State
 from unigate.store.objects import Storages
 from unigate.store.own_files import FileRow
 
@@ -92,18 +92,17 @@ class Copies:
             raise Unsupported("No provider of this model takes files.", param="file_id")
         wanted = _claim(candidate, row)
         place = (wanted.file_id, wanted.channel_id, wanted.credential_id)
-        making = self._making.get(place)
+        making = self._under_way(place)
         if making is None:
             async with self._db.reading() as tx:
                 known = await rows.find(tx, wanted)
             if known is not None and _fresh(known):
                 return known.upstream_id
-            making = self._making.get(place)
+            making = self._under_way(place)
         if making is None:
-            making = self._making[place] = _Making(
-                asyncio.get_running_loop().create_task(self._make(candidate, row, wanted))
-            )
-            making.task.add_done_callback(partial(self._made, place))
+            task = asyncio.get_running_loop().create_task(self._make(candidate, row, wanted))
+            task.add_done_callback(partial(self._made, place))
+            making = self._making[place] = _Making(task)
         making.waiting += 1
         try:
             return await asyncio.shield(making.task)
@@ -208,7 +207,8 @@ class Copies:
                 raise self._refusal(refused, candidate.route.channel) from None
             async with self._db.writing() as tx:
                 here = await own_files.find(tx, file.id, now=now_ms()) is not None
-                state, due_at = ("ready" if here else "deleted"), (expires_at if here else AT_ONCE)
+                state: State = "ready" if here else "deleted"
+                due_at = expires_at if here else AT_ONCE
                 kept = await rows.ready(tx, wanted, upstream_id, state=state, expires_at=expires_at, due_at=due_at)
         if not kept:
             log.error("a copy was made twice", file=file.id, channel=candidate.route.channel.name, id=upstream_id)
@@ -260,8 +260,14 @@ class Copies:
             refused.upstream_status = 400
         return refused
 
+    def _under_way(self, place: _Place) -> _Making | None:
+        making = self._making.get(place)
+        return making if making is not None and not making.task.cancelling() else None
+
     def _made(self, place: _Place, task: "asyncio.Task[str]") -> None:
-        del self._making[place]
+        making = self._making.get(place)
+        if making is not None and making.task is task:
+            del self._making[place]
         if not task.cancelled():
             task.exception()  # whoever waits for it has it
 

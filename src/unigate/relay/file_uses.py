@@ -46,6 +46,7 @@ async def delete(call: Call, svc: Services) -> Reply:
     row = await _file(call, svc)
     if not await svc.own_files.delete(row):
         raise openai_files.missing(row.id)
+    svc.copies.soon()
     return Reply(openai_files.write_deleted(row.id))
 
 

@@ -131,6 +131,11 @@ class OwnFiles:
         async with self._db.reading() as tx:
             return await rows.find(tx, file_id, now=now_ms(), user_id=user_id)
 
+    async def anybodys(self, file_id: str) -> FileRow | None:
+        """A file, whoever's it is; None where there is none."""
+        async with self._db.reading() as tx:
+            return await rows.find(tx, file_id, now=now_ms())
+
     async def page(self, user_id: str, asked: Listed) -> tuple[list[FileRow], bool]:
         """Some of a user's files, and whether there are more. BadRequest where the page begins behind no file of theirs."""
         now = now_ms()

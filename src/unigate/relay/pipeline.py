@@ -7,13 +7,14 @@ from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect, meters
-from unigate.relay import background, chat_by_pictures, chat_pictures, pictures
+from unigate.relay import background, chat_by_pictures, chat_pictures, pictures, references
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
 from unigate.relay.services import Services
 from unigate.relay.settling import NO_USAGE, headers, record, used
 from unigate.relay.streaming import Stream
+from unigate.routing.choice import Candidate
 from unigate.spec.reply import Pieces, Reply
 
 _JSON_TYPE = (b"content-type", b"application/json")
@@ -39,8 +40,8 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
     try:
         if admission is not UNLIMITED:
             call.marks += admission.headers()
-        if facts.previous:
-            candidates = svc.router.pinned(await background.previous(call, svc), facts.model, key.group.name, operation)
+        if facts.previous or facts.references:
+            candidates = await _kept_candidates(call, svc)
         else:
             candidates = svc.router.routes(facts.model, key.group.name, operation)
         quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)
@@ -65,6 +66,16 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
     finally:
         admission.done(call.usage.tokens if call.usage is not None and key.tpm else 0)
     return None
+
+
+async def _kept_candidates(call: Call, svc: Services) -> list[Candidate]:
+    """Where a call may go that names kept things, best first. NotFound, BadRequest, and what the router raises."""
+    facts, group = call.facts, call.key.group.name
+    place = await background.place(call, svc)
+    if place is not None:
+        return svc.router.pinned(place, facts.model, group, call.operation)
+    candidates = svc.router.routes(facts.model, group, call.operation)
+    return candidates if call.named is None else await references.best_first(svc, call.named, candidates)
 
 
 def _other_way(call: Call, svc: Services) -> Awaitable[Reply | Pieces | None] | None:

@@ -11,6 +11,7 @@ from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
 from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
+from unigate.relay.file_copies import Copies
 from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
@@ -49,6 +50,8 @@ class Services:
     #: The files that users uploaded, and those that come in parts; set with them.
     own_files: OwnFiles = field(init=False, repr=False, compare=False)
     own_uploads: OwnUploads = field(init=False, repr=False, compare=False)
+    #: Copies of users' files at providers; set with them.
+    copies: Copies = field(init=False, repr=False, compare=False)
     #: Streams that are open by their addresses alone, by user.
     streams: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.

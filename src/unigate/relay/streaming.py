@@ -14,7 +14,7 @@ import structlog
 from unigate.base.clock import monotonic
 from unigate.base.errors import GatewayError, NoFunds, StoreUnavailable, StreamBroken, UpstreamError
 from unigate.dialects import Kept, StreamingDialect
-from unigate.relay import chat_pictures
+from unigate.relay import chat_pictures, references
 from unigate.relay.attempts import Opened, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
@@ -45,8 +45,10 @@ class Stream:
         "_enough",
         "_first",
         "_held",
+        "_last",
         "_looks",
         "_measured",
+        "_names",
         "_opening",
         "_plan",
         "_raw",
@@ -80,6 +82,9 @@ class Stream:
         #: Events with pictures in them, which are to become links.
         self._held: bytes | None = None
         self._looks = call.operation.family == "chat"
+        #: What is kept may be named in it by the provider's ids.
+        self._names = call.named is not None and opened.raw is None
+        self._last: bytes | None = None
         self._settled = False
 
     async def run(self) -> None:
@@ -142,6 +147,8 @@ class Stream:
         served_conditions(self._call, watch.service_tier)
         if self._call.facts.stored and (kept := cast(Kept, watch).id):
             await self._svc.bindings.keep(self._call, self._candidate, kept)
+        if self._names and b"file" in watch.ending:
+            self._last = await references.answered(watch.ending, self._candidate, self._svc)
         self._settle("empty" if watch.empty else "completed", await self._counted())
         await self._rest()
 
@@ -149,7 +156,7 @@ class Stream:
         """Let the caller have a piece. True where there is something to be waited for before the next, or nothing more."""
         watch = self._watch
         out = watch.feed(piece)
-        if self._held is not None or (self._looks and chat_pictures.MARK in out):
+        if self._held is not None or (self._looks and chat_pictures.MARK in out) or (self._names and b"file" in out):
             self._held = (self._held or b"") + out
             return True
         full = self._write(out) if out else False
@@ -159,6 +166,8 @@ class Stream:
         """Let the caller have whole events, with links in place of pictures."""
         if self._looks and chat_pictures.MARK in events:
             events = await chat_pictures.in_events(self._call, self._svc, events)
+        if self._names:
+            events = await references.answered(events, self._candidate, self._svc)
         self._write(events)
 
     def _send(self, piece: bytes) -> bool:
@@ -235,7 +244,7 @@ class Stream:
         made = record(call, self._plan, self._candidate, usage, end=end, status=200, first=self._first, error=error)
         self._svc.ended(call, made, self._candidate)
         if self._copy is not None:
-            ending = self._watch.ending if end in ("completed", "empty") else b""
+            ending = self._ending if end in ("completed", "empty") else b""
             self._svc.keeper.keep(call, 200, self._copy.answer + ending)
         elif call.keep_days:
             self._svc.keeper.keep(call, 200, b"")  # bytes that nobody could read there
@@ -247,9 +256,14 @@ class Stream:
         if not kept:
             self._cut(StoreUnavailable())
             return
-        if ending := self._watch.ending:
+        if ending := self._ending:
             x.write(ending)
         x.end()
+
+    @property
+    def _ending(self) -> bytes:
+        """The last events, as the caller gets them."""
+        return self._watch.ending if self._last is None else self._last
 
     def _nothing(self, kept: bool) -> None:
         """A broken stream has said all that it will say."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from unigate.access.secrets import Vault
 from unigate.base.clock import now_ms
+from unigate.relay.file_copies import Copies
 from unigate.relay.file_house import FileHouse
 from unigate.relay.files import Files
 from unigate.relay.own_files import OwnFiles
@@ -62,6 +63,7 @@ class TaskParts:
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
         own = svc.own_files = OwnFiles(db, storages, self.links, svc.spool, lambda: svc.settings.files)
         svc.own_uploads = OwnUploads(db, storages, own, lambda: svc.settings.files)
+        svc.copies = Copies(db, storages, svc.upstreams, svc.router)
         self._house = FileHouse(db, own, svc.own_uploads)
         self.tasks = svc.tasks = Tasks(
             db,
@@ -76,6 +78,7 @@ class TaskParts:
         self._delivering: asyncio.Task[None]
         self._copying: asyncio.Task[None]
         self._tidying: asyncio.Task[None]
+        self._deleting: asyncio.Task[None]
 
     def start(self) -> None:
         """Begin to work."""
@@ -83,16 +86,18 @@ class TaskParts:
         self._delivering = loop.create_task(self._outbox.run())
         self._copying = loop.create_task(self._copier.run())
         self._tidying = loop.create_task(self._house.run())
+        self._deleting = loop.create_task(self._svc.copies.run())
         self.tasks.start()
 
     async def stop(self) -> None:
         """Take up nothing more, and let others have what is left."""
         self._copying.cancel()
         self._tidying.cancel()
+        self._deleting.cancel()
         await self.tasks.stop()
         self._outbox.stop()
         await self._delivering
-        for ending in (self._copying, self._tidying):
+        for ending in (self._copying, self._tidying, self._deleting):
             with suppress(asyncio.CancelledError):
                 await ending
         await self.letters.close()

@@ -62,6 +62,16 @@ class Candidate:
         self._clock = clock
         self._state = _FRESH
 
+    @staticmethod
+    def reordered(candidates: "list[Candidate]") -> "list[Candidate]":
+        """All candidates of one call, none of them taken yet, to be tried in this order."""
+        tour = candidates[0].tour
+        if tour is not None:
+            tour.order = [candidate.health for candidate in candidates]
+            for at, candidate in enumerate(candidates):
+                candidate.at = at
+        return candidates
+
     @property
     def taken(self) -> bool:
         """Whether it occupies a place at its channel."""
