@@ -110,7 +110,7 @@ async def about(call: Call, svc: Services, task: Task, ask: Callable[[Binding], 
         return await task_uses.cancel(call, svc)
     if operation.task_use == "task_get":
         cast(BackgroundDialect, task_uses.spoken_by(call)).check_get(task_uses.submission(call, svc))
-        return await task_uses.get(call, svc)
+        return await _named(call, svc, task, await task_uses.get(call, svc))
     binding = _binding(operation, task)
     deletes = operation.method == "DELETE"
     if binding is None or (deletes and not task.ended):
@@ -124,6 +124,12 @@ async def about(call: Call, svc: Services, task: Task, ask: Callable[[Binding], 
     if deletes:
         await svc.bindings.put(replace(binding, kind=_deleted(operation)))
     return replace(reply, body=reply.body.replace(theirs, ours))
+
+
+async def _named(call: Call, svc: Services, task: Task, reply: Reply) -> Reply:
+    """A reply about a task, which names files by our ids."""
+    place = _binding(call.operation, task)
+    return reply if place is None else replace(reply, body=await references.answered(reply.body, place, svc))
 
 
 async def _find(call: Call, svc: Services, public_id: str) -> Task | None:

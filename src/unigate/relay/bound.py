@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NoChannel, NotFound, UpstreamError, UpstreamRefused
 from unigate.dialects import private_usage
-from unigate.relay import background
+from unigate.relay import background, references
 from unigate.relay.attempts import ERROR_LIMIT
 from unigate.relay.call import Call
 from unigate.relay.services import Services
@@ -56,6 +56,7 @@ async def _asked(call: Call, svc: Services, binding: Binding) -> Reply:
         candidate.done()
     if deletes:
         await svc.bindings.remove(binding)
+    body = await references.answered(body, candidate, svc)
     return Reply(body, answer.status, ((b"content-type", answer.header(b"content-type") or b"application/json"),))
 
 

@@ -113,13 +113,15 @@ class Copies:
 
     async def ours(self, candidate: Candidate, ids: Collection[str]) -> Mapping[str, str]:
         """Those of the provider's ids that are copies at the candidate's channel and credential: its id -> ours."""
+        return await self.ours_at(candidate.route.channel.id, candidate.credential.id, ids)
+
+    async def ours_at(self, channel_id: str, credential_id: str, ids: Collection[str]) -> Mapping[str, str]:
+        """The same of a channel and credential."""
         found: dict[str, str] = {}
         wanted = [*ids]
         for at in range(0, len(wanted), _TOGETHER):
             async with self._db.reading() as tx:
-                found |= await rows.ours(
-                    tx, candidate.route.channel.id, candidate.credential.id, wanted[at : at + _TOGETHER]
-                )
+                found |= await rows.ours(tx, channel_id, credential_id, wanted[at : at + _TOGETHER])
         return found
 
     async def holders(self, file_ids: Collection[str]) -> set[tuple[str, str]]:

@@ -10,8 +10,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TypeVar
 
+import msgspec
+
 from unigate.base.clock import monotonic
-from unigate.base.errors import BadRequest, NotFound, Unsupported, UpstreamError, UpstreamRefused
+from unigate.base.errors import BadRequest, CallerError, NotFound, Unsupported, UpstreamError, UpstreamRefused
 from unigate.dialects import openai_files, openai_references
 from unigate.dialects.openai_references import Carried
 from unigate.relay.call import Call, NamedFiles
@@ -19,12 +21,15 @@ from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.reference import Reference
+from unigate.spec.task import Json
 from unigate.store.own_files import FileRow
 
 #: Things that one body may name.
 MOST = 200
 #: A file that goes in a body itself has so many bytes at most: it is in memory then.
 CARRIED = 8 << 20
+#: Dialects of tasks that may name files.
+DIALECTS = frozenset({"openai_responses"})
 #: By which a provider says that it does not know something.
 _UNKNOWN = frozenset({400, 404})
 T = TypeVar("T")
@@ -120,10 +125,31 @@ async def translated(body: bytes, references: Iterable[Reference], candidate: Ca
     return openai_references.put(body, ids, kinds=kinds) if ids else body
 
 
-async def answered(body: bytes, candidate: Candidate, svc: Services) -> bytes:
-    """An answer, or whole events of one, with our ids of files in place of those that copies have at a candidate."""
+async def in_order(body: Json, candidate: Candidate, svc: Services) -> Json:
+    """The same of what a task of one of DIALECTS asks for. All failures are UpstreamErrors of what was never sent."""
+    text = msgspec.json.encode(body)
+    found = openai_references.find(text)
+    if all(one.kind != "file" for one in found):
+        return body
+    try:
+        changed: Json = msgspec.json.decode(await translated(text, found, candidate, svc))
+    except UpstreamError as failure:
+        failure.sent = False
+        raise
+    except CallerError as error:
+        raise UpstreamRefused(error.status, openai_files.write_error(error, "")) from None
+    return changed
+
+
+async def answered(body: bytes, place: Candidate | Binding, svc: Services) -> bytes:
+    """An answer, or whole events of one, with our ids of files in place of those that copies have where it comes from."""
     found = openai_references.named_files(body)
-    ours = await svc.copies.ours(candidate, found) if found else None
+    if not found:
+        return body
+    if isinstance(place, Candidate):
+        ours = await svc.copies.ours(place, found)
+    else:
+        ours = await svc.copies.ours_at(place.channel_id, place.credential_id, found)
     if not ours:
         return body
     return openai_references.names(body, {theirs.encode(): id.encode() for theirs, id in ours.items()})

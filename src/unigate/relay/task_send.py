@@ -17,6 +17,7 @@ import structlog
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
 from unigate.dialects import task_writer
+from unigate.relay import references
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_wire import ask, definite, message_of, unreadable
@@ -269,6 +270,8 @@ class Sender:
         """Send it, and read what the provider says to it."""
         svc, channel = self._engine.svc, candidate.route.channel
         api = channel.provider.tasks[row.task.called]
+        if row.task.dialect in references.DIALECTS:
+            body = await references.in_order(body, candidate, svc)
         order = self.order(row, body, candidate.route.model, channel, parent)
         message = written(api.submit, order, channel)
         seconds = svc.settings.tasks.send_seconds
