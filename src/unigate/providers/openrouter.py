@@ -24,4 +24,5 @@ PROVIDER = Provider(
         private=("user_id",),
     ),
     private_usage=frozenset({"cost", "cost_details", "is_byok"}),
+    carries_files=frozenset({"openai.chat"}),
 )

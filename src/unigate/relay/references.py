@@ -21,7 +21,7 @@ from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.reference import Reference
-from unigate.spec.task import Json
+from unigate.spec.task import Json, Task
 from unigate.store.own_files import FileRow
 
 #: Things that one body may name.
@@ -125,8 +125,10 @@ async def translated(body: bytes, references: Iterable[Reference], candidate: Ca
     return openai_references.put(body, ids, kinds=kinds) if ids else body
 
 
-async def in_order(body: Json, candidate: Candidate, svc: Services) -> Json:
-    """The same of what a task of one of DIALECTS asks for. All failures are UpstreamErrors of what was never sent."""
+async def in_order(task: Task, body: Json, candidate: Candidate, svc: Services) -> Json:
+    """The same of what a task asks for. All failures are UpstreamErrors of what was never sent."""
+    if task.dialect not in DIALECTS:
+        return body
     text = msgspec.json.encode(body)
     found = openai_references.find(text)
     if all(one.kind != "file" for one in found):

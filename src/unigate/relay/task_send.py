@@ -261,8 +261,7 @@ class Sender:
         if api.resume is None:
             raise Conflict("This task cannot go on.", code="task_not_paused")
         order = self.order(row, body, row.upstream_model, channel, row.task.handle)
-        seconds = self._engine.svc.settings.tasks.send_seconds
-        message = written(api.resume, order, channel)
+        message, seconds = written(api.resume, order, channel), self._engine.svc.settings.tasks.send_seconds
         answered = await ask(self._engine.svc, channel, candidate.credential, message, seconds=seconds, submits=True)
         return accepted_of(api, order, answered)
 
@@ -270,11 +269,9 @@ class Sender:
         """Send it, and read what the provider says to it."""
         svc, channel = self._engine.svc, candidate.route.channel
         api = channel.provider.tasks[row.task.called]
-        if row.task.dialect in references.DIALECTS:
-            body = await references.in_order(body, candidate, svc)
+        body = await references.in_order(row.task, body, candidate, svc)
         order = self.order(row, body, candidate.route.model, channel, parent)
-        message = written(api.submit, order, channel)
-        seconds = svc.settings.tasks.send_seconds
+        message, seconds = written(api.submit, order, channel), svc.settings.tasks.send_seconds
         answered = await ask(svc, channel, candidate.credential, message, seconds=seconds, submits=True)
         return accepted_of(api, order, answered)
 
