@@ -21,6 +21,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytearray = field(default_factory=bytearray)
+    method: str = ""
 
     @property
     def size(self) -> int:
@@ -63,7 +64,7 @@ class FormVendor:
             while True:
                 first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[:-2]
                 headers = dict(line.lower().split(": ", 1) if "boundary" not in line else _raw(line) for line in lines)
-                asked = Asked(first.split(" ")[1], headers)
+                asked = Asked(first.split(" ")[1], headers, method=first.split(" ")[0])
                 self.asked.append(asked)
                 await self.handlers[asked.path.split("/")[1]](asked, reader, writer)
         writer.close()
