@@ -117,12 +117,24 @@ class OwnFiles:
         storage = self._storages.open(row.store)
         return await storage.put(row.path, pieces, most=row.size, media_type=harmless(row.media_type))
 
-    async def settle(self, tx: Tx, row: FileRow, stored: Stored, lasts: int) -> FileRow:
-        """Say that a file is there, as a part of a transaction. StoreUnavailable where it took so long that it was removed."""
+    async def settle(self, tx: Tx, row: FileRow, stored: Stored, lasts: int, *, counted: bool = True) -> FileRow:
+        """Say that a file is there, as a part of a transaction. StoreUnavailable where it took so long that it was removed.
+
+        `counted`: it is among what its user has.
+        """
         expires_at = row.created_at + lasts * 1000 if lasts else 0
-        if not await rows.ready(tx, row.id, digest=stored.digest, media_type=row.media_type, expires_at=expires_at):
+        if not await rows.ready(
+            tx,
+            row.id,
+            digest=stored.digest,
+            media_type=row.media_type,
+            expires_at=expires_at,
+            counted=counted,
+        ):
             raise StoreUnavailable(detail=f"{row.id} was given up while it was written")
-        return replace(row, state="ready", digest=stored.digest, counted=1, expires_at=expires_at, due_at=expires_at)
+        return replace(
+            row, state="ready", digest=stored.digest, counted=int(counted), expires_at=expires_at, due_at=expires_at
+        )
 
     async def find(self, file_id: str, user_id: str) -> FileRow | None:
         """A user's file; None where there is none, or it is another's."""
@@ -135,6 +147,11 @@ class OwnFiles:
         """A file, whoever's it is; None where there is none."""
         async with self._db.reading() as tx:
             return await rows.find(tx, file_id, now=now_ms())
+
+    async def opened(self, row: FileRow) -> AsyncIterator[bytes] | None:
+        """The bytes of a file in pieces, None where they are gone; StoreUnavailable, from the pieces too."""
+        found = await self._storages.open(row.store).get(row.path)
+        return None if found is None else found.pieces
 
     async def page(self, user_id: str, asked: Listed) -> tuple[list[FileRow], bool]:
         """Some of a user's files, and whether there are more. BadRequest where the page begins behind no file of theirs."""

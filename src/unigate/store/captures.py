@@ -41,6 +41,7 @@ _SHORT = (
     )
 )
 _COST = select(usage.c.cost).where(usage.c.id == bindparam("call"))
+_RECORDED = select(usage.c.id).where(usage.c.id.in_(bindparam("calls", expanding=True)))
 _CAPTURED = holds.c.captured + bindparam("more")
 _CAPTURE = (
     update(holds)
@@ -135,6 +136,15 @@ async def cost_of(tx: Tx, call_id: str) -> int | None:
     """What a call's row says it cost; None where there is no row."""
     row = await tx.one(_COST, {"call": call_id})
     return None if row is None else int(row[0])
+
+
+async def recorded(tx: Tx, call_ids: Sequence[str]) -> set[str]:
+    """Which of these calls have a row: they are charged, and will not be again."""
+    found: set[str] = set()
+    for at in range(0, len(call_ids), BATCH):
+        some = {"calls": list(call_ids[at : at + BATCH])}
+        found |= {str(row[0]) for row in await tx.all(_RECORDED, some)}
+    return found
 
 
 class _Group:

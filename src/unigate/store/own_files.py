@@ -66,7 +66,7 @@ _READY = (
         media_type=bindparam("type"),
         due_at=bindparam("due"),
         expires_at=bindparam("ends"),
-        counted=1,
+        counted=bindparam("counts"),
     )
 )
 _GONE = (
@@ -171,9 +171,10 @@ async def page(
     return (await listing.read(tx, page, user_id=user_id, purpose=purpose, now=now)).map(_made)
 
 
-async def ready(tx: Tx, id: str, *, digest: bytes, media_type: str, expires_at: int) -> bool:
-    """Note that a file was written whole, and is in its user's totals; False where nobody waits for it any more."""
-    values = {"of": id, "sha256": digest, "type": media_type, "due": expires_at, "ends": expires_at}
+async def ready(tx: Tx, id: str, *, digest: bytes, media_type: str, expires_at: int, counted: bool = True) -> bool:
+    """Note that a file was written whole, and is in its user's totals unless told; False where nobody waits for it any more."""
+    values: dict[str, object] = {"of": id, "sha256": digest, "type": media_type, "counts": int(counted)}
+    values |= {"due": expires_at, "ends": expires_at}
     return bool(await tx.run(_READY, values))
 
 
