@@ -17,7 +17,7 @@ from unigate.base.errors import (
 )
 from unigate.dialects import midjourney, midjourney_server, midjourney_view
 from unigate.dialects.midjourney_errors import ServerRefused
-from unigate.http.app import render
+from unigate.relay.rendering import render
 from unigate.spec.task import Answered, Failure, Json, Order, Task
 
 DEEP = b"[" * 100_000

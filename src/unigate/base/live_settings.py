@@ -151,6 +151,32 @@ class TaskSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
 
 
+_Millionths = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Batches: files of requests that are worked through beside the calls that somebody waits for."""
+
+    #: Millionths that are taken off the price of a line, and the same for users of a group.
+    discount: _Millionths = 0
+    groups: dict[str, _Millionths] = msgspec.field(default_factory=dict)
+    #: Lines of one batch that are called at once, batches of one user that run at once, and that may be open.
+    at_once: Annotated[int, msgspec.Meta(ge=1, le=256)] = 8
+    of_user: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
+    open: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 100
+    #: Lines and bytes of a file of requests.
+    lines: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 50_000
+    file_bytes: _Count = 200_000_000
+    #: Seconds after which a batch expires, what the completion window `24h` means.
+    window_seconds: _Seconds = 86_400.0
+    #: Days for which batches that ended are kept.
+    keep_days: Annotated[int, msgspec.Meta(ge=1, le=3650)] = 90
+
+    def discount_of(self, group: str) -> int:
+        """What is taken off for users of a group, in millionths."""
+        return self.groups.get(group, self.discount)
+
+
 class MidjourneySettings(msgspec.Struct, frozen=True, kw_only=True):
     """How calls of Midjourney are read and answered."""
 
@@ -184,6 +210,12 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     files: FileSettings = FileSettings()
     tasks: TaskSettings = TaskSettings()
     midjourney: MidjourneySettings = MidjourneySettings()
+    batches: BatchSettings = BatchSettings()
+
+    def state(self, operation: str, family: str) -> _State | None:
+        """What an operation was switched to, by itself or with its family; None where nobody said anything."""
+        states = self.operations
+        return states.get(operation) or states.get(family) if states else None
 
 
 def live_settings(values: dict[str, Any]) -> LiveSettings:

@@ -77,6 +77,15 @@ class Row:
         conditions = tuple(Condition(name, text) for name, text in told["when"])
         return cls(told["id"], conditions, told["denominator"], told["flat"], told["by_value"])
 
+    def discounted(self, millionths: int) -> "Row":
+        """The same with a part taken off. Nothing is rounded: factors and denominator grow together."""
+        left = MILLION - millionths
+        flat = {unit: factor * left for unit, factor in self._flat.items()}
+        by_value = {
+            unit: {value: factor * left for value, factor in values.items()} for unit, values in self._by_value.items()
+        }
+        return Row(self.id, self.conditions, self.denominator * MILLION, flat, by_value)
+
     def frozen(self) -> dict[str, Any]:
         """Everything that it prices by, as plain structures, so that a call that lasts for long keeps its price."""
         return {
@@ -86,6 +95,11 @@ class Row:
             "flat": self._flat,
             "by_value": self._by_value,
         }
+
+    @property
+    def of_batches(self) -> bool:
+        """Whether it is for the service tier `batch`, by that name."""
+        return any(condition.name == "service_tier" and condition.fits("batch") for condition in self.conditions)
 
     @property
     def charged(self) -> frozenset[str]:
@@ -164,6 +178,14 @@ class Quote:
     def thawed(cls, told: Mapping[str, Any]) -> "Quote":
         """The quote that `frozen` was told of."""
         return cls(tuple(Row.thawed(row) for row in told["rows"]), told["multiplier"])
+
+    def discounted(self, millionths: int) -> "Quote":
+        """The quote with a part taken off each row, so that a cost is still rounded up once, after it.
+
+        A row for the service tier `batch` says what a line of a batch costs, and stays as it is.
+        """
+        rows = (row if row.of_batches else row.discounted(millionths) for row in self.rows)
+        return Quote(tuple(rows), self.multiplier)
 
     def frozen(self) -> dict[str, Any]:
         """The quote as plain structures."""
@@ -251,15 +273,17 @@ class Prices:
                 self._patterns.append(row)
             else:
                 self._models.setdefault(row.model, []).append(row)
-        self._known: dict[tuple[str, str, str, int], tuple[int, int, Quote]] = {}
+        self._known: dict[tuple[str, str, str, int, int], tuple[int, int, Quote]] = {}
 
-    def quote(self, operation: str, model: str, group: Group, at_ms: int) -> Quote:
-        """The quote for a call made at `at_ms`; Forbidden (`price_missing`) where no row prices it."""
-        key = (operation, model, group.id, group.multiplier)
+    def quote(self, operation: str, model: str, group: Group, at_ms: int, discount: int = 0) -> Quote:
+        """The quote for a call made at `at_ms`, less `discount` millionths; Forbidden (`price_missing`) where no row prices it."""
+        key = (operation, model, group.id, group.multiplier, discount)
         known = self._known.get(key)
         if known is not None and known[0] <= at_ms < known[1]:
             return known[2]
         first, last, quote = self._make(operation, model, group.multiplier, at_ms)
+        if discount:
+            quote = quote.discounted(discount)
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[key] = (first, last, quote)

@@ -3,10 +3,9 @@
 Errors leave in the form of the operation's dialect, always with a request id, never with a stack trace.
 """
 
-import math
 from collections.abc import Callable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -18,7 +17,6 @@ from unigate.base.errors import (
     GatewayError,
     InvalidKey,
     UnsupportedMediaType,
-    UpstreamRefused,
 )
 from unigate.dialects import Dialect, Writer, dialect, openai_errors, writer
 from unigate.http import cors, realtime
@@ -30,6 +28,7 @@ from unigate.http.table import Table, unknown
 from unigate.relay.call import Call
 from unigate.relay.free import USES
 from unigate.relay.pipeline import relay
+from unigate.relay.rendering import render
 from unigate.relay.services import Services
 from unigate.spec.caller import Group, Key
 from unigate.spec.operation import Operation
@@ -37,19 +36,10 @@ from unigate.spec.reply import Pieces, Reply
 
 log: Any = structlog.get_logger("unigate.http")
 Header = tuple[bytes, bytes]
-_JSON = b"application/json"
 
 
 #: Who calls what is open to everybody.
 NOBODY = Key(id="", name="", last4="", user_id="", user_name="", group=Group(id="", name=""), wallet_id="")
-
-
-class ErrorWriter(Protocol):
-    """What writes errors in a dialect's form."""
-
-    def write_error(self, error: GatewayError, request_id: str) -> bytes:
-        """The body of an error reply."""
-        ...
 
 
 class Gateway:
@@ -92,8 +82,7 @@ class Gateway:
 
     async def _serve(self, x: Exchange, request_id: str, operation: Operation, params: Any) -> None:
         svc = self._services
-        states = svc.settings.operations
-        state = states.get(operation.name) or states.get(operation.family) if states else None
+        state = svc.settings.state(operation.name, operation.family)
         if state == "off":
             raise unknown(x.method, x.path)
         if operation.use == "realtime":
@@ -181,32 +170,6 @@ class Gateway:
         if operation is not None and x.header(b"origin") is not None:
             head += cors.ANSWER
         x.reply(status, head, body)
-
-
-def render(
-    error: GatewayError, request_id: str, write: ErrorWriter, language: bytes = b""
-) -> tuple[int, list[Header], bytes]:
-    """Status, headers and body of an error's reply; a vendor's own refusal passes in the caller's dialect.
-
-    What a dialect may say beside `write_error` stands at `dialects.TaskWriter`; `language`: as the caller asks for it.
-    """
-    translate: Callable[[GatewayError, str], GatewayError] | None = getattr(write, "translate", None)
-    if translate is not None:
-        error = translate(error, language.decode("latin-1"))
-    head: list[Header] = [
-        (b"x-request-id", request_id.encode()),
-        (b"content-type", getattr(write, "ERROR_TYPE", _JSON)),
-        *error.headers,
-    ]
-    if error.retry_after is not None and not any(name == b"retry-after" for name, _ in error.headers):
-        head.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after))))
-    status_of: Callable[[GatewayError], int] | None = getattr(write, "error_status", None)
-    if isinstance(error, UpstreamRefused):
-        status = error.upstream_status if status_of is None else status_of(error)
-        passed: Callable[[int, bytes], bytes] = getattr(write, "pass_error", openai_errors.pass_error)
-        return status, head, passed(error.upstream_status, error.body)
-    status = error.status if status_of is None else status_of(error)
-    return status, head, write.write_error(error, request_id)
 
 
 async def _send(x: Exchange, call: Call, reply: Reply | Pieces | None) -> None:

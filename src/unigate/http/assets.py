@@ -14,10 +14,10 @@ from unigate.base import ids
 from unigate.base.errors import GatewayError, MethodNotAllowed, NotFound
 from unigate.dialects import openai_errors
 from unigate.http import cors
-from unigate.http.app import render
 from unigate.http.exchange import Exchange
 from unigate.http.state import Handler
 from unigate.relay.files import Files
+from unigate.relay.rendering import render
 from unigate.tasks.assets import Links
 
 log: Any = structlog.get_logger("unigate.http")

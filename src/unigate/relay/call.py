@@ -55,7 +55,9 @@ class Call:
         "attempts",
         "body",
         "dialect",
+        "discount",
         "facts",
+        "failed_id",
         "files",
         "form",
         "id",
@@ -76,6 +78,10 @@ class Call:
     def __init__(self, x: Exchange, id: str, operation: Operation, key: Key, at: int) -> None:
         self.x = x
         self.id = id
+        #: Under which its record stands where it failed; another one where it may be made again.
+        self.failed_id = id
+        #: Millionths that are taken off its price.
+        self.discount = 0
         self.operation = operation
         self.key = key
         #: Milliseconds since 1970 at which the call was admitted; prices and windows go by it.

@@ -150,6 +150,7 @@ async def _made(call: Call, svc: Services, relay: Relay, row: Operation, body: d
     """The reply to a call for pictures in place of this one."""
     x = Inside(call.x)
     inner = Call(x, call.id, row, call.key, call.at)
+    inner.failed_id, inner.discount = call.failed_id, call.discount
     if not openai_pictures.counts_tokens(str(body["model"])) and _answers(call, svc, row):
         body["response_format"] = "b64_json"
     inner.body = msgspec.json.encode(body)

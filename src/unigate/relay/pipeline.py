@@ -44,7 +44,7 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
             candidates = await _kept_candidates(call, svc)
         else:
             candidates = svc.router.routes(facts.model, key.group.name, operation)
-        quote = svc.prices.quote(operation.name, facts.model, key.group, call.at)
+        quote = svc.prices.quote(operation.name, facts.model, key.group, call.at, call.discount)
         facts.charged = quote.charged
         if quote.pictures and operation.family == "chat":
             chat_pictures.expect(call)

@@ -55,7 +55,7 @@ def record(
     own = (total if first is None else first - started) - call.upstream_seconds
     key = call.key
     return Record(
-        call.id,
+        call.id if plan is not None else call.failed_id,
         call.at,
         key.user_id,
         key.id,

@@ -160,7 +160,7 @@ class Submitter:
         group, operation = key.group.name, call.operation
         svc.keys.check(key, draft.model, call.x.client, call.at, operation)
         candidates = self._candidates(call, draft, place)
-        quote = svc.prices.quote(draft.operation, draft.model, key.group, now)
+        quote = svc.prices.quote(draft.operation, draft.model, key.group, now, call.discount)
         amount, _ = quote.cost(Usage(dict(draft.units)), draft.conditions)
         first = candidates[0] if candidates else None
         at_once = first is not None and not first.route.channel.concurrency
