@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, unquote
 from unigate.base.errors import Forbidden, NotFound
 from unigate.dialects import dashboard, openai_models, operations, platform
 from unigate.relay import (
+    batch_uses,
     file_uses,
     midjourney_image,
     pictures,
@@ -86,6 +87,10 @@ async def credit_grants(call: Call, svc: Services) -> Reply:
 USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]] = {
     **TASK_USES,
     "task": pictures.make,
+    "batch": batch_uses.one,
+    "batch_cancel": batch_uses.cancel,
+    "batch_create": batch_uses.create,
+    "batches": batch_uses.listed,
     "midjourney_image": midjourney_image.image,
     "realtime_call": realtime_calls.create,
     "realtime_secret": realtime_secrets.create,

@@ -13,7 +13,7 @@ import structlog
 
 from unigate.base import ids
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import GatewayError, StoreUnavailable
+from unigate.base.errors import GatewayError, NotFound, StoreUnavailable
 from unigate.dialects import dialect, writer
 from unigate.relay.call import Call
 from unigate.relay.pipeline import relay
@@ -131,6 +131,8 @@ async def inner(asked: Asked, svc: Services) -> Answer:
     call = Call(x, asked.id, operation, asked.key, now_ms())
     call.failed_id, call.body, call.discount = ids.new("req"), asked.body, asked.discount
     try:
+        if svc.settings.state(operation.name, operation.family) == "off":
+            raise NotFound(f"Unknown request URL: {operation.method} {operation.path}.", code="unknown_url")
         reply = await relay(call, dialect(operation.dialect), svc)
         if isinstance(reply, Pieces):
             x.start(reply.status, reply.headers, None)
@@ -146,8 +148,8 @@ async def inner(asked: Asked, svc: Services) -> Answer:
     except Exception:
         log.exception("an inner call failed", request_id=asked.id, operation=operation.name)
         return _refused(asked, GatewayError("The gateway failed to serve this call."))
-    error = StoreUnavailable() if x.status == StoreUnavailable.status else None
-    return Answer(status=x.status, body=bytes(x.body), headers=x.told, error=error, usage=call.usage or _NONE)
+    failed = StoreUnavailable() if x.status == StoreUnavailable.status else None
+    return Answer(status=x.status, body=bytes(x.body), headers=x.told, error=failed, usage=call.usage or _NONE)
 
 
 def _refused(asked: Asked, error: GatewayError) -> Answer:

@@ -9,6 +9,7 @@ from unigate.access.limiter import Limiter
 from unigate.base.live_settings import LiveSettings
 from unigate.billing.bank import Bank
 from unigate.billing.prices import Prices
+from unigate.relay.batches import Batches
 from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
 from unigate.relay.file_copies import Copies
@@ -52,6 +53,8 @@ class Services:
     own_uploads: OwnUploads = field(init=False, repr=False, compare=False)
     #: Copies of users' files at providers; set with them.
     copies: Copies = field(init=False, repr=False, compare=False)
+    #: The batches of users; set with them.
+    batches: Batches = field(init=False, repr=False, compare=False)
     #: Streams that are open by their addresses alone, by user.
     streams: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.

@@ -1,4 +1,4 @@
-"""All that one worker does for tasks, built and started together: the engine, the copies of files, the deliveries; and for users' files.
+"""All that one worker does for tasks, built and started together: the engine, the copies of files, the deliveries; and for users' files and batches.
 
 The composition root says with what; nothing here decides anything.
 """
@@ -11,6 +11,9 @@ from pathlib import Path
 
 from unigate.access.secrets import Vault
 from unigate.base.clock import now_ms
+from unigate.relay.batch_files import BatchFiles
+from unigate.relay.batch_house import BatchHouse
+from unigate.relay.batches import Batches
 from unigate.relay.file_copies import Copies
 from unigate.relay.file_house import FileHouse
 from unigate.relay.files import Files
@@ -65,6 +68,9 @@ class TaskParts:
         svc.own_uploads = OwnUploads(db, storages, own, lambda: svc.settings.files)
         svc.copies = Copies(db, storages, svc.upstreams, svc.router)
         self._house = FileHouse(db, own, svc.own_uploads)
+        svc.batches = Batches(db, own, lambda: svc.settings.batches)
+        self._batches = BatchHouse(db, svc, BatchFiles(db, own))
+        svc.batches.on_change = self._batches.poke
         self.tasks = svc.tasks = Tasks(
             db,
             svc,
@@ -79,6 +85,7 @@ class TaskParts:
         self._copying: asyncio.Task[None]
         self._tidying: asyncio.Task[None]
         self._deleting: asyncio.Task[None]
+        self._batching: asyncio.Task[None]
 
     def start(self) -> None:
         """Begin to work."""
@@ -87,16 +94,19 @@ class TaskParts:
         self._copying = loop.create_task(self._copier.run())
         self._tidying = loop.create_task(self._house.run())
         self._deleting = loop.create_task(self._svc.copies.run())
+        self._batching = loop.create_task(self._batches.run())
         self.tasks.start()
 
     async def stop(self) -> None:
         """Take up nothing more, and let others have what is left."""
+        await self._batches.stop()
         self._copying.cancel()
         self._tidying.cancel()
         self._deleting.cancel()
         await self.tasks.stop()
         self._outbox.stop()
         await self._delivering
+        await self._batching
         for ending in (self._copying, self._tidying, self._deleting):
             with suppress(asyncio.CancelledError):
                 await ending

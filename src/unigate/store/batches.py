@@ -6,17 +6,17 @@ Every change of a batch that is being worked on names its owner, so that one who
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Integer, Update, bindparam, case, delete, func, select, update
 
+from unigate.spec.batch import Batch, State
 from unigate.store.batch_tables import batch_results, batches
 from unigate.store.claims import Queue, one_of
 from unigate.store.database import Tx
 from unigate.store.metadata import insert
 from unigate.store.pages import Listing, Page, Slice
 
-State = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 #: States of batches that have not ended.
 OPEN: tuple[State, ...] = ("validating", "in_progress", "finalizing", "cancelling")
 #: Rows in one statement.
@@ -24,46 +24,20 @@ AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BatchRow:
+class BatchRow(Batch):
     """A row as it is. Times are milliseconds since 1970; 0: not yet."""
 
-    id: str
     user_id: str
     key_id: str
     #: From where it was made, and the address by which its maker reached us.
     client: str
     base: str
-    endpoint: str
-    input_file_id: str
-    completion_window: str
-    #: JSON; "": none.
-    metadata: str = ""
     #: Seconds after which its files expire.
     lasts: int
     #: Millionths that are taken off its lines' prices.
     discount: int = 0
-    state: State = "validating"
     #: The state that it is to end in, once that is known.
     ending: str = ""
-    #: JSON list; "": none.
-    errors: str = ""
-    model: str = ""
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
-    #: JSON mapping of units; "": nothing was used.
-    usage: str = ""
-    output_file_id: str = ""
-    error_file_id: str = ""
-    created_at: int
-    expires_at: int
-    in_progress_at: int = 0
-    finalizing_at: int = 0
-    completed_at: int = 0
-    failed_at: int = 0
-    expired_at: int = 0
-    cancelling_at: int = 0
-    cancelled_at: int = 0
     #: Where its provider runs it, by which credential, as what, and the hold that pays; "": it is run here.
     channel_id: str = ""
     credential_id: str = ""
