@@ -73,7 +73,15 @@ def price(lines: Iterable[dict[str, Any]], *, left: tuple[int, int] = (1, 1)) ->
 
 
 def charged(stage: Stage, batch: Batch) -> dict[str, int]:
-    """What stands in the usage of a batch's lines, by the call's id, once all money has come to rest."""
+    """What stands in the usage of a batch's lines, by the call's id, once those that went well are there."""
+    mark, done = batch.id.removeprefix("batch_"), batch.request_counts.completed if batch.request_counts else 0
+    found: dict[str, int] = {}
+
+    def look() -> bool:
+        found.update({id: int(row["charged"]) for id, row in stage.rows().items() if mark in id})
+        return len(found) >= done
+
+    wait_until(look, seconds=30, what=f"the rows of {batch.id}")
     stage.settled()
-    mark = batch.id.removeprefix("batch_")
-    return {id: int(row["charged"]) for id, row in stage.rows().items() if mark in id}
+    look()
+    return found
