@@ -69,7 +69,7 @@ _LIST = Listing(
 )
 _COUNT_OPEN = select(func.count()).where(batches.c.user_id == bindparam("user"), _OPEN)
 _LOCK_OPEN = (
-    select(batches.c.id, batches.c.in_progress_at)
+    select(batches.c.id, batches.c.state, batches.c.in_progress_at, batches.c.created_at)
     .where(batches.c.user_id == bindparam("user"), _OPEN)
     .order_by(batches.c.id)
     .with_for_update()
@@ -169,12 +169,14 @@ async def change(tx: Tx, row: BatchRow, values: Mapping[str, str | int], *, stat
 
 
 async def begin(tx: Tx, row: BatchRow, *, most: int, now: int) -> bool:
-    """Let a batch run, if its user has fewer than `most` that do; False where they have not, or it is to end.
+    """Let a batch run, if its user has fewer than `most` that do or wait for longer; False where they have not, or it is to end.
 
     Others of the same user that begin at the same time wait for the lock, so that one of them sees the other.
     """
     others = await tx.all(_LOCK_OPEN, {"user": row.user_id})
-    if sum(1 for id, since in others if since and id != row.id) >= most:
+    place = (row.created_at, row.id)
+    before = sum(1 for id, state, since, at in others if since or (state == "validating" and (at, id) < place))
+    if before >= most:
         return False
     return await change(tx, row, {"state": "in_progress", "in_progress_at": now}, state="validating")
 
