@@ -289,6 +289,10 @@ class Prices:
         self._known[key] = (first, last, quote)
         return quote
 
+    def priced(self, operation: str, at_ms: int) -> bool:
+        """Whether a row names this operation, of those that cost nothing unless the operator sets a price."""
+        return any(row.starts_at <= at_ms for row in self._operations.get(operation, ()))
+
     def rows(self, model: str, at_ms: int) -> list[Price]:
         """The rows that price a model at `at_ms`, most specific first, down to the first without conditions."""
         shown: list[Price] = []

@@ -24,7 +24,7 @@ def _form(
         list[str] | None, typer.Option("--model", help="A model's name, or a pattern with one *; repeat.")
     ] = None,
     address: Annotated[list[str] | None, typer.Option("--address", help="An address or network; repeat.")] = None,
-    scope: Annotated[list[str] | None, typer.Option("--scope", help="relay or manage; repeat.")] = None,
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="relay, platform or manage; repeat.")] = None,
     expires: Annotated[str | None, typer.Option(help="A date such as 2027-01-01, or never.")] = None,
     budget_day: Annotated[
         str | None, typer.Option(metavar="USD|none", help="Most that it spends in a day (UTC).")

@@ -34,8 +34,8 @@ from unigate.store.database import Tx
 from unigate.store.keys import KeyRow
 from unigate.store.pages import Page, Slice
 
-#: What a key may be for: calls of models, or management.
-SCOPES = ("relay", "manage")
+#: What a key may be for: calls of models, things that are kept at vendors (vector stores, fine-tuning, ...), or management.
+SCOPES = ("relay", "platform", "manage")
 PERIODS = ("day", "month", "total")
 MAX_LIMIT = 1_000_000_000
 MAX_KEEP_DAYS = 3650

@@ -65,10 +65,10 @@ class Bindings:
         async with self._db.writing() as tx:
             await rows.add(tx, binding)
 
-    async def page(self, kind: str, user_id: str, page: Page) -> Slice[Binding]:
-        """Some of what a user has of a kind, newest first. BadRequest for a place that is not in this list."""
+    async def page(self, kind: str, user_id: str, page: Page, *, newest_first: bool = True) -> Slice[Binding]:
+        """Some of what a user has of a kind. BadRequest for a place that is not in this list."""
         async with self._db.reading() as tx:
-            return await rows.page(tx, page, kind, user_id)
+            return await rows.page(tx, page, kind, user_id, newest_first=newest_first)
 
     async def previous(self, call: Call) -> Binding:
         """What the call goes on from; BadRequest where the caller's user has no such thing."""

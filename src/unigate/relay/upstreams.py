@@ -52,10 +52,18 @@ class Upstreams:
         return kept
 
     def about(
-        self, candidate: Candidate, operation: Operation, upstream_id: str, query: str
+        self,
+        candidate: Candidate,
+        operation: Operation,
+        upstream_id: str,
+        query: str,
+        places: Mapping[str, str] = _NOTHING,
     ) -> tuple[Endpoint, Request]:
-        """The same for a call about one thing, which is made anew each time; `query` is the caller's."""
-        where, request = self._made(candidate, operation, {"id": upstream_id})
+        """The same for a call about one thing, which is made anew each time; `query` is the caller's.
+
+        `places`: what else stands in its path.
+        """
+        where, request = self._made(candidate, operation, {**places, "id": upstream_id})
         joint = "&" if "?" in request.target else "?"
         return where, replace(request, target=request.target + joint + query) if query else request
 

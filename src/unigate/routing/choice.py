@@ -13,7 +13,18 @@ from unigate.routing.candidates import Candidate, Tour
 from unigate.routing.failures import TABLE, Row, Verdict, rate_limited, shortest
 from unigate.routing.health import ChannelHealth, CredentialHealth, Rules
 from unigate.routing.judging import Event, Judge
-from unigate.routing.plans import Plan, Site, last_resort, make_plan, refusal, shuffled, upstream_name, usable, weight
+from unigate.routing.plans import (
+    Plan,
+    Site,
+    last_resort,
+    make_plan,
+    offering_plan,
+    refusal,
+    shuffled,
+    upstream_name,
+    usable,
+    weight,
+)
 from unigate.spec.binding import Binding
 from unigate.spec.channel import Channel, Route
 from unigate.spec.operation import Operation
@@ -104,6 +115,16 @@ class Router:
                 credentials = health.credentials
                 if len(credentials) == 1:
                     return [Candidate(only, credentials[0], self._clock)]
+        return self._choose(plan)
+
+    def offering(self, group: str, operation: Operation) -> list[Candidate]:
+        """Candidates for a call that names no model, best first, at least one: by all channels that offer the operation.
+
+        NotFound where none does, whatever its state; else as `routes`.
+        """
+        plan = offering_plan(self._channels.values(), group, operation)
+        if not plan.sites:
+            raise NotFound(f"No channel offers {operation.path}.")
         return self._choose(plan)
 
     def busy(self, model: str, group: str, operation: Operation) -> list[Channel]:

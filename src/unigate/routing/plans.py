@@ -88,6 +88,15 @@ def make_plan(channels: Iterable[ChannelHealth], model: str, group: str, operati
     return Plan(sites)
 
 
+def offering_plan(channels: Iterable[ChannelHealth], group: str, operation: Operation) -> Plan:
+    """The plan for calls of an operation that name no model: all channels of the group whose provider has it."""
+    return Plan(
+        Site(health, "")
+        for health in channels
+        if group in health.channel.groups and health.channel.provider.serves(operation)
+    )
+
+
 def weight(health: ChannelHealth, now: float, least_share: float) -> float:
     """A channel's weight, lowered by its measured error rate."""
     if not health.bad:

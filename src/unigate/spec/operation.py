@@ -25,7 +25,7 @@ class Operation:
     #: Operations are switched one by one or as a family (`live`, `deprecated`, `off`).
     family: str
     #: The use case in `relay/` that serves it: `relay` goes to a provider, `task` makes a task, `bound` goes to the provider
-    #: that knows the thing, others are answered by us.
+    #: that knows the thing, `passed` makes such a thing and goes back to it, others are answered by us.
     use: str = "relay"
     #: Scope that the key needs; None: open to everybody, without a key.
     scope: str | None = "relay"
@@ -48,9 +48,14 @@ class Operation:
     upstream_path: str = ""
     #: Other paths under which the same operation is served.
     aliases: tuple[str, ...] = ()
-    #: Kind of the things that its answers name and that later calls come back to; with the use `bound`, of the thing
-    #: that `{id}` in its path names.
+    #: Kind of the things that its answers name and that later calls come back to; with the uses `bound` and `passed`, of
+    #: the thing that `{id}` in its path names.
     binds: str = ""
+    #: With the use `passed`: where files of users are named, in the path (`{file_id}`), the query (`?after`) and the body
+    #: (`files.*.file_id`: of each object in a list); where in its answer; and where its body names models.
+    files: tuple[str, ...] = ()
+    shows_files: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
     #: With the use `bound`: the use by which it is served where `{id}` names a task of ours; "": its provider is asked.
     task_use: str = ""
     #: Name of the operation some of whose calls it serves, told apart by their body: it has no place of its own.

@@ -17,11 +17,10 @@ _ADD = insert(bindings).on_conflict_do_nothing(index_elements=["kind", "public_i
 _FIND = select(bindings).where(*_THE_ONE)
 _FIND_OWNED = select(bindings).where(*_OWNED)
 _REMOVE = delete(bindings).where(*_OWNED)
-_LISTING = Listing(
-    select(bindings),
-    (bindings.c.created_at, bindings.c.public_id),
-    {"kind": bindings.c.kind == bindparam("kind"), "user_id": bindings.c.user_id == bindparam("user_id")},
-)
+_ORDER = (bindings.c.created_at, bindings.c.public_id)
+_FILTERS = {"kind": bindings.c.kind == bindparam("kind"), "user_id": bindings.c.user_id == bindparam("user_id")}
+_NEWEST = Listing(select(bindings), _ORDER, _FILTERS)
+_OLDEST = Listing(select(bindings), _ORDER, _FILTERS, newest_first=False)
 
 
 async def add(tx: Tx, binding: Binding) -> bool:
@@ -38,9 +37,10 @@ async def find(tx: Tx, kind: str, public_id: str, user_id: str) -> Binding | Non
     return _made(row) if row is not None else None
 
 
-async def page(tx: Tx, page: Page, kind: str, user_id: str) -> Slice[Binding]:
-    """A user's bindings of a kind, newest first. BadRequest for a place that is not in this list."""
-    return (await _LISTING.read(tx, page, kind=kind, user_id=user_id)).map(_made)
+async def page(tx: Tx, page: Page, kind: str, user_id: str, *, newest_first: bool = True) -> Slice[Binding]:
+    """A user's bindings of a kind. BadRequest for a place that is not in this list."""
+    listing = _NEWEST if newest_first else _OLDEST
+    return (await listing.read(tx, page, kind=kind, user_id=user_id)).map(_made)
 
 
 async def remove(tx: Tx, kind: str, public_id: str, user_id: str) -> None:

@@ -17,7 +17,7 @@ from unigate.manage.desk import Desk
 from unigate.manage.keys import MAX_KEEP_DAYS, KeyFilter, KeyForm, KeyView
 
 router = api_router("keys")
-Scope = Literal["relay", "manage"]
+Scope = Literal["relay", "platform", "manage"]
 Speed = Literal["relax", "fast", "turbo"]
 Limit = Annotated[int, Field(ge=0, le=keys.MAX_LIMIT)]
 
