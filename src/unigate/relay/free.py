@@ -22,6 +22,7 @@ from unigate.relay import (
 )
 from unigate.relay.bound import bound
 from unigate.relay.call import Call
+from unigate.relay.passing import passed
 from unigate.relay.services import Services
 from unigate.relay.task_uses import TASK_USES
 from unigate.spec.balance import Balance
@@ -115,6 +116,7 @@ USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]]
     "models": models,
     "model": model,
     "bound": bound,
+    "passed": passed,
     "billing_usage": billing_usage,
     "dashboard_subscription": subscription,
     "dashboard_usage": dashboard_usage,

@@ -1,0 +1,249 @@
+"""Things that providers keep for a user (vector stores, conversations, containers, evals, fine-tuning jobs), and calls about them.
+
+What a call makes is bound to its user, channel and credential before its caller hears the end of the reply; every later
+call about it goes there. A thing of another user is as unknown as one that never was, and its id goes to no provider.
+What is within such a thing (a file of a vector store, an item of a conversation) belongs to whoever has the thing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from unigate.base.clock import monotonic, now_ms
+from unigate.base.errors import NoChannel, Unsupported, UpstreamError, UpstreamRefused
+from unigate.base.money import format_usd
+from unigate.dialects import openai_passed, private_usage
+from unigate.relay import passing_asked, passing_bytes, passing_list
+from unigate.relay.attempts import ERROR_LIMIT, note
+from unigate.relay.call import Call
+from unigate.relay.passing_asked import Asked, Told
+from unigate.relay.passing_money import Bill, bill
+from unigate.relay.services import Services
+from unigate.relay.task_wire import definite
+from unigate.routing.choice import Candidate
+from unigate.routing.failures import final, read_retry_after
+from unigate.spec.binding import Binding
+from unigate.spec.facts import Facts
+from unigate.spec.operation import Operation
+from unigate.spec.provider import Request
+from unigate.spec.reply import Reply
+from unigate.upstream import Answer
+
+log: Any = structlog.get_logger("unigate.passing")
+_GONE = 404
+_JSON = (b"content-type", b"application/json")
+
+
+async def passed(call: Call, svc: Services) -> Reply | None:
+    """Serve a call: make a thing, list what the user has, or ask about one.
+
+    Raises NotFound, BadRequest, InvalidJson, Forbidden, NoFunds, NoChannel, UpstreamRefused, and what `final` makes of failures.
+    """
+    operation = call.operation
+    if "{id}" in operation.path:
+        return await _about(call, svc)
+    if operation.method == "POST":
+        return await _create(call, svc)
+    return await passing_list.listed(call, svc, _seen)
+
+
+async def _create(call: Call, svc: Services) -> Reply:
+    """Have a provider make a thing; where it may have been made, nobody else is asked."""
+    asked = await passing_asked.read(call, svc)
+    call.facts = Facts(model=asked.model)
+    group = call.key.group.name
+    if asked.model:
+        candidates = svc.router.routes(asked.model, group, call.operation)
+    else:
+        candidates = svc.router.offering(group, call.operation)
+    paid = await bill(call, svc)
+    try:
+        candidate, answer, body, told = await _first(call, svc, asked, candidates)
+    except BaseException:
+        paid.release()
+        raise
+    try:
+        id = openai_passed.read_made(body)
+        await svc.bindings.keep(call, candidate, id)
+        body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
+    except BaseException as error:
+        paid.release()
+        log.warning("a thing is left at its provider", request_id=call.id, kind=call.operation.binds, error=repr(error))
+        raise
+    return await _replied(call, candidate, answer, body, paid)
+
+
+async def _first(
+    call: Call, svc: Services, asked: Asked, candidates: Sequence[Candidate]
+) -> tuple[Candidate, Answer, bytes, Told]:
+    """What the first provider says that makes the thing."""
+    failures: list[UpstreamError] = []
+    unsupported: Unsupported | None = None
+    for candidate in candidates:
+        if not candidate.take():
+            continue
+        began = monotonic()
+        try:
+            told = await passing_asked.told(call, svc, asked, candidate)
+            answer = await _send(call, svc, candidate, "", told)
+            return candidate, answer, await _whole(svc, candidate, answer), told
+        except Unsupported as error:  # nothing was sent
+            unsupported = error
+        except UpstreamError as failure:
+            verdict = svc.router.failed(candidate, failure)
+            note(call, candidate, getattr(failure, "upstream_status", 0), failure.code, began)
+            if verdict.passes_through:
+                raise
+            failures.append(failure)
+            if not verdict.try_next or not definite(failure):
+                break
+            await asyncio.sleep(min(verdict.pause, svc.settings.relay.backoff_seconds))
+        finally:
+            candidate.done()
+            call.upstream_seconds += monotonic() - began
+    if unsupported is not None and not failures:
+        raise unsupported
+    raise final(failures)
+
+
+async def _about(call: Call, svc: Services) -> Reply | None:
+    """Ask the provider that knows a thing; what it deletes, or says is gone, is forgotten."""
+    binding = await found(call, svc)
+    asked = await passing_asked.read(call, svc)
+    call.facts = Facts(model=binding.model)
+    deletes = call.operation.method == "DELETE" and call.operation.path.endswith("{id}")
+    candidate = svc.router.bound(binding)
+    paid = await bill(call, svc)
+    if not candidate.take():
+        paid.release()
+        raise NoChannel(retry_after=1.0)
+    began = monotonic()
+    try:
+        told = await passing_asked.told(call, svc, asked, candidate)
+        answer = await _send(call, svc, candidate, binding.upstream_id, told)
+        if call.operation.answer == "bytes":
+            svc.router.worked(candidate, monotonic() - began)
+            await passing_bytes.passed_on(call, candidate, answer)
+            return None
+        body = await _whole(svc, candidate, answer)
+        call.upstream_seconds += monotonic() - began
+        body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
+    except UpstreamError as failure:
+        paid.release()
+        verdict = svc.router.failed(candidate, failure)
+        note(call, candidate, getattr(failure, "upstream_status", 0), failure.code, began)
+        if deletes and isinstance(failure, UpstreamRefused) and failure.upstream_status == _GONE:
+            await forget(svc, candidate, binding)
+        if verdict.passes_through:
+            raise
+        raise final([failure]) from failure
+    except BaseException:
+        paid.release()
+        raise
+    finally:
+        candidate.done()
+    if deletes:
+        await svc.bindings.remove(binding)
+    return await _replied(call, candidate, answer, body, paid)
+
+
+async def found(call: Call, svc: Services) -> Binding:
+    """What the caller's user has under the id in the path; NotFound."""
+    id = passing_asked.thing_id(call)
+    binding = await svc.bindings.find(call, id)
+    if binding is None:
+        raise openai_passed.missing(call.operation.binds, id)
+    return binding
+
+
+async def forget(svc: Services, candidate: Candidate, binding: Binding) -> None:
+    """Forget what a provider says is not there; unless by another credential, which may be of another account."""
+    if candidate.credential.id == binding.credential_id:
+        await svc.bindings.remove(binding)
+
+
+async def _seen(call: Call, svc: Services, operation: Operation, binding: Binding) -> bytes | None:
+    """What the provider that knows a thing says of it, for a list; None where it is gone, and forgotten."""
+    candidate = svc.router.bound(binding)
+    if not candidate.take():
+        raise NoChannel(retry_after=1.0)
+    try:
+        target, request = svc.upstreams.about(candidate, operation, binding.upstream_id, "")
+        request = _with_headers(call, request)
+        answer = await svc.upstreams.client.send(target, request, b"", candidate.route.channel.timeouts, once=True)
+        return await _whole(svc, candidate, await _good(operation, candidate, answer))
+    except UpstreamError as failure:
+        verdict = svc.router.failed(candidate, failure)
+        if isinstance(failure, UpstreamRefused) and failure.upstream_status == _GONE:
+            await forget(svc, candidate, binding)
+            return None
+        if verdict.passes_through:
+            raise
+        raise final([failure]) from failure
+    finally:
+        candidate.done()
+
+
+async def _send(call: Call, svc: Services, candidate: Candidate, upstream_id: str, told: Told) -> Answer:
+    """The beginning of a good answer; UpstreamError. What makes a thing is sent once, on a connection of its own."""
+    operation = call.operation
+    target, request = svc.upstreams.about(candidate, operation, upstream_id, told.query, told.places)
+    request = _with_headers(call, request)
+    if operation.answer == "bytes":
+        request = passing_bytes.with_ranges(call, request)
+    reads = operation.method == "GET"
+    answer = await svc.upstreams.client.send(
+        target, request, told.body, candidate.route.channel.timeouts, may_repeat=reads, fresh=not reads, once=True
+    )
+    try:
+        return await _good(operation, candidate, answer)
+    except UpstreamRefused as refused:
+        for ours, theirs in told.files.items():
+            refused.body = refused.body.replace(theirs.encode(), ours.encode())
+        raise
+
+
+async def _good(operation: Operation, candidate: Candidate, answer: Answer) -> Answer:
+    """An answer whose status is good; UpstreamRefused."""
+    if 200 <= answer.status < 300 or (operation.answer == "bytes" and answer.status in passing_bytes.OTHERS):
+        return answer
+    try:
+        provider = candidate.route.channel.provider
+        raise UpstreamRefused(
+            *provider.adjust_error(answer.status, await answer.read(ERROR_LIMIT)),
+            content_type=answer.header(b"content-type") or b"",
+            retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
+        )
+    finally:
+        answer.abort()
+
+
+async def _whole(svc: Services, candidate: Candidate, answer: Answer) -> bytes:
+    """A good answer, read whole."""
+    try:
+        body = await answer.read(svc.settings.relay.answer_bytes)
+    except BaseException:
+        answer.abort()
+        raise
+    svc.router.worked(candidate, answer.headers_at - answer.started)
+    return private_usage.hidden(body, candidate.route.channel.provider.private_usage)
+
+
+def _with_headers(call: Call, request: Request) -> Request:
+    more = openai_passed.headers(call.operation.binds, tuple(call.x.headers))
+    named = {name for name, _ in more}
+    kept = tuple(pair for pair in request.headers if pair[0] not in named)
+    return Request(request.method, request.target, kept + more, request.expires_at)
+
+
+async def _replied(call: Call, candidate: Candidate, answer: Answer, body: bytes, paid: Bill) -> Reply:
+    """The reply, once what it costs is settled."""
+    cost = await paid.settled(candidate, answer.status)
+    headers = [(b"content-type", answer.header(b"content-type") or _JSON[1])]
+    if not call.operation.free:
+        headers.append((b"x-unigate-cost", format_usd(cost).encode()))
+    if call.key.role != "user":
+        headers.append((b"x-unigate-channel", candidate.route.channel.name.encode()))
+    return Reply(body, answer.status, tuple(headers))

@@ -1,0 +1,172 @@
+"""What a call of the use `passed` asks for: read once, and put into the words of the provider that it goes to.
+
+Files of users are named by our ids and models by their public names; the provider knows copies, and names of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from re import compile as pattern
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode
+
+import msgspec
+
+from unigate.base.errors import NotFound
+from unigate.dialects import form_read, json_places, openai_files, openai_passed
+from unigate.relay.call import Call
+from unigate.relay.outgoing import FormBody
+from unigate.relay.services import Services
+from unigate.routing.choice import Candidate
+from unigate.routing.plans import upstream_name
+from unigate.spec.form import Form
+from unigate.spec.operation import Operation
+from unigate.spec.shown_key import query_without_key
+from unigate.store.own_files import FileRow
+from unigate.upstream import Outgoing, Whole
+
+#: An id that may stand in a path.
+_ID = pattern(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,199}")
+_IN_FORM = "file_id"
+_NONE: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A call that was read."""
+
+    #: The body, where it is JSON.
+    value: dict[str, Any] | None
+    form: Form | None
+    #: What stands in its path beside `{id}`.
+    places: Mapping[str, str]
+    query: str
+    #: The files that it names, by our id.
+    files: Mapping[str, FileRow]
+    #: The model that it is routed by; "" where it is by none.
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The same as one provider is told it."""
+
+    body: bytes | Outgoing
+    places: Mapping[str, str]
+    query: str
+    #: Our id -> the provider's, of the files that it names.
+    files: Mapping[str, str]
+
+
+def thing_id(call: Call) -> str:
+    """The id in the path; NotFound where nothing can be called so."""
+    id = unquote(call.params["id"])
+    if not _ID.fullmatch(id):
+        raise openai_passed.missing(call.operation.binds, id)
+    return id
+
+
+async def read(call: Call, svc: Services) -> Asked:
+    """Read a call. InvalidJson, BadRequest; Forbidden for a model; NotFound for a file that is not the user's."""
+    operation, form = call.operation, call.form
+    value = None
+    if form is None and operation.body != "none":
+        value = openai_passed.read_body(call.body, operation)
+    places = {name: unquote(told) for name, told in call.params.items() if name != "id"}
+    for told in places.values():
+        if not _ID.fullmatch(told):
+            raise NotFound(f"There is no '{told[:100]}' here.")
+    for _, model in json_places.texts(value, operation.models):
+        svc.keys.check(call.key, model, call.x.client, call.at, operation)
+    query = query_without_key(call.x.query)
+    files = {}
+    for param, id in _named(call, value, places, query):
+        if id not in files:
+            row = await svc.own_files.find(id, call.key.user_id)
+            if row is None:
+                raise NotFound(openai_files.missing(id).message, param=param)
+            files[id] = row
+    model = value.get("model") if value is not None and "model" in operation.models else None
+    return Asked(
+        value=value,
+        form=form,
+        places=places,
+        query=query,
+        files=files,
+        model=model if isinstance(model, str) else "",
+    )
+
+
+async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) -> Told:
+    """A call as the provider of a candidate is told it, which gets copies of the files first. Raises as `Copies.ensure`."""
+    names = {id: await svc.copies.ensure(candidate, row) for id, row in asked.files.items()}
+    operation, channel = call.operation, candidate.route.channel
+
+    def theirs(id: str) -> str:
+        return names.get(id, id)
+
+    def served(model: str) -> str:
+        return upstream_name(channel.models, model) or model
+
+    body: bytes | Outgoing = b""
+    if asked.form is not None:
+        form = asked.form
+        for theirs_id in names.values():
+            form = form.with_value(_IN_FORM, theirs_id.encode())
+        body = FormBody(form, svc.spool)
+    elif asked.value is not None:
+        body = call.body or b"{}"
+        if operation.files or operation.models:
+            value = json_places.replaced(asked.value, _of_body(operation.files), theirs)
+            body = msgspec.json.encode(json_places.replaced(value, operation.models, served))
+        if operation.body == "form":
+            body = Whole(body, b"application/json")
+    return Told(
+        body=body,
+        places={
+            name: theirs(value) if f"{{{name}}}" in operation.files else value for name, value in asked.places.items()
+        },
+        query=_query(asked.query, operation.files, names),
+        files=names,
+    )
+
+
+async def shown(
+    operation: Operation, svc: Services, candidate: Candidate, body: bytes, files: Mapping[str, str] = _NONE
+) -> bytes:
+    """A provider's answer with our ids of files in it; `files`: those that the call named, by our id."""
+    places = operation.shows_files
+    if not places:
+        return body
+    value = openai_passed.read_answer(body)
+    ours = {theirs: id for id, theirs in files.items()}
+    if others := {id for _, id in json_places.texts(value, places)} - ours.keys():
+        ours.update(await svc.copies.ours(candidate, others))
+    if not ours:
+        return body
+    return msgspec.json.encode(json_places.replaced(value, places, lambda id: ours.get(id, id)))
+
+
+def _named(call: Call, value: object, places: Mapping[str, str], query: str) -> list[tuple[str, str]]:
+    """Where a call names files, and which."""
+    found = list(json_places.texts(value, _of_body(call.operation.files)))
+    if call.form is not None and (id := form_read.text(call.form, _IN_FORM)) is not None:
+        found.append((_IN_FORM, id))
+    asked = dict(parse_qsl(query))
+    for place in call.operation.files:
+        if place.startswith("{"):
+            found.append((place[1:-1], places[place[1:-1]]))
+        elif place.startswith("?") and place[1:] in asked:
+            found.append((place[1:], asked[place[1:]]))
+    return found
+
+
+def _of_body(places: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(place for place in places if place[0] not in "{?")
+
+
+def _query(query: str, places: tuple[str, ...], names: Mapping[str, str]) -> str:
+    """A query with the provider's ids of files."""
+    if not names or not query:
+        return query
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return urlencode([(name, names.get(value, value) if f"?{name}" in places else value) for name, value in pairs])
