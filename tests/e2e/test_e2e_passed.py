@@ -205,6 +205,29 @@ def test_bad_bodies_are_refused_here(places: Places) -> None:
     assert places.count == before
 
 
+def test_nothing_reaches_what_other_users_of_the_account_made(places: Places) -> None:
+    eval_id, conversation = places.made("evals")["id"], places.made("conversations")["id"]
+    before = places.count
+    runs, items = f"evals/{eval_id}/runs", f"conversations/{conversation}/items"
+    tools = [{"type": "function"}, {"type": "file_search", "vector_store_ids": ["vs_1"]}]
+    for path, body, param in (
+        ("evals", {"data_source_config": {"type": "logs"}}, "data_source_config.type"),
+        ("evals", {"data_source_config": {"type": "stored_completions"}}, "data_source_config.type"),
+        (runs, {"data_source": {"source": {"type": "responses"}}}, "data_source.source.type"),
+        (runs, {"data_source": {"sampling_params": {"tools": tools}}}, "data_source.sampling_params.tools.1.type"),
+        (items, {"items": [{"role": "user", "content": "x"}, {"type": "item_reference", "id": "msg_1"}]}, "items.1"),
+        ("conversations", {"items": [{"id": "msg_1"}]}, "items.0"),
+    ):
+        reply = places.ask("POST", f"/v1/{path}", json=body)
+        refused(reply, 400)
+        assert reply.json()["error"]["param"] == param
+    assert places.count == before
+    custom = {"data_source_config": {"type": "custom", "item_schema": {}}, "testing_criteria": []}
+    assert places.ask("POST", "/v1/evals", json=custom).status_code == 200
+    message = {"items": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}]}
+    assert places.ask("POST", f"/v1/{items}", json=message).status_code == 200
+
+
 def test_a_refusal_of_the_vendor_passes(places: Places) -> None:
     made = places.made()
     places.first.then = [409]

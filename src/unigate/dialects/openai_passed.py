@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from unigate.base.errors import BadAnswer, NotFound
-from unigate.dialects import json_read
+from unigate.base.errors import BadAnswer, BadRequest, NotFound
+from unigate.dialects import json_places, json_read
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Headers
 
@@ -28,6 +28,14 @@ _MISSING: Mapping[str, tuple[str, str | None, str | None]] = {
 }
 #: Kind -> headers that the vendor's own clients send with calls about it.
 _SENT: Mapping[str, Headers] = {"vector_store": ((b"openai-beta", b"assistants=v2"),)}
+#: Operation -> places whose value may be one of these only: others reach what every user of the account has.
+_OWN_ONLY: Mapping[str, Mapping[str, frozenset[str]]] = {
+    "openai.evals.create": {"data_source_config.type": frozenset({"custom"})},
+    "openai.evals.runs.create": {
+        "data_source.source.type": frozenset({"file_content", "file_id"}),
+        "data_source.sampling_params.tools.*.type": frozenset({"custom", "function", "web_search"}),
+    },
+}
 
 
 def row(family: str, kind: str, name: str, call: str, **more: Any) -> Operation:
@@ -63,11 +71,27 @@ def headers(kind: str, given: Headers) -> Headers:
 
 
 def read_body(body: bytes, operation: Operation) -> dict[str, Any]:
-    """The body of a call, an empty one as an empty object; InvalidJson, BadRequest."""
-    asked = json_read.decode(body, _OBJECT) if body else {}
-    if body:
-        json_read.refuse_twice(body, {place.partition(".")[0] for place in (*operation.files, *operation.models)})
+    """The body of a call, an empty one as an empty object. InvalidJson; BadRequest for what reaches things of other users."""
+    if not body:
+        return {}
+    asked = json_read.decode(body, _OBJECT)
+    json_read.refuse_twice(body, {place.partition(".")[0] for place in (*operation.files, *operation.models)})
+    for place, allowed in _OWN_ONLY.get(operation.name, {}).items():
+        for param, value in json_places.texts(asked, (place,)):
+            if value not in allowed:
+                raise BadRequest(f"'{value[:_NAME]}' is not offered here: it may read what others made.", param=param)
+    if operation.binds == "conversation":
+        items = asked.get("items")
+        for number, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, dict) and _refers(item):
+                raise BadRequest("Items are not taken by reference here: send the item.", param=f"items.{number}")
     return asked
+
+
+def _refers(item: Mapping[str, object]) -> bool:
+    """Whether an item stands for one that the provider keeps; `type` may be left out there."""
+    kind = item.get("type")
+    return kind == "item_reference" or (kind is None and "content" not in item)
 
 
 def read_answer(body: bytes) -> dict[str, Any]:
