@@ -12,7 +12,7 @@ __all__ = ["OPERATIONS", "write_error"]
 
 _row = partial(openai_passed.row, "conversations", "conversation")
 #: Parts of a message, and of what a function gave.
-_NAMED = ("items.*.content.*.file_id", "items.*.output.*.file_id")
+_NAMED = ("items.*.content.*.file_id", "items.*.output.*.file_id", "items.*.output.file_id")
 _ITEM = ("content.*.file_id", "content.*.annotations.*.file_id", "output.*.file_id", "results.*.file_id")
 _ITEMS = tuple(f"data.*.{place}" for place in _ITEM)
 

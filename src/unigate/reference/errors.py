@@ -130,6 +130,7 @@ def asks_provider(operation: Operation) -> bool:
         "realtime_call",
         "realtime_secret",
         "bound",
+        "passed",
         "task",
         "task_resume",
         "task_ask",
