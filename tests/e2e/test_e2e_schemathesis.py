@@ -21,7 +21,7 @@ from support.world import Process
 
 USERS = """
 users: [{name: alice, role: owner, credit: 1000}]
-keys: [{name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, manage]}]
+keys: [{name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, platform, manage]}]
 """
 MAKERS = """
 storage: {keep: false}
@@ -113,6 +113,7 @@ PARTS = {
     "rerank": "^/v[12]/(rerank|embed)$",
     "tasks": "^/v1/tasks|^/callbacks/",
     "files": "^/v1/(files|uploads)",
+    "kept": "^/v1/(vector_stores|conversations|containers|evals|fine_tuning)",
     "others": "^/v1/(models|billing)|^(/v1)?/dashboard/|^/[a-z.]+$",
 }
 MANAGEMENT = "^/api(/|$)"

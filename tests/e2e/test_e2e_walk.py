@@ -18,17 +18,17 @@ users:
   - {name: owen, role: owner, credit: 100}
   - {name: poor, credit: 0}
 keys:
-  - {name: app, user: alice, secret: sk-app-0123456789}
-  - {name: both, user: alice, secret: sk-both-0123456789, scopes: [relay, manage]}
+  - {name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, platform]}
+  - {name: both, user: alice, secret: sk-both-0123456789, scopes: [relay, platform, manage]}
   - {name: user-manages, user: alice, secret: sk-user-manages-0123456789, scopes: [manage]}
-  - {name: operator, user: olga, secret: sk-operator-0123456789}
+  - {name: operator, user: olga, secret: sk-operator-0123456789, scopes: [relay, platform]}
   - {name: operator-manages, user: olga, secret: sk-operator-manages-0123456789, scopes: [manage]}
-  - {name: owner, user: owen, secret: sk-owner-0123456789}
+  - {name: owner, user: owen, secret: sk-owner-0123456789, scopes: [relay, platform]}
   - {name: owner-manages, user: owen, secret: sk-owner-manages-0123456789, scopes: [manage]}
-  - {name: expired, user: alice, secret: sk-expired-0123456789, expires: 2020-01-01}
-  - {name: disabled, user: alice, secret: sk-disabled-0123456789, enabled: false}
-  - {name: elsewhere, user: alice, secret: sk-elsewhere-0123456789, addresses: ["203.0.113.0/24"]}
-  - {name: poor, user: poor, secret: sk-poor-0123456789}
+  - {name: expired, user: alice, secret: sk-expired-0123456789, scopes: [relay, platform], expires: 2020-01-01}
+  - {name: disabled, user: alice, secret: sk-disabled-0123456789, scopes: [relay, platform], enabled: false}
+  - {name: elsewhere, user: alice, secret: sk-elsewhere-0123456789, scopes: [relay, platform], addresses: ["203.0.113.0/24"]}
+  - {name: poor, user: poor, secret: sk-poor-0123456789, scopes: [relay, platform]}
 settings: {tasks: {poll_scale: 0.05}}
 """
 #: Key -> status and code of whatever it asks for.
@@ -67,7 +67,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process, quick_vend
 
 @walk
 def test_each_operation_needs_a_key_with_its_scope(stage: Stage, row: Operation, path: str) -> None:
-    assert row.scope == "relay"
+    assert row.scope == ("platform" if row.use == "passed" else "relay")
     for key, (status, code) in REFUSED.items():
         reply = call(stage, row, path=path, key=key)
         assert (reply.status_code, code_of(reply)) == (status, code), (key, reply.text)
@@ -92,7 +92,7 @@ def test_expired_keys_and_empty_wallets(stage: Stage, row: Operation, path: str)
     poor = call(stage, row, path=path, key="sk-poor-0123456789")
     if owned(row):
         assert poor.status_code == lost(row)
-    elif row.free or row.use == "realtime":  # a plain request never comes as far as the money of a session
+    elif row.free or row.use in {"passed", "realtime"}:  # a plain request never comes to the money of a session
         assert poor.status_code == answers(row)
     elif row.use == "task":
         assert poor.status_code == broke(row), poor.text

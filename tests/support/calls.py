@@ -39,18 +39,20 @@ prices:
 FILES = ("file", "data")
 #: Statuses of calls that are in order, where that is not plain: of responses only those in the background can be
 #: cancelled, where providers call back nobody knows the address, and downloads need the vendor's signature.
-#: A plain request is no WebSocket, and WebRTC is for groups that may connect directly.
+#: A plain request is no WebSocket, and WebRTC is for groups that may connect directly. The file of an example is nobody's.
 _STATUSES = {
     "openai.responses.cancel": 400,
     "replicate.files.download": 403,
     "openai.realtime": 426,
     "openai.realtime.calls": 403,
+    "openai.fine_tuning.create": 404,
 }
 ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values() for entry in page.entries}
 #: Dialect -> what puts things that are there into the places and the body of an example.
 PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[dict[str, str], Body]]] = {
     "midjourney": calls_midjourney.prepared
 }
+_OF_USERS = {"tasks", *PREPARED, *THINGS}
 
 
 def template(row: Operation, path: str = "") -> str:
@@ -132,7 +134,7 @@ def code_of(reply: httpx.Response) -> str:
 
 def owned(row: Operation) -> bool:
     """Whether it is about a thing that somebody else does not find."""
-    return row.use == "bound" or (row.dialect in {"tasks", *PREPARED, *THINGS} and "{id}" in row.path)
+    return row.use == "bound" or ("{id}" in row.path and (row.use == "passed" or row.dialect in _OF_USERS))
 
 
 def lost(row: Operation) -> int:
@@ -150,5 +152,7 @@ def broke(row: Operation) -> int:
 def answers(row: Operation) -> int:
     """The status of such a call that is in order."""
     if row.use in {"task_callback", "replicate_stream"}:  # what they name is told by a secret address only
+        return 404
+    if row.use == "passed" and "{id}" in row.path:  # what is kept by vendors has tests of its own: here nobody has any
         return 404
     return _STATUSES.get(row.name) or ENTRIES[row.name].status
