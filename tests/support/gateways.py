@@ -14,13 +14,13 @@ channels:
     provider: openai
     base_url: SANDBOX/openai/v1
     credentials: [sk-upstream-one, sk-upstream-two]
-    models: [gpt-4o-mini, gpt-4o, gpt-3.5-turbo-instruct, text-embedding-3-small, omni-moderation-latest,
+    models: [gpt-4o-mini, gpt-4o, gpt-4o-mini-2024-07-18, gpt-3.5-turbo-instruct, text-embedding-3-small, omni-moderation-latest,
       gpt-realtime, tts-1, gpt-4o-mini-tts, whisper-1, gpt-4o-transcribe,
       gpt-4o-transcribe-diarize, gpt-image-1, dall-e-2, dall-e-3]
 users: [{name: alice, credit: 1000}, {name: bob, credit: 1000}]
 keys:
-  - {name: app, user: alice, secret: sk-app-0123456789}
-  - {name: bob, user: bob, secret: sk-bob-0123456789}
+  - {name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, platform]}
+  - {name: bob, user: bob, secret: sk-bob-0123456789, scopes: [relay, platform]}
 """
 BOB = "sk-bob-0123456789"
 

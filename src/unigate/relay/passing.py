@@ -33,6 +33,8 @@ from unigate.upstream import Answer
 
 log: Any = structlog.get_logger("unigate.passing")
 _GONE = 404
+#: Statuses by which a provider may say that it does not know a file.
+_UNKNOWN = frozenset({400, 404})
 _JSON = (b"content-type", b"application/json")
 
 
@@ -86,8 +88,7 @@ async def _first(
             continue
         began = monotonic()
         try:
-            told = await passing_asked.told(call, svc, asked, candidate)
-            answer = await _send(call, svc, candidate, "", told)
+            answer, told = await _sent(call, svc, candidate, "", asked)
             return candidate, answer, await _whole(svc, candidate, answer), told
         except Unsupported as error:  # nothing was sent
             unsupported = error
@@ -121,8 +122,7 @@ async def _about(call: Call, svc: Services) -> Reply | None:
         raise NoChannel(retry_after=1.0)
     began = monotonic()
     try:
-        told = await passing_asked.told(call, svc, asked, candidate)
-        answer = await _send(call, svc, candidate, binding.upstream_id, told)
+        answer, told = await _sent(call, svc, candidate, binding.upstream_id, asked)
         if call.operation.answer == "bytes":
             svc.router.worked(candidate, monotonic() - began)
             await passing_bytes.passed_on(call, candidate, answer)
@@ -184,6 +184,18 @@ async def _seen(call: Call, svc: Services, operation: Operation, binding: Bindin
         raise final([failure]) from failure
     finally:
         candidate.done()
+
+
+async def _sent(call: Call, svc: Services, candidate: Candidate, upstream_id: str, asked: Asked) -> tuple[Answer, Told]:
+    """The beginning of a good answer, and what was sent: once more where the provider has lost a copy of a file."""
+    told = await passing_asked.told(call, svc, asked, candidate)
+    try:
+        return await _send(call, svc, candidate, upstream_id, told), told
+    except UpstreamRefused as refused:
+        if refused.upstream_status not in _UNKNOWN or not await passing_asked.lost(svc, asked, told, candidate):
+            raise
+    told = await passing_asked.told(call, svc, asked, candidate)
+    return await _send(call, svc, candidate, upstream_id, told), told
 
 
 async def _send(call: Call, svc: Services, candidate: Candidate, upstream_id: str, told: Told) -> Answer:

@@ -75,8 +75,8 @@ async def read(call: Call, svc: Services) -> Asked:
     for told in places.values():
         if not _ID.fullmatch(told):
             raise NotFound(f"There is no '{told[:100]}' here.")
-    for _, model in json_places.texts(value, operation.models):
-        svc.keys.check(call.key, model, call.x.client, call.at, operation)
+    for _, name in json_places.texts(value, operation.models):
+        svc.keys.check(call.key, name, call.x.client, call.at, operation)
     query = query_without_key(call.x.query)
     files = {}
     for param, id in _named(call, value, places, query):
@@ -85,7 +85,7 @@ async def read(call: Call, svc: Services) -> Asked:
             if row is None:
                 raise NotFound(openai_files.missing(id).message, param=param)
             files[id] = row
-    model = value.get("model") if value is not None and "model" in operation.models else None
+    model: object = value.get("model") if value is not None and "model" in operation.models else None
     return Asked(
         value=value,
         form=form,
@@ -128,6 +128,12 @@ async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) ->
         query=_query(asked.query, operation.files, names),
         files=names,
     )
+
+
+async def lost(svc: Services, asked: Asked, told: Told, candidate: Candidate) -> bool:
+    """Whether the provider does not know one of the copies any more. Raises as `Copies.lost`."""
+    found = [await svc.copies.lost(candidate, asked.files[id], theirs) for id, theirs in told.files.items()]
+    return any(found)
 
 
 async def shown(
