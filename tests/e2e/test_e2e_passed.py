@@ -106,7 +106,7 @@ def test_a_thing_is_its_makers_alone(places: Places, root: str) -> None:
     for row in mine:
         url = row.path.format(id=made["id"], file_id="file-1", item_id="i_1", run_id="r_1", batch_id="b_1")
         unknown = url.replace(made["id"], f"{made['id']}0")
-        told = {"json": {}} if row.body != "none" else {}
+        told: dict[str, Any] = {"json": {}} if row.body != "none" else {}
         for key, where in ((BOB, url), ("", unknown)):
             reply = places.ask(row.method, where, key=key, **told)
             refused(reply, 404)
@@ -243,12 +243,12 @@ def test_what_was_refused_goes_to_the_next_channel_and_what_may_be_made_does_not
     assert places.second.since(before) == ["POST /v1/conversations"]
     assert places.ask("GET", f"/v1/conversations/{made['id']}").json() == made
     assert places.second.since(before)[1:] == [f"GET /v1/conversations/{made['id']}"]
-    before = len(places.second.got), len(places.first.got)
+    first, second = len(places.first.got), len(places.second.got)
     for then, status in (("break", 502), (502, 503)):
         places.first.then = [then]
         refused(places.ask("POST", "/v1/conversations", json={}), status)
-    assert places.second.since(before[0]) == []
-    assert places.first.since(before[1]) == ["POST /v1/conversations"] * 2
+    assert places.second.since(second) == []
+    assert places.first.since(first) == ["POST /v1/conversations"] * 2
 
 
 def test_a_model_that_is_tuned_chooses_the_channel(places: Places) -> None:

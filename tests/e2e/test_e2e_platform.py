@@ -110,7 +110,8 @@ def test_conversations(sdk: OpenAI, bob: OpenAI) -> None:
     assert made.metadata == {"topic": "names"}
     answer = sdk.responses.create(model="gpt-4o-mini", input="Say something.", conversation=made.id)
     assert answer.output_text
-    more = sdk.conversations.items.create(made.id, items=[{**hello, "content": "Good bye."}])
+    bye: Any = {**hello, "content": "Good bye."}
+    more = sdk.conversations.items.create(made.id, items=[bye])
     listed = list(sdk.conversations.items.list(made.id, order="asc", limit=2))
     assert len(listed) == 4 and listed[-1].id == more.data[0].id
     assert sdk.conversations.items.retrieve(str(listed[0].id), conversation_id=made.id) == listed[0]

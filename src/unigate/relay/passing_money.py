@@ -1,6 +1,7 @@
 """What a call of the use `passed` costs: nothing, unless the operator has set a price for its operation."""
 
 import asyncio
+from functools import partial
 
 from unigate.base.errors import StoreUnavailable
 from unigate.relay.call import Call
@@ -37,7 +38,7 @@ class Bill:
         row = record(self._call, made, candidate, _ONE, end="completed", status=status)
         self._svc.ended(self._call, row, candidate)
         kept: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        made.hold.settle(row, lambda good: kept.done() or kept.set_result(good))
+        made.hold.settle(row, partial(_tell, kept))
         if not await kept:
             raise StoreUnavailable
         return row.cost
@@ -51,3 +52,9 @@ async def bill(call: Call, svc: Services) -> Bill:
     quote = svc.prices.quote(name, "", call.key.group, call.at)
     made = plan(call, svc.bank, quote, None, 0)
     return Bill(call, svc, made if isinstance(made, Plan) else await made)
+
+
+def _tell(waiter: "asyncio.Future[bool]", kept: bool) -> None:
+    """Whoever waits may have left."""
+    if not waiter.done():
+        waiter.set_result(kept)
