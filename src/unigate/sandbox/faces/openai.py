@@ -19,6 +19,7 @@ from unigate.sandbox.forms import (
     platform_batches,
     platform_containers,
     platform_conversations,
+    platform_evals,
     platform_files,
     platform_tuning,
     platform_vector_files,
@@ -82,4 +83,7 @@ _FACE = Face(
     at_root=True,
 )
 #: With what calls the other operations.
-FACE = replace(_FACE, routes=(*_FACE.routes, *platform_batches.routes(_FACE, MODELS)))
+FACE = replace(
+    _FACE,
+    routes=(*_FACE.routes, *platform_batches.routes(_FACE, MODELS), *platform_evals.routes(_FACE, MODELS)),
+)
