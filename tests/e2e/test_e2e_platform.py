@@ -180,6 +180,57 @@ def test_fine_tuning(sdk: OpenAI, bob: OpenAI) -> None:
     lost(lambda: bob.fine_tuning.jobs.create(model=TUNED, training_file=train), train)
 
 
+@pytest.mark.endpoint("O21")
+def test_evals(sdk: OpenAI, bob: OpenAI) -> None:
+    schema = {"type": "object", "properties": {"ask": {"type": "string"}, "want": {"type": "string"}}}
+    config: Any = {"type": "custom", "item_schema": schema, "include_sample_schema": True}
+    grader: Any = {
+        "type": "string_check",
+        "name": "same",
+        "input": "{{ sample.output_text }}",
+        "reference": "{{item.want}}",
+        "operation": "eq",
+    }
+    made = sdk.evals.create(name="sums", data_source_config=config, testing_criteria=[grader])
+    rows = [{"item": {"ask": "What is 12 + 30?", "want": "42"}}, {"item": {"ask": "What is 1 + 1?", "want": "3"}}]
+    file = upload(sdk, "\n".join(map(json.dumps, rows)).encode(), "rows.jsonl", "evals")
+    template: Any = {"type": "template", "template": [{"role": "user", "content": "{{item.ask}}"}]}
+    source: Any = {
+        "type": "completions",
+        "model": "gpt-4o",
+        "source": {"type": "file_id", "id": file},
+        "input_messages": template,
+    }
+    run = sdk.evals.runs.create(made.id, name="first", data_source=source)
+    told: Any = run.to_dict()
+    assert told["data_source"]["source"]["id"] == file, "the id is that of our file"
+
+    def ended() -> Any:
+        now = sdk.evals.runs.retrieve(run.id, eval_id=made.id)
+        return now if now.status in ("completed", "failed", "canceled") else None
+
+    done = eventually(ended)
+    assert (done.result_counts.passed, done.result_counts.failed) == (1, 1)
+    items = list(sdk.evals.runs.output_items.list(run.id, eval_id=made.id, limit=1))
+    assert [item.results[0].passed for item in items] == [True, False]
+    one = sdk.evals.runs.output_items.retrieve(items[0].id, eval_id=made.id, run_id=run.id)
+    assert one.id == items[0].id
+    assert [each.id for each in sdk.evals.runs.list(made.id)] == [run.id]
+    assert made.id in {each.id for each in sdk.evals.list(order="desc")}
+    assert sdk.evals.update(made.id, name="more").name == "more"
+    lost(lambda: bob.evals.retrieve(made.id), made.id)
+    lost(lambda: bob.evals.runs.retrieve(run.id, eval_id=made.id), made.id)
+    lost(lambda: bob.evals.runs.output_items.list(run.id, eval_id=made.id), made.id)
+    assert made.id not in {each.id for each in bob.evals.list()}
+    bobs = bob.evals.create(data_source_config=config, testing_criteria=[grader])
+    lost(lambda: bob.evals.runs.create(bobs.id, data_source=source), file)
+    with pytest.raises(openai.APIStatusError):
+        sdk.evals.runs.cancel(run.id, eval_id=made.id)
+    assert sdk.evals.runs.delete(run.id, eval_id=made.id).deleted
+    assert sdk.evals.delete(made.id).deleted
+    lost(lambda: sdk.evals.retrieve(made.id), made.id)
+
+
 def test_node(gateways: Gateways) -> None:
     seen = tell("platform", gateways.key, *gateways.origins)
     assert seen["found"] == ["notes.txt"] and seen["ours"] and seen["listed"]

@@ -153,6 +153,15 @@ PAGE = Page(
             posts=True,
         ),
         _KEPT.entry(
+            "runs.cancel_here",
+            "Cancel a run by a POST of it",
+            "The same, as the vendor's documents have it.",
+            ref("EvalRun"),
+            {**_SHOWN_RUN, "status": "canceled"},
+            places="id run_id",
+            posts=True,
+        ),
+        _KEPT.entry(
             "runs.delete",
             "Delete a run",
             "Its results go with it.",
