@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference/batch/request-input
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,22 +109,28 @@ def written(line: Line, answered: Answered) -> Object:
     }
 
 
-def usage(rows: Sequence[Object]) -> Object:
-    """What the answers of an output file consumed together."""
-    given = cached = made = thought = 0
-    for row in rows:
-        told = row["response"]["body"].get("usage") or {}
-        given += told.get("prompt_tokens", told.get("input_tokens", 0))
-        made += told.get("completion_tokens", told.get("output_tokens", 0))
-        cached += _detail(told, "prompt_tokens_details", "input_tokens_details").get("cached_tokens", 0)
-        thought += _detail(told, "completion_tokens_details", "output_tokens_details").get("reasoning_tokens", 0)
+def nothing() -> Object:
+    """The usage of a batch that has answered nothing."""
     return {
-        "input_tokens": given,
-        "input_tokens_details": {"cached_tokens": cached},
-        "output_tokens": made,
-        "output_tokens_details": {"reasoning_tokens": thought},
-        "total_tokens": given + made,
+        "input_tokens": 0,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 0,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": 0,
     }
+
+
+def count(usage: Object, told: Object) -> None:
+    """Add to a batch's usage what an answer says that it consumed, be it of a chat or of a response."""
+    given: int = told.get("prompt_tokens", told.get("input_tokens", 0))
+    made: int = told.get("completion_tokens", told.get("output_tokens", 0))
+    cached = _detail(told, "prompt_tokens_details", "input_tokens_details").get("cached_tokens", 0)
+    thought = _detail(told, "completion_tokens_details", "output_tokens_details").get("reasoning_tokens", 0)
+    usage["input_tokens"] += given
+    usage["input_tokens_details"]["cached_tokens"] += cached
+    usage["output_tokens"] += made
+    usage["output_tokens_details"]["reasoning_tokens"] += thought
+    usage["total_tokens"] += given + made
 
 
 def _detail(told: Object, *names: str) -> Object:

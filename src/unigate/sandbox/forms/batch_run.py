@@ -20,6 +20,7 @@ from unigate.sandbox.serving.jobs import Job
 _WINDOW_SECONDS = 24 * 3600
 #: Seconds at the usual speed: looking through the lines, answering them, writing the files.
 _VALIDATES, _WORKS, _WRITES = 0.2, 0.5, 0.2
+_REFUSED = 400
 _MOMENTS = ("in_progress", "finalizing", "completed", "failed", "expired", "cancelling", "cancelled")
 
 
@@ -41,6 +42,11 @@ class Batch:
     moments: dict[str, int] = field(default_factory=dict)
     errors: list[Object] = field(default_factory=list)
     total: int = 0
+    completed: int = 0
+    failed: int = 0
+    model: str | None = None
+    usage: Object = field(default_factory=batch_lines.nothing)
+    #: Lines of its files, until those are written.
     good: list[Object] = field(default_factory=list)
     bad: list[Object] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
@@ -53,14 +59,24 @@ class Batch:
         self.status = status
         self.moments[status] = platform.now()
 
+    def add(self, row: Object) -> None:
+        """Take a line that was answered."""
+        if row["response"]["status_code"] >= _REFUSED:
+            self.failed += 1
+            self.bad.append(row)
+            return
+        self.completed += 1
+        self.good.append(row)
+        self.model = self.model or row["response"]["body"].get("model")
+        batch_lines.count(self.usage, row["response"]["body"].get("usage") or {})
+
     def shown(self) -> Object:
         """The batch as the vendor tells it."""
-        named = next((row["response"]["body"].get("model") for row in self.good), None)
         return {
             "id": self.id,
             "object": "batch",
             "endpoint": self.endpoint,
-            "model": named,
+            "model": self.model,
             "errors": {"object": "list", "data": self.errors} if self.errors else None,
             "input_file_id": self.input,
             "completion_window": "24h",
@@ -70,8 +86,8 @@ class Batch:
             "created_at": self.made,
             "expires_at": self.made + _WINDOW_SECONDS,
             **{f"{name}_at": self.moments.get(name) for name in _MOMENTS},
-            "request_counts": {"total": self.total, "completed": len(self.good), "failed": len(self.bad)},
-            "usage": batch_lines.usage(self.good),
+            "request_counts": {"total": self.total, "completed": self.completed, "failed": self.failed},
+            "usage": self.usage,
             "metadata": self.metadata or None,
         }
 
@@ -111,8 +127,7 @@ async def _work(call: Call, batch: Batch, lines: list[Line], work: inner.Work) -
         if batch.status == "cancelling":
             return True
         answered = await work(call, batch.endpoint, line.body)
-        rows = batch.good if answered.status < 400 else batch.bad
-        rows.append(batch_lines.written(line, answered))
+        batch.add(batch_lines.written(line, answered))
         await _pause(batch, _WORKS / len(lines))
     return True
 
@@ -137,3 +152,4 @@ def _write(call: Call, batch: Batch) -> None:
                 lasts=batch.lasts,
             )
             batch.files[kind] = made.id
+            rows.clear()

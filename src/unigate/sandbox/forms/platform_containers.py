@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 from unigate.base import clock
 from unigate.sandbox.forms import checks, platform, platform_files
-from unigate.sandbox.serving import multipart
-from unigate.sandbox.serving.answer import Answer, Object, VendorError, Whole
+from unigate.sandbox.serving.answer import Answer, Object, Whole
 from unigate.sandbox.serving.cabinet import Drawer
 from unigate.sandbox.serving.face import Call, Route
 
@@ -184,10 +183,7 @@ async def _add(call: Call) -> Answer:
     if not call.headers.get("content-type", "").startswith("multipart/"):
         id = checks.text(platform.body(call, ("file_id",)), "file_id", "file_id", required=True)
         return platform.answer(_copied(call, one, id).shown())
-    try:
-        parts = {part.name: part for part in multipart.read(call.body, call.headers["content-type"])}
-    except ValueError as error:
-        raise VendorError(400, f"We could not parse the form of your request: {error}.") from None
+    parts = platform_files.form(call)
     if "file" in parts:
         return platform.answer(put(call, one, parts["file"].filename, parts["file"].data).shown())
     if "file_id" not in parts:

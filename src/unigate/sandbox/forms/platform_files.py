@@ -12,6 +12,7 @@ from unigate.sandbox.forms.attached import Library
 from unigate.sandbox.serving import multipart
 from unigate.sandbox.serving.answer import Answer, Object, VendorError, Whole
 from unigate.sandbox.serving.face import Call, Route
+from unigate.sandbox.serving.multipart import Part
 from unigate.sandbox.serving.world import World
 
 #: What callers may upload files for.
@@ -133,26 +134,36 @@ def lasting(given: object, param: str = "expires_after") -> int:
     return seconds
 
 
-async def _create(call: Call) -> Answer:
-    """POST /files."""
+def purpose(name: str) -> str:
+    """What a file is for, as callers may say it."""
+    if name not in _PURPOSES:
+        raise checks.refuse(f"'{name[:100]}' is not one of {list(_PURPOSES)} - 'purpose'", None)
+    return name
+
+
+def form(call: Call) -> dict[str, Part]:
+    """The fields of a call's form by their names."""
     try:
-        parts = {part.name: part for part in multipart.read(call.body, call.headers.get("content-type", ""))}
+        return {part.name: part for part in multipart.read(call.body, call.headers.get("content-type", ""))}
     except ValueError as error:
         raise VendorError(400, f"We could not parse the form of your request: {error}.") from None
+
+
+async def _create(call: Call) -> Answer:
+    """POST /files."""
+    parts = form(call)
     for name in ("file", "purpose"):
         if name not in parts:
             raise checks.refuse(f"'{name}' is a required property", None)
     texts = {name: part.data.decode("utf-8", "replace") for name, part in parts.items() if name != "file"}
-    purpose, given = texts["purpose"], parts["file"]
-    if purpose not in _PURPOSES:
-        raise checks.refuse(f"'{purpose[:100]}' is not one of {list(_PURPOSES)} - 'purpose'", None)
+    wanted, given = purpose(texts["purpose"]), parts["file"]
     name = platform.longest(given.filename or "file", "file", _LONGEST_NAME)
     if not given.data:
         raise checks.refuse("File is empty.", "file")
-    if purpose in _LINES and not name.lower().endswith(".jsonl"):
-        raise checks.refuse(f"Invalid file format for {_LINES[purpose]}. Must be .jsonl", None)
-    lasts = lasting(_expiry(texts)) or (_MOST_SECONDS if purpose == "batch" else 0)
-    made = add(call.world, call.credential, given.data, filename=name, purpose=purpose, lasts=lasts)
+    if wanted in _LINES and not name.lower().endswith(".jsonl"):
+        raise checks.refuse(f"Invalid file format for {_LINES[wanted]}. Must be .jsonl", None)
+    lasts = lasting(_expiry(texts)) or (_MOST_SECONDS if wanted == "batch" else 0)
+    made = add(call.world, call.credential, given.data, filename=name, purpose=wanted, lasts=lasts)
     return platform.answer(made.shown())
 
 

@@ -180,8 +180,11 @@ def add(call: Call, store: Store, upload: Upload, chunking: Object, attributes: 
 
 
 def members(world: World, credential: str, store: Store) -> list[Member]:
-    """The files of a store, the oldest first, but those that were deleted."""
-    return [one for one in store.members.all() if platform_files.find(world, credential, one.upload.id)]
+    """The files of a store, the oldest first; those that were deleted leave it."""
+    for one in store.members.all():
+        if platform_files.find(world, credential, one.upload.id) is None:
+            store.members.drop(one.upload.id)
+    return store.members.all()
 
 
 def search(
