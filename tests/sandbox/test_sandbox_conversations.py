@@ -70,6 +70,15 @@ def test_responses_go_on_from_a_conversation(sdk: openai.OpenAI, stream: bool) -
     assert [item.id for item in known] == [item.id for item in items[:4]]
 
 
+def test_what_was_said_before_is_known(sdk: openai.OpenAI) -> None:
+    talk = sdk.conversations.create().id
+    for text in ("My dog is called Argos. It is old.", "And it rains."):
+        sdk.responses.create(model="gpt-4o", input=text, conversation=talk)
+    asked = "What is my dog called?"
+    assert "My dog is called Argos." in sdk.responses.create(model="gpt-4o", input=asked, conversation=talk).output_text
+    assert "Argos" not in sdk.responses.create(model="gpt-4o", input=asked).output_text
+
+
 def test_functions_across_calls_of_a_conversation(sdk: openai.OpenAI) -> None:
     talk = sdk.conversations.create().id
     tool: Any = {

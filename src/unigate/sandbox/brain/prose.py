@@ -26,6 +26,11 @@ _EXACTLY = re.compile(
 _SUM = re.compile(r"(?<![\d.])(\d{1,9})(?:\s*([+*×÷])\s*|\s+([-/x])\s+)(\d{1,9})(?![\d.])")
 _COUNT = re.compile(r"\bcount (?:from 1 )?(?:up )?to (\d{1,3})\b|数到\s*(\d{1,3})", re.IGNORECASE)
 _GREETING = re.compile(r"^\W*(?:hi|hello|hey|good (?:morning|evening)|你好|您好|嗨)\b.{0,20}$", re.IGNORECASE)
+_RECALL = re.compile(
+    r"\b(?:what(?:'s| is| was| are| were) my|what did i (?:say|tell|ask)|(?:do|can) you (?:still )?(?:remember|recall))\b"
+    r"|我(?:刚才|之前)(?:说|问|告诉)|还记得",
+    re.IGNORECASE,
+)
 
 #: Of a document: how many sentences are looked at, and how many characters of one are repeated.
 _MOST_SENTENCES = 5_000
@@ -83,12 +88,20 @@ def answer(prompt: Prompt, index: int) -> str:
     if _YES_NO.search(wishes):
         return source.choice(("是", "否") if zh else ("Yes", "No"))
     short = _short(text, zh=zh)
+    if _RECALL.search(text) and (said := _recalled(prompt, text)):
+        return f"你说过：“{said}”。" if zh else f"You said: “{said}”."
     if _ONE_WORD.search(wishes):
         return short or _keyword(text, source, zh=zh)
     files = asked.files or tuple(file for turn in prompt.turns for file in turn.files if file.text)
     if short and not (asked.pictures or asked.sounds or files):
         return short
     return _seen(asked, files, text, zh=zh) + _said(text, source, zh=zh)
+
+
+def _recalled(prompt: Prompt, text: str) -> str:
+    """Of what the user said before, the sentence that fits best; empty where nothing was said."""
+    said = [turn.text for turn in prompt.turns if turn.role == "user"]
+    return fitting(text, "\n".join(unmarked(one) for one in said[:-1]))
 
 
 def _short(text: str, *, zh: bool) -> str:

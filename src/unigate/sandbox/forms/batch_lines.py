@@ -122,8 +122,8 @@ def nothing() -> Object:
 
 def count(usage: Object, told: Object) -> None:
     """Add to a batch's usage what an answer says that it consumed, be it of a chat or of a response."""
-    given: int = told.get("prompt_tokens", told.get("input_tokens", 0))
-    made: int = told.get("completion_tokens", told.get("output_tokens", 0))
+    given: int = told.get("prompt_tokens") or told.get("input_tokens") or 0
+    made: int = told.get("completion_tokens") or told.get("output_tokens") or 0
     cached = _detail(told, "prompt_tokens_details", "input_tokens_details").get("cached_tokens", 0)
     thought = _detail(told, "completion_tokens_details", "output_tokens_details").get("reasoning_tokens", 0)
     usage["input_tokens"] += given
