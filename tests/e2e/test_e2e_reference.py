@@ -40,7 +40,7 @@ CASES = [
     for example in ENTRIES[row.name].examples
 ]
 #: Dialects whose bodies name no model by `model`, or refuse in a way of their own, have tests of their own for bad calls.
-OWN = ("midjourney", "openai_realtime", "openai_uploads", "replicate")
+OWN = ("midjourney", "openai_batches", "openai_realtime", "openai_uploads", "replicate")
 PRICED = [row for row in ROWS.values() if row.body == "json" and row.dialect not in OWN]
 
 

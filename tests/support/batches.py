@@ -1,14 +1,17 @@
 """Batches in tests: files of requests, waiting for their end, what came out, and what it should have cost."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import httpx
 from openai import OpenAI
 from openai.types import Batch
 
 from support.stage import Stage
 from support.waiting import wait_until
+from support.world import World
+from unigate.spec.operation import Operation
 
 CHAT = "/v1/chat/completions"
 #: Nano-USD for a token of input and of output; see PRICES.
@@ -85,3 +88,24 @@ def charged(stage: Stage, batch: Batch) -> dict[str, int]:
     stage.settled()
     look()
     return found
+
+
+def prepared(
+    world: World, row: Operation, places: dict[str, str], body: Mapping[str, object] | None
+) -> tuple[dict[str, str], Mapping[str, object] | None]:
+    """The places and the body of an example with a file or a batch of the world's key; one to be cancelled takes a while."""
+    if row.use == "batches":
+        return places, body
+    prompt = "Hello [[fault:slow-first-byte:2]]" if row.use == "batch_cancel" else "Hello"
+    lines = written([request("a", prompt)])
+    head = {"authorization": f"Bearer {world.key}"}
+    file = httpx.post(
+        f"{world.base}/files", files={"file": ("a.jsonl", lines)}, data={"purpose": "batch"}, headers=head, timeout=60
+    )
+    assert file.status_code == 200, file.text
+    asked = {"input_file_id": file.json()["id"], "endpoint": CHAT, "completion_window": "24h"}
+    if row.use == "batch_create":
+        return places, {**(body or {}), **asked}
+    batch = httpx.post(f"{world.base}/batches", json=asked, headers=head, timeout=60)
+    assert batch.status_code == 200, batch.text
+    return {"id": batch.json()["id"]}, body

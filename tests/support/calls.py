@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from support import calls_midjourney, own_files, replicate
+from support import batches, calls_midjourney, own_files, replicate
 from support.sounds import silence
 from support.world import World
 from unigate.dialects import operations
@@ -50,7 +50,8 @@ _STATUSES = {
 ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values() for entry in page.entries}
 #: Dialect -> what puts things that are there into the places and the body of an example.
 PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[dict[str, str], Body]]] = {
-    "midjourney": calls_midjourney.prepared
+    "midjourney": calls_midjourney.prepared,
+    "openai_batches": batches.prepared,
 }
 _OF_USERS = {"tasks", *PREPARED, *THINGS}
 
@@ -134,7 +135,9 @@ def code_of(reply: httpx.Response) -> str:
 
 def owned(row: Operation) -> bool:
     """Whether it is about a thing that somebody else does not find."""
-    return row.use == "bound" or ("{id}" in row.path and (row.use == "passed" or row.dialect in _OF_USERS))
+    if row.use in ("bound", "batch_create"):
+        return True
+    return "{id}" in row.path and (row.use == "passed" or row.dialect in _OF_USERS)
 
 
 def lost(row: Operation) -> int:

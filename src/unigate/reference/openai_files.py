@@ -25,7 +25,7 @@ FILE = record(
         "created_at": whole("Seconds since 1970."),
         "expires_at": maybe(whole("Seconds since 1970; null: it stays until it is deleted.")),
         "filename": text(),
-        "purpose": text(of=PURPOSES),
+        "purpose": text("`batch_output` is ours: what came out of a batch.", of=(*PURPOSES, "batch_output")),
         "status": only("processed"),
         "status_details": maybe(text()),
         "url": text(
