@@ -319,3 +319,35 @@ def test_a_bound_may_be_among_some_units_only() -> None:
     assert made.output_affordable(103 + 41, 100, {}, among=text) == 10
     assert made.output_affordable(102, 100, {}, among=text) == 0
     assert made.output_affordable(1003 + 41, 100, {}) == 2
+
+
+@given(
+    st.dictionaries(units, rates, min_size=1),
+    st.dictionaries(units, counts),
+    st.integers(0, 10 * MILLION),
+    st.integers(0, MILLION),
+)
+def test_a_discount_is_taken_off_before_the_one_rounding(
+    prices: dict[str, Rate], used: dict[str, int], multiplier: int, discount: int
+) -> None:
+    price = Price(id="p", model="m", rates=prices)
+    group = Group(id="g", name="g", multiplier=multiplier)
+    made = Prices([price]).quote("openai.chat", "m", group, 0, discount)
+    total = Fraction(0)
+    for unit, count in {"call": 1, **used}.items():
+        source: str | None = unit
+        while source is not None and source not in price.rates:
+            source = FALLBACK[source]
+        if source is not None:
+            total += Fraction(price.rates[source].amount, price.rates[source].per) * count
+    left = Fraction(multiplier, MILLION) * Fraction(MILLION - discount, MILLION)
+    assert made.cost(Usage(used), {})[0] == min(ceil(total * left), MAX_AMOUNT)
+
+
+def test_a_row_for_batches_has_no_further_discount() -> None:
+    plain = Price(id="plain", model="m", rates={"input": Rate(1000, 1)})
+    half = Price(id="half", model="m", when={"service_tier": "batch"}, rates={"input": Rate(500, 1)})
+    made = Prices([plain, half]).quote("openai.chat", "m", GROUP, 0, 250_000)
+    assert made.cost(Usage({"input": 10}), {}) == (7500, "plain")
+    assert made.cost(Usage({"input": 10}), {"service_tier": "batch"}) == (5000, "half")
+    assert Prices([plain, half]).quote("openai.chat", "m", GROUP, 0).cost(Usage({"input": 10}), {}) == (10_000, "plain")

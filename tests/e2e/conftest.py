@@ -82,10 +82,11 @@ def gateways(
     home = tmp_path_factory.mktemp("gateways")
     name, started = f"g_{uuid4().hex}", []
     url = "sqlite:///unigate.db" if request.param == "sqlite" else _postgres.create(name)
+    config = CONFIG + f"storage: {{url: 'file:///{home / 'files'}'}}\n"
     try:
         for at in range(1 if request.param == "sqlite" else 2):
             (home / str(at)).mkdir()
-            started.append(set_stage(home / str(at), vendors, CONFIG, database=url))
+            started.append(set_stage(home / str(at), vendors, config, database=url))
         yield Gateways(tuple(started))
     finally:
         for stage in started:

@@ -6,6 +6,7 @@ import pytest
 from openai import APIStatusError, BadRequestError, NotFoundError, OpenAI
 
 from support.batches import CHAT, PRICES, charged, ended, lines_of, made, price, request
+from support.node import tell
 from support.own_files import ask, refused
 from support.stage import MAIN, Stage, set_stage
 from support.world import Process
@@ -225,3 +226,14 @@ def test_only_some_errors_are_told_of_a_file_that_is_all_wrong(openai: OpenAI) -
     batch = ended(openai, made(openai, [b"x"] * 1000))
     assert batch.errors is not None and batch.errors.data is not None
     assert len(batch.errors.data) == 100
+
+
+@pytest.mark.endpoint("O17")
+def test_the_official_client_for_node(stage: Stage) -> None:
+    seen = tell("batches", "sk-bob-0123456789", stage.url)
+    assert (seen["first"], seen["status"], seen["metadata"]) == ("validating", "completed", {"by": "node"})
+    assert seen["counts"] == {"total": 2, "completed": 2, "failed": 0}
+    assert (seen["ids"], seen["answered"], seen["tokens"]) == (["one", "two"], True, 7)
+    assert seen["listed"]
+    assert (seen["late"]["status"], seen["unknown"]["status"]) == (409, 404)
+    assert seen["bad"] == ["failed", "duplicate_custom_id", 2]

@@ -136,9 +136,11 @@ class BatchFiles:
     async def _texts(self, row: BatchRow, line_bytes: int) -> AsyncGenerator[tuple[int, bytes], None]:
         """The lines of a file that are not empty, with their numbers from 1. NoInput; BadLine for one that is too long."""
         file = await self._files.find(row.input_file_id, row.user_id)
-        pieces = await self._files.opened(file) if file is not None else None
-        if pieces is None:
+        if file is None:
             raise NoInput
+        pieces = await self._files.opened(file)
+        if pieces is None:
+            raise StoreUnavailable(detail=f"{file.id} is not where its row says")
         number, left = 0, b""
         async for piece in pieces:
             *whole, left = (left + piece).split(b"\n")
