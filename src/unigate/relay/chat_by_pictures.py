@@ -8,15 +8,16 @@ import asyncio
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import msgspec
 
 from unigate.base import ids
 from unigate.base.errors import BadRequest, GatewayError, UpstreamRefused
-from unigate.dialects import Dialect, dialect, json_read, openai_pictures, operations
+from unigate.dialects import Dialect, dialect, json_read, openai_errors, openai_pictures, operations
 from unigate.relay.call import Call
+from unigate.relay.late_stream import in_time
 from unigate.relay.picture_links import link
 from unigate.relay.pictures import served
 from unigate.relay.services import Services
@@ -41,6 +42,8 @@ _OWN = re.compile(r"https?://[^\s)\"']+/files/(\w+)\.[^\s)\"']*")
 #: Bytes of a picture of ours that is worked on again.
 _MOST = 50 << 20
 _ENDS = 600.0
+_OK = 200
+_AGAINST_THE_RULES = frozenset({"content_policy_violation", "moderation_blocked"})
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -109,8 +112,11 @@ def due(call: Call, svc: Services) -> bool:
     return any(served(svc, name, group, row) for row in _rows() if not _off(svc, row))
 
 
-async def answer(call: Call, svc: Services, relay: Relay) -> Reply:
-    """Have the pictures made, by `relay`, and answer as the model would in a chat. Raises what the pictures' call does."""
+async def answer(call: Call, svc: Services, relay: Relay) -> Reply | Pieces:
+    """Have the pictures made, by `relay`, and answer as the model would in a chat. Raises what the pictures' call does.
+
+    A stream that has to wait long says so in comments; what comes of it then is told in its events.
+    """
     asked = json_read.decode(call.body, _body)
     text, given = _last(asked.messages, "user")
     if not text.strip():
@@ -122,9 +128,15 @@ async def answer(call: Call, svc: Services, relay: Relay) -> Reply:
     body = _wish(call, asked, text)
     if given:
         body["images"] = [{"image_url": await _carried(call, svc, url)} for url in given]
-    row = next(one for one in operations() if one.name == (_EDITS if given else _GENERATIONS))
+    work = _answer(call, svc, relay, asked, body)
+    return await (in_time(work, partial(_late, call, asked)) if asked.stream else work)
+
+
+async def _answer(call: Call, svc: Services, relay: Relay, asked: _Body, body: dict[str, Any]) -> Reply:
+    """The whole answer, once the pictures are there."""
+    row = next(one for one in operations() if one.name == (_EDITS if "images" in body else _GENERATIONS))
     made = await _made(call, svc, relay, row, body)
-    if made.status != 200:
+    if made.status != _OK:
         return made
     told = _object.decode(made.body)
     links = [await _link(call, svc, place, one) for place, one in enumerate(told.get("data") or ())]
@@ -235,17 +247,40 @@ def _written(call: Call, asked: _Body, links: list[str], usage: Any, head: tuple
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         body = {**base, "object": "chat.completion", "choices": [choice], "usage": counts}
         return Reply(msgspec.json.encode(body), headers=((b"content-type", b"application/json"), *head))
+    head = tuple(one for one in head if one[0] != b"x-unigate-cost")
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": f"![image]({url})\n", "images": [image]} for url, image in zip(links, images, strict=True)]
+    events = _events(base, deltas, "stop", counts if call.facts.usage_in_stream else None)
+    return Reply(events, headers=((b"content-type", b"text/event-stream"), *head))
+
+
+def _events(base: dict[str, Any], deltas: list[dict[str, Any]], end: str, usage: dict[str, Any] | None = None) -> bytes:
+    """A stream of chunks, whole."""
     chunks: list[dict[str, Any]] = [
         {**base, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
     ]
-    chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    if call.facts.usage_in_stream:
-        chunks.append({**base, "choices": [], "usage": counts})
+    chunks.append({**base, "choices": [{"index": 0, "delta": {}, "finish_reason": end}]})
+    if usage is not None:
+        chunks.append({**base, "choices": [], "usage": usage})
     events = [b"data: " + msgspec.json.encode({**one, "object": "chat.completion.chunk"}) + b"\n\n" for one in chunks]
-    head = tuple(one for one in head if one[0] != b"x-unigate-cost")
-    return Reply(b"".join(events) + b"data: [DONE]\n\n", headers=((b"content-type", b"text/event-stream"), *head))
+    return b"".join(events) + b"data: [DONE]\n\n"
+
+
+def _late(call: Call, asked: _Body, told: Reply | GatewayError) -> bytes:
+    """The events for what comes when the stream was begun: the answer, a refusal in words, or an error."""
+    if isinstance(told, Reply):
+        status, body = told.status, told.body
+    elif isinstance(told, UpstreamRefused):
+        status, body = told.upstream_status, told.body
+    else:
+        return openai_errors.write_stream_error(told, call.id)
+    if status == _OK:
+        return body
+    found = openai_errors.read_error(status, body)
+    if found.code not in _AGAINST_THE_RULES:
+        return b"data: " + b"".join(openai_errors.pass_error(status, body).splitlines()) + b"\n\n"
+    base = {"id": ids.new("chatcmpl"), "created": call.at // 1000, "model": asked.model}
+    return _events(base, [{"role": "assistant", "content": found.message}], "content_filter")
 
 
 @cache
