@@ -20,7 +20,7 @@ from support.world import Process
 TEXTS = ["A cat sits on the mat", "The cat is sitting on a mat", "Stocks fell sharply"]
 PICTURE = "data:image/png;base64,iVBORw0KGgo="
 #: Vendors whose vectors may be asked for in Cohere's form.
-BY_COHERE_S = ["cohere", "jina", "voyage", "openai", "siliconflow", "tei"]
+BY_COHERE_S = ["cohere", "jina", "voyage", "siliconflow", "tei"]
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,6 @@ RANKERS = {
 EMBEDDERS = {
     "cohere": ("cohere", "embed-v4.0", 1536),
     "jina": ("jina/v1", "jina-embeddings-v4", 2048),
-    "openai": ("openai/v1", "text-embedding-3-small", 1536),
     "voyage": ("voyage/v1", "voyage-3.5", 1024),
     "siliconflow": ("siliconflow/v1", "BAAI/bge-m3", 1024),
     "vllm": ("vllm/v1", "BAAI/bge-m3", 1024),

@@ -4,8 +4,6 @@ https://platform.openai.com/docs/api-reference
 """
 
 from unigate.dialects import openai_background, openai_pictures
-from unigate.dialects.cohere_to_embeddings import PATHS, Embedder
-from unigate.dialects.cohere_to_embeddings import translations as embeds
 from unigate.dialects.vendor_errors import Meaning, meanings
 from unigate.dialects.vendor_fields import without_stream
 from unigate.spec.provider import Provider
@@ -34,8 +32,6 @@ PROVIDER = Provider(
         "openai_translations",
         "openai_vector_stores",
     ),
-    translations=embeds(Embedder()),
-    paths=PATHS,
     adjust_form=without_stream("whisper"),
     refuses=openai_pictures.REFUSES,
     tasks={openai_background.OPERATION: openai_background.API},
