@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from uuid import uuid4
 
 import httpx
-import httpx._transports.default as httpx_default
 import pytest
 
 from support.nursery import close_nursery
@@ -28,7 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if given is None:
         sweep()
     # Every client reads all certificates of this machine's trust anew, which takes longer than most calls.
-    httpx_default.create_ssl_context = cache(httpx.create_ssl_context)
+    mock.patch("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context)).start()
     config.stash[_FOLDER] = new_folder(durable=False) if given is None else Path(given["unigate_shared"])
 
 
