@@ -3,7 +3,8 @@
 import pytest
 
 from unigate.dialects.openai_batch_lines import BadLine, read_line, write_answer
-from unigate.relay.batch_run import line_id, operation_at, shown_id, spare
+from unigate.relay.batch_lines import line_id, operation_at, shown_id
+from unigate.relay.batch_run import spare
 
 CHAT = "/v1/chat/completions"
 

@@ -3,6 +3,7 @@
 https://platform.openai.com/docs/api-reference/batch/request-input and .../request-output
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -38,6 +39,24 @@ class _Body(msgspec.Struct, gc=False):
     background: Any = None
 
 
+class _Response(msgspec.Struct, gc=False):
+    status_code: int
+    request_id: str | None = None
+    body: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Error(msgspec.Struct, gc=False):
+    code: str | None = None
+    message: str | None = None
+
+
+class _Answered(msgspec.Struct, gc=False):
+    custom_id: str
+    response: _Response | None = None
+    error: _Error | None = None
+
+
+_answered = msgspec.json.Decoder(_Answered)
 _line = msgspec.json.Decoder(_Line)
 _body = msgspec.json.Decoder(_Body)
 
@@ -88,6 +107,44 @@ def write_unanswered(id: str, custom_id: str, code: str, message: str) -> bytes:
     """A line of the error file for a request that was never made, without its end."""
     error = {"code": code, "message": message}
     return msgspec.json.encode({"id": id, "custom_id": custom_id, "response": None, "error": error})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A line that a provider answered; status 0: it was never called, and why."""
+
+    number: int
+    custom_id: str
+    status: int = 0
+    body: bytes = b""
+    request_id: str = ""
+    code: str = ""
+    message: str = ""
+
+
+def write_request(line: Line, endpoint: str, body: bytes) -> bytes:
+    """A line for a provider, with its end. Our number stands before the caller's id, so that its answer needs no search."""
+    told = {"custom_id": f"{line.number}.{line.custom_id}", "method": "POST", "url": endpoint, "body": _raw(body)}
+    return msgspec.json.encode(told) + b"\n"
+
+
+def read_answered(text: bytes) -> Answered | None:
+    """A line that a provider answered to one of `write_request`; None for what is none."""
+    try:
+        told = _answered.decode(text)
+        number, _, custom_id = told.custom_id.partition(".")
+        response, error = told.response, told.error or _Error()
+        return Answered(
+            number=int(number),
+            custom_id=custom_id,
+            status=response.status_code if response is not None else 0,
+            body=bytes(response.body) if response is not None else b"",
+            request_id=(response.request_id or "") if response is not None else "",
+            code=error.code or "provider_error",
+            message=error.message or "The provider did not serve this request.",
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
 
 
 def _decoded(number: int, text: bytes) -> _Line:

@@ -46,6 +46,7 @@ def _row(name: str, method: str, path: str, use: str) -> Operation:
         free=True,
         body="json" if name == "create" else "none",
         body_bytes=_BYTES,
+        upstream_path=f"/batches{path}",
     )
 
 

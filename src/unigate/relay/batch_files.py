@@ -3,6 +3,7 @@
 Neither is ever held whole. Must not know how lines are called.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from unigate.dialects.openai_batch_lines import MOST_ERRORS, BadLine, read_line,
 from unigate.relay.own_files import OwnFiles
 from unigate.spec.batch import Line
 from unigate.store import batches as rows
-from unigate.store import own_files
+from unigate.store import holds, own_files
 from unigate.store.batches import BatchRow
 from unigate.store.database import Database
 from unigate.store.objects import Stored
@@ -26,6 +27,8 @@ PURPOSE = "batch_output"
 _TYPE = "application/jsonl"
 #: Answers that are read together.
 _SOME = 20
+#: After so many lines others have their turn.
+_YIELDS = 32
 #: The endpoint whose calls need not name a model, since there is a default.
 _MODEL_OPTIONAL = ("/v1/images/generations",)
 
@@ -126,6 +129,8 @@ class BatchFiles:
             now = now_ms()
             made: dict[str, str | int] = {column: file.id for column, file, _ in written}
             async with self._db.writing() as tx:
+                if row.hold_id:
+                    await holds.close(tx, row.hold_id, at=now)
                 for _, file, stored in written:
                     await self._files.settle(tx, file, stored, row.lasts, counted=False)
                 ends = {**values, **made, "owner": "", "lease_until": 0, "due_at": now}
@@ -146,6 +151,8 @@ class BatchFiles:
             *whole, left = (left + piece).split(b"\n")
             for text in whole:
                 number += 1
+                if not number % _YIELDS:
+                    await asyncio.sleep(0)
                 if text.strip():
                     yield number, text
             if len(left) > line_bytes:

@@ -13,10 +13,12 @@ import structlog
 
 from unigate.base import ids
 from unigate.base.clock import now_ms
-from unigate.base.errors import StoreUnavailable
+from unigate.base.errors import NoFunds, StoreUnavailable
 from unigate.dialects.openai_batch_lines import write_unanswered
 from unigate.relay.batch_files import BatchFiles, Lost, NoInput, gone, told
-from unigate.relay.batch_run import BatchRun, shown_id
+from unigate.relay.batch_forward import Forwarding, no_money
+from unigate.relay.batch_lines import shown_id
+from unigate.relay.batch_run import BatchRun
 from unigate.relay.services import Services
 from unigate.store import batches as rows
 from unigate.store.batches import QUEUE, BatchRow, Result
@@ -39,6 +41,10 @@ _AT_ONCE = 500
 _EXPIRED = "batch_expired", "This request could not be executed before the completion window expired."
 
 
+class Ended(Exception):
+    """The batch has ended before it was its turn."""
+
+
 class BatchHouse:
     """Claims what is due of all batches, and does the next step of each."""
 
@@ -49,6 +55,7 @@ class BatchHouse:
         self._claims = Claims(
             db, QUEUE, owner=ids.new("bat"), lease=lambda: svc.settings.tasks.lease_seconds, places=BATCHES
         )
+        self._forwarding = Forwarding(db, svc, files)
         self._places = asyncio.Semaphore(LINES)
         #: By the batch's id.
         self._runs: dict[str, BatchRun] = {}
@@ -79,11 +86,15 @@ class BatchHouse:
                     await self._validate(row)
                 case "in_progress":
                     await self._work(row, fresh=False)
+                case "cancelling" if row.channel_id:
+                    await self._forward(row)
                 case "cancelling" | "finalizing":
                     async with self._kept(row):
                         await self._end(row, row.ending or "cancelled")
                 case _:
                     await self._tidy(row)
+        except Ended:
+            return
         except Lost:
             log.warning("a batch is another worker's by now", batch=row.id)
 
@@ -114,7 +125,12 @@ class BatchHouse:
             await self._work(replace(row, state="in_progress", in_progress_at=now), fresh=True)
 
     async def _work(self, row: BatchRow, *, fresh: bool) -> None:
-        """Call the lines, and make the files."""
+        """Call the lines, and make the files; or have the provider do so."""
+        if fresh and (placed := await self._placed(row)) is not None:
+            row = placed
+        if row.channel_id:
+            await self._forward(row)
+            return
         run = BatchRun(self._db, self._svc, self._files, row, self._places)
         self._runs[row.id] = run
         if self._stopping:
@@ -138,6 +154,34 @@ class BatchHouse:
             if ending == "expired":
                 seen = await self._unanswered(seen)
             await self._end(seen, ending)
+
+    async def _placed(self, row: BatchRow) -> BatchRow | None:
+        """The batch with where it is to be run; None where that is here."""
+        try:
+            async with self._kept(row):
+                placed = await self._forwarding.begin(row)
+        except NoFunds as error:
+            await self._fail(row, no_money(row, error))
+            raise Ended from None
+        except NoInput:
+            return None
+        return placed if placed.channel_id else None
+
+    async def _forward(self, row: BatchRow) -> None:
+        """The next step of a batch that its provider runs."""
+        async with self._kept(row):
+            step = await self._forwarding.step(row)
+            if step.ending:
+                async with self._db.reading() as tx:
+                    seen = await rows.find(tx, row.id)
+                if seen is None or seen.owner != row.owner:
+                    raise Lost
+                await self._end(seen, step.ending, errors=step.errors)
+                if step.tidy is not None:
+                    await step.tidy()
+                return
+        async with self._db.writing() as tx:
+            await rows.change(tx, row, {"owner": "", "lease_until": 0, "due_at": step.due_at})
 
     async def _expire(self, row: BatchRow) -> None:
         """End a batch that never ran."""
@@ -166,7 +210,7 @@ class BatchHouse:
                 raise Lost
         return replace(row, failed=row.failed + failed)
 
-    async def _end(self, row: BatchRow, ending: str) -> None:
+    async def _end(self, row: BatchRow, ending: str, *, errors: str = "") -> None:
         """Make files of what there is, and end the batch. Lost."""
         values: Values = {"state": "finalizing", "finalizing_at": now_ms(), "ending": ending}
         if row.state in ("in_progress", "validating") and ending in ("completed", "expired"):
@@ -176,7 +220,7 @@ class BatchHouse:
                 ending = "cancelled"  # at the last moment, or it is another's: that is seen below
         values = {"state": ending, f"{ending}_at": now_ms()}
         if ending == "failed":
-            values["errors"] = told([gone(row)])
+            values["errors"] = errors or told([gone(row)])
         await self._files.finish(row, values)
         log.info("batch ended", batch=row.id, state=ending)
         self.poke()

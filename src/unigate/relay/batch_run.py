@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from functools import cache
 from typing import Any
 
 import msgspec
@@ -19,12 +18,12 @@ import structlog
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import InvalidKey, StoreUnavailable
 from unigate.base.money import MILLION
-from unigate.dialects import openai_batch_lines, openai_errors, operations
+from unigate.dialects import openai_batch_lines, openai_errors
 from unigate.relay.batch_files import BatchFiles, Lost, NoInput
+from unigate.relay.batch_lines import line_id, operation_at, shown_id
 from unigate.relay.inner import Answer, Asked, inner
 from unigate.relay.services import Services
 from unigate.spec.batch import Line
-from unigate.spec.operation import Operation
 from unigate.store import batches as rows
 from unigate.store import own_files
 from unigate.store.batches import BatchRow, Result
@@ -311,17 +310,6 @@ class BatchRun:
             self._stop_for("expired")
 
 
-@cache
-def operation_at(endpoint: str) -> Operation:
-    """The operation that is called at a path."""
-    return next(row for row in operations() if row.path == endpoint and row.method == "POST" and not row.within)
-
-
-def line_id(batch_id: str, number: int) -> str:
-    """The id under which a line is charged: always the same, so that it is charged once."""
-    return f"req_{batch_id.removeprefix('batch_')}_{number}"
-
-
 def spare(headers: Mapping[bytes, bytes]) -> float:
     """Seconds to wait for, so that a part of what the key's limits allow in a minute is left to calls that somebody waits for."""
     wait = 0.0
@@ -334,8 +322,3 @@ def spare(headers: Mapping[bytes, bytes]) -> float:
         if limit and left * SHARE < limit:
             wait = max(wait, _MINUTE * (limit - left * SHARE) / (limit * SHARE))
     return wait
-
-
-def shown_id(batch_id: str, number: int) -> str:
-    """The id of a line of the files."""
-    return f"batch_req_{batch_id.removeprefix('batch_')}_{number}"

@@ -7,6 +7,9 @@ from sqlalchemy import CheckConstraint, Column, Index, PrimaryKeyConstraint, Tab
 
 from unigate.store.metadata import METADATA, Blob, Int, Str
 
+#: States of batches that have ended.
+ENDS = ("completed", "failed", "expired", "cancelled")
+
 
 def _text(name: str, *, key: bool = False) -> "Column[str]":
     return Column(name, Str(), primary_key=key, nullable=False)

@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, String, Table, and_, case, cast, func, literal, or_, select, union_all
 
+from unigate.store.batch_tables import ENDS as BATCH_ENDS
+from unigate.store.batch_tables import batches
 from unigate.store.database import Tx
 from unigate.store.gateway_tables import usage_days, usage_hours
 from unigate.store.hours import DIMENSIONS, FIGURES, HOUR_MS, HOURS
@@ -193,7 +195,16 @@ QUESTIONS: dict[str, Select[tuple[object, ...]]] = {
     .where(_IS_OPEN, holds.c.kind != "task", or_(processes.c.id.is_(None), processes.c.state == "gone")),
     "a task's open hold has an open task": select(holds.c.id, holds.c.amount, holds.c.captured)
     .outerjoin(tasks, tasks.c.hold_id == holds.c.id)
-    .where(_IS_OPEN, holds.c.kind == "task", or_(tasks.c.id.is_(None), tasks.c.finished_at > 0)),
+    .outerjoin(batches, batches.c.hold_id == holds.c.id)
+    .where(
+        _IS_OPEN,
+        holds.c.kind == "task",
+        or_(tasks.c.id.is_(None), tasks.c.finished_at > 0),
+        or_(batches.c.id.is_(None), batches.c.state.in_(BATCH_ENDS)),
+    ),
+    "a batch that ended has no open hold": select(batches.c.id, holds.c.amount, holds.c.captured)
+    .join(holds, holds.c.id == batches.c.hold_id)
+    .where(_IS_OPEN, batches.c.hold_id != "", batches.c.state.in_(BATCH_ENDS)),
     "an open task's hold is open": select(tasks.c.id, tasks.c.held, func.coalesce(holds.c.amount, 0))
     .outerjoin(holds, holds.c.id == tasks.c.hold_id)
     .where(tasks.c.hold_id != "", tasks.c.finished_at == 0, func.coalesce(holds.c.state, "") != "open"),

@@ -1,0 +1,389 @@
+"""Batches that a provider runs: the requests go there as a file of its own form, and what comes back becomes the batch's answers.
+
+A channel says by its option `batches: forward` that it takes them. What all lines may cost is held before anything is sent, in
+the transaction that says where the batch goes; each answer is charged in the transaction that keeps it, under an id that follows
+from batch and line. So every step may be done again: by the batch's name in its metadata the provider tells whether it has it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import msgspec
+import structlog
+
+from unigate.base import ids
+from unigate.base.clock import now_ms
+from unigate.base.errors import BadAnswer, GatewayError, NoFunds, UpstreamError, UpstreamRefused
+from unigate.billing.bank import Taken
+from unigate.billing.periods import day_of
+from unigate.dialects import dialect, openai_batch_lines, openai_errors
+from unigate.dialects.openai_batch_lines import Answered
+from unigate.relay import batch_wire
+from unigate.relay.batch_files import BatchFiles, Lost
+from unigate.relay.batch_lines import line_id, operation_at, shown_id
+from unigate.relay.call import Call
+from unigate.relay.holding import most_tokens
+from unigate.relay.inner import Asked, Memory
+from unigate.relay.services import Services
+from unigate.routing.choice import Candidate
+from unigate.spec.batch import Line
+from unigate.spec.binding import Binding
+from unigate.spec.caller import Key
+from unigate.spec.record import Record
+from unigate.spec.usage import Usage
+from unigate.store import batches as rows
+from unigate.store.batches import BatchRow, Result
+from unigate.store.captures import capture
+from unigate.store.database import Database, Tx
+
+log: Any = structlog.get_logger("unigate.batches")
+OPTION, FORWARD = "batches", "forward"
+#: Endpoints whose answers say by themselves what was used.
+ENDPOINTS = frozenset({"/v1/responses", "/v1/chat/completions", "/v1/embeddings", "/v1/completions", "/v1/moderations"})
+#: Milliseconds between two questions: a part of the batch's age, between these bounds.
+SOONEST_MS, LATEST_MS, PART_OF_AGE = 1_000, 60_000, 20
+#: So long after a batch expired nobody waits for its provider any more.
+GIVEN_UP_MS = 3_600_000
+#: Answers that are kept, and charged, together.
+TOGETHER = 100
+_TIER = {"service_tier": "batch"}
+_ENDED = ("completed", "failed", "expired", "cancelled")
+_OK = range(200, 300)
+_UNTOLD = '[{"code":"provider_failed","message":"The provider failed to run this batch.","param":null,"line":null}]'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What became of a batch: the state that it ends in, with errors if it has any, or "" and when to ask again."""
+
+    ending: str = ""
+    errors: str = ""
+    due_at: int = 0
+    #: Removes what is left at the provider, once the batch has ended.
+    tidy: Callable[[], Awaitable[None]] | None = None
+
+
+class Entry:
+    """Where a batch goes, written together with its hold. Fulfils `billing.lease.Entry`."""
+
+    parts: Sequence[tuple[str, int]] = ()
+
+    def __init__(self, row: BatchRow) -> None:
+        self._row = row
+
+    async def enter(self, tx: Tx) -> bool:
+        """See Entry."""
+        row = self._row
+        told = {"hold_id": row.hold_id, "channel_id": row.channel_id, "credential_id": row.credential_id}
+        return await rows.change(tx, row, told, state="in_progress")
+
+    async def entered(self, tx: Tx) -> bool:
+        """See Entry."""
+        seen = await rows.find(tx, self._row.id)
+        told = self._row.hold_id, self._row.channel_id
+        return seen is not None and (seen.hold_id, seen.channel_id) == told
+
+    async def taken(self, tx: Tx) -> bool:
+        """See Entry."""
+        seen = await rows.find(tx, self._row.id)
+        return seen is None or seen.owner != self._row.owner or seen.state != "in_progress"
+
+    def orphaned(self) -> None:
+        """The batch's row names the hold: whoever claims the batch goes on with it."""
+
+
+class Forwarding:
+    """Sends batches to providers that run them, and asks after them."""
+
+    def __init__(self, db: Database, svc: Services, files: BatchFiles) -> None:
+        self._db = db
+        self._svc = svc
+        self._files = files
+
+    async def begin(self, row: BatchRow) -> BatchRow:
+        """The batch with the place where it is to be run, which is written; as it was where it is run here.
+
+        NoFunds, StoreUnavailable, Lost; NoInput.
+        """
+        candidate, key = await self._place(row)
+        if candidate is None or key is None:
+            return row
+        amount, refused = 0, list[Result]()
+        async with aclosing(self._files.lines(row, self._svc.settings.relay.body_bytes)) as lines:
+            async for line in lines:
+                try:
+                    bound = self._bound(row, key, line)
+                except GatewayError as error:
+                    refused.append(_refusal(row, line, error))
+                    continue
+                if bound is None:
+                    return row  # it names what only a call of its own can be led to
+                amount += bound
+        if len(refused) == row.total:
+            return row
+        placed = replace(
+            row,
+            hold_id=ids.new("hld") if amount else "",
+            channel_id=candidate.route.channel.id,
+            credential_id=candidate.credential.id,
+        )
+        try:
+            await self._svc.bank.enter(key, amount, Entry(placed), placed.hold_id, day=self._day(row))
+        except Taken:
+            return row  # it was cancelled, or is another's: whoever goes on with it sees that
+        return await self._keep(placed, candidate, refused, [])
+
+    async def step(self, row: BatchRow) -> Step:
+        """Send a batch, or ask how far it is, and take its answers when it has ended. Lost, StoreUnavailable."""
+        now = now_ms()
+        later = Step(due_at=now + min(max((now - row.in_progress_at) // PART_OF_AGE, SOONEST_MS), LATEST_MS))
+        key = await self._svc.keys.named(row.key_id)
+        try:
+            candidate = self._svc.router.bound(_binding(row))
+            if key is None:
+                raise BadAnswer(detail=f"the key of {row.id} is no more")
+            return await self._asked(row, key, candidate) or later
+        except UpstreamRefused as refused:
+            if refused.upstream_status not in (400, 404, 413, 422):
+                log.warning("a provider refused a batch for now", batch=row.id, status=refused.upstream_status)
+                return later
+            return Step(ending="failed", errors=_told(refused))
+        except GatewayError as error:
+            if now > row.expires_at + GIVEN_UP_MS:
+                log.warning("a batch is given up at its provider", batch=row.id, error=error.code, detail=error.detail)
+                return Step(ending="expired")
+            log.warning(
+                "a provider could not be asked after a batch", batch=row.id, error=error.code, detail=error.detail
+            )
+            if not isinstance(error, UpstreamError) and error.code != "no_channel_available":
+                raise
+            return later
+
+    async def _place(self, row: BatchRow) -> tuple[Candidate | None, Key | None]:
+        """By what a batch is run elsewhere, and the key that pays; None where it is run here."""
+        if row.endpoint not in ENDPOINTS or not row.model:
+            return None, None
+        svc, operation = self._svc, operation_at(row.endpoint)
+        key = await svc.keys.named(row.key_id)
+        if key is None:
+            return None, None
+        try:
+            svc.keys.check(key, row.model, row.client, now_ms(), operation)
+            best = svc.router.routes(row.model, key.group.name, operation)[0]
+        except GatewayError:
+            return None, None  # each line is told by itself
+        channel = best.route.channel
+        if channel.options.get(OPTION) != FORWARD or not svc.copies.taken_by(channel):
+            return None, None
+        return best, key
+
+    def _bound(self, row: BatchRow, key: Key, line: Line) -> int | None:
+        """The most that a line can cost, as a call would be held for; None where the batch can't go elsewhere with it."""
+        svc, operation = self._svc, operation_at(row.endpoint)
+        spoken = dialect(operation.dialect)
+        facts = spoken.read(line.body)
+        if facts.references or facts.previous or facts.background:
+            return None
+        asked = Asked(operation=operation, key=key, body=line.body, id=line_id(row.id, line.number))
+        call = Call(Memory(asked), asked.id, operation, key, row.in_progress_at)
+        call.facts, call.input_tokens = facts, spoken.input_bound(line.body, facts)
+        held = svc.settings.hold.output_tokens
+        given, made = most_tokens(call, svc.models.get(facts.model), held)
+        quote = svc.prices.quote(operation.name, facts.model, key.group, row.in_progress_at, row.discount)
+        made = min(made, max(held, facts.least_output)) * facts.count
+        return quote.bound(given, made, {**facts.conditions, **_TIER}, facts.units)
+
+    async def _asked(self, row: BatchRow, key: Key, candidate: Candidate) -> Step | None:
+        """One question, or the sending; None where it is under way."""
+        wire = batch_wire.Wire(self._svc, candidate)
+        if not row.upstream_id:
+            if row.state == "cancelling":
+                return Step(ending="cancelled")
+            seen = await wire.named(row.id) or await self._send(row, wire, candidate)
+            row = replace(row, upstream_id=seen.id)
+            await self._note(row, {"upstream_id": seen.id})
+            log.info("batch forwarded", batch=row.id, channel=candidate.route.channel.name, upstream_id=seen.id)
+            return None
+        seen = await wire.get(row.upstream_id)
+        if seen.status not in _ENDED:
+            if row.state == "cancelling" and seen.status in ("validating", "in_progress"):
+                await wire.cancel(row.upstream_id)
+            return None
+        for file_id in (seen.output_file_id, seen.error_file_id):
+            if file_id:
+                row = await self._take(row, key, candidate, wire, file_id)
+        errors = seen.errors_told or (_UNTOLD if seen.status == "failed" else "")
+        return Step(ending=seen.status, errors=errors, tidy=partial(wire.tidy, seen))
+
+    async def _send(self, row: BatchRow, wire: "batch_wire.Wire", candidate: Candidate) -> "batch_wire.Seen":
+        """Upload the requests and create the batch there."""
+        async with self._db.reading() as tx:
+            answered = await rows.done(tx, row.id)
+        size = 0
+        async with aclosing(self._requests(row, candidate, answered)) as requests:
+            async for request in requests:
+                size += len(request)
+
+        async def opened() -> AsyncIterator[bytes]:
+            return self._requests(row, candidate, answered)
+
+        file_id = await wire.upload(row, size, opened)
+        return await wire.create(row, file_id)
+
+    async def _requests(self, row: BatchRow, candidate: Candidate, answered: set[int]) -> AsyncGenerator[bytes, None]:
+        """The lines as the provider gets them: with its name of the model, and our number before the caller's id."""
+        operation, route = operation_at(row.endpoint), candidate.route
+        spoken, provider = dialect(operation.dialect), route.channel.provider
+        async with aclosing(self._files.lines(row, self._svc.settings.relay.body_bytes)) as lines:
+            async for line in lines:
+                if line.number in answered:
+                    continue
+                body = line.body
+                if route.model != line.model:
+                    body = spoken.edit(body, spoken.read(body), spoken.Edits(model=route.model))
+                body, _ = provider.adjust_request(body, route.channel.options)
+                yield openai_batch_lines.write_request(line, row.endpoint, body)
+
+    async def _take(
+        self, row: BatchRow, key: Key, candidate: Candidate, wire: "batch_wire.Wire", file_id: str
+    ) -> BatchRow:
+        """Keep and charge what stands in a file of the provider's."""
+        results, records = list[Result](), list[Record]()
+        async with aclosing(wire.lines(file_id)) as lines:
+            async for text in lines:
+                answered = openai_batch_lines.read_answered(text)
+                if answered is None or not answered.number >= 1:
+                    continue
+                result, record = self._judge(row, key, candidate, answered)
+                results.append(result)
+                records += [record] if record is not None else []
+                if len(results) >= TOGETHER:
+                    row = await self._keep(row, candidate, results, records)
+                    results, records = [], []
+        return await self._keep(row, candidate, results, records)
+
+    def _judge(self, row: BatchRow, key: Key, candidate: Candidate, answered: Answered) -> tuple[Result, Record | None]:
+        """A line of ours, and what is charged for it."""
+        id, shown = line_id(row.id, answered.number), shown_id(row.id, answered.number)
+        good = answered.status in _OK
+        if not answered.status:
+            body = openai_batch_lines.write_unanswered(shown, answered.custom_id, answered.code, answered.message)
+        else:
+            body = openai_batch_lines.write_answer(shown, answered.custom_id, answered.status, id, answered.body)
+        result = Result(line=answered.number, failed=not good, body=body)
+        if not good:
+            return result, None
+        operation, route = operation_at(row.endpoint), candidate.route
+        spoken = dialect(operation.dialect)
+        usage = Usage()
+        try:
+            seen = spoken.read_answer(answered.body, route.channel.provider)
+            if not seen.empty:
+                usage = seen.usage or spoken.estimate(b"{}", seen)
+        except GatewayError:
+            log.warning("an answer of a batch could not be read", batch=row.id, line=answered.number)
+        quote = self._svc.prices.quote(operation.name, row.model, key.group, row.in_progress_at, row.discount)
+        cost, price = quote.cost(usage, _TIER) if usage.units else (0, "")
+        lasted = max(now_ms() - row.in_progress_at, 0) * 1000
+        return result, Record(
+            id,
+            row.in_progress_at,
+            row.user_id,
+            row.key_id,
+            key.group.name,
+            operation.name,
+            row.model,
+            route.channel.id,
+            route.model,
+            answered.status,
+            "completed" if usage.units else "empty",
+            False,
+            usage.estimated,
+            usage.units,
+            cost,
+            lasted,
+            lasted,
+            0,
+            price,
+            quote.multiplier,
+            [],
+            hold=row.hold_id if cost else "",
+            day=self._day(row),
+            request_id_upstream=answered.request_id,
+        )
+
+    async def _keep(
+        self, row: BatchRow, candidate: Candidate, results: Sequence[Result], records: Sequence[Record]
+    ) -> BatchRow:
+        """Keep answers and charge them in one transaction; the batch as it is then. Lost."""
+        if not results:
+            return row
+        units = msgspec.json.decode(row.usage, type=dict[str, int]) if row.usage else {}
+        async with self._db.writing() as tx:
+            before = await rows.done(tx, row.id) if records else set[int]()
+            await capture(tx, records, at=now_ms())
+            good, bad = await rows.keep(tx, row.id, results)
+            fresh = {line_id(row.id, one.line) for one in results if one.line not in before}
+            for record in records:
+                if record.id in fresh:
+                    for unit, count in record.units.items():
+                        units[unit] = units.get(unit, 0) + count
+            usage = msgspec.json.encode(units).decode() if units else ""
+            values: dict[str, str | int] = {"completed": row.completed + good, "failed": row.failed + bad}
+            values["usage"] = usage
+            if not await rows.change(tx, row, values):
+                raise Lost
+        for record in records:
+            if record.id in fresh:
+                self._svc.metrics.ended(record, candidate.route.channel.name)
+        await asyncio.sleep(0)
+        return replace(row, completed=row.completed + good, failed=row.failed + bad, usage=usage)
+
+    async def _note(self, row: BatchRow, values: dict[str, str | int]) -> None:
+        async with self._db.writing() as tx:
+            if not await rows.change(tx, row, values):
+                raise Lost
+
+    def _day(self, row: BatchRow) -> int:
+        """The day in whose budgets the batch counts: that on which it began."""
+        return day_of(row.in_progress_at, self._svc.bank.terms.offset_minutes)
+
+
+def no_money(row: BatchRow, error: NoFunds) -> str:
+    """The errors of a batch for which not enough money could be held."""
+    told = {"code": error.code, "message": error.message, "param": None, "line": None}
+    log.info("no money for a batch", batch=row.id)
+    return msgspec.json.encode([told]).decode()
+
+
+def _told(refused: UpstreamRefused) -> str:
+    """The errors of a batch that its provider refused."""
+    said = openai_errors.read_error(refused.upstream_status, refused.body)
+    told = {"code": said.code or "provider_refused", "message": said.message, "param": said.param, "line": None}
+    return msgspec.json.encode([told]).decode()
+
+
+def _refusal(row: BatchRow, line: Line, error: GatewayError) -> Result:
+    """The answer to a line that can't be called at all."""
+    id = line_id(row.id, line.number)
+    said = openai_errors.write_error(error, id)
+    body = openai_batch_lines.write_answer(shown_id(row.id, line.number), line.custom_id, error.status, id, said)
+    return Result(line=line.number, failed=True, body=body)
+
+
+def _binding(row: BatchRow) -> Binding:
+    """Where a batch is known."""
+    return Binding(
+        kind="batch",
+        public_id=row.id,
+        upstream_id=row.upstream_id,
+        channel_id=row.channel_id,
+        credential_id=row.credential_id,
+        user_id=row.user_id,
+        model=row.model,
+        created_at=row.created_at,
+    )
