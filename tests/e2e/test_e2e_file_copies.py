@@ -10,6 +10,7 @@ import httpx
 import openai
 import pytest
 
+from support.node import tell
 from support.stage import Stage, mark, set_stage
 from support.waiting import wait_until
 from support.world import Process
@@ -193,3 +194,11 @@ def test_in_the_background(stage: Stage, sdk: openai.OpenAI) -> None:
     assert "Wilhelmina" in sdk.responses.retrieve(made.id).output_text
     with pytest.raises(openai.NotFoundError, match="No such File object"):
         sdk.responses.create(model="gpt-4o", input=response("file-never"), background=True)
+
+
+def test_by_the_sdk_for_node(stage: Stage) -> None:
+    seen = tell("copies", stage.key, stage.url)
+    for told in ("chat", "response", "streamed"):
+        assert "Wilhelmina" in seen[told]
+    assert seen["ours"] and seen["deleted"]
+    assert (seen["lost"]["name"], seen["lost"]["status"]) == ("NotFoundError", 404)

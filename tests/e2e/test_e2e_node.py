@@ -181,7 +181,7 @@ SCRIPTS: dict[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
     "images": ("openai.images.generations", images),
 }
 #: What others look at.
-ELSEWHERE = {"batches", "client", "files", "platform", "replicate"}
+ELSEWHERE = {"batches", "client", "copies", "files", "platform", "replicate"}
 
 
 def test_each_script_has_its_test() -> None:

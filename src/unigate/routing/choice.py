@@ -151,7 +151,7 @@ class Router:
                 return [self._pin(site, place)]
         if place.channel_id in self._channels:
             raise NotFound(
-                f"The model '{model}' is not served where the {operation.binds} is kept that this call goes on from.",
+                f"The model '{model}' is not served where the {place.kind.replace('_', ' ')} is kept that this call goes on from.",
                 code="model_not_found",
                 param="model",
             )
