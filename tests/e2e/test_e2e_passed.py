@@ -24,6 +24,7 @@ channels:
   - {name: chat only, provider: openai_compatible, base_url: "SECOND", credentials: sk-chat, models: "*", priority: 9}
 prices:
   - {operation: openai.vector_stores.search, per_call: 0.0025}
+  - {model: "ft:base-2:*", per_call: 0.5}
 users:
   - {name: alice, credit: 10}
   - {name: bob, credit: 10}
@@ -265,6 +266,34 @@ def test_a_model_that_is_tuned_chooses_the_channel(places: Places) -> None:
     source = {"type": "completions", "model": "base-1"}
     refused(places.ask("POST", f"/v1/evals/{eval_id}/runs", key=narrow, json={"data_source": source}), 403)
     assert places.count == before + 1
+
+
+def test_a_tuned_model_is_its_makers_alone(places: Places) -> None:
+    name = "ft:base-2:me::1"
+    chat = {"model": name, "messages": [{"role": "user", "content": "Hello"}]}
+    job = places.made("fine_tuning/jobs", model="base-2", fine_tuned_model=name)
+    assert places.ask("GET", f"/v1/fine_tuning/jobs/{job['id']}").json()["fine_tuned_model"] == name
+    reply = places.ask("POST", "/v1/chat/completions", json=chat)
+    assert (reply.status_code, reply.headers["x-unigate-cost"]) == (200, "0.5"), reply.text
+    assert (places.second.got[-1].path, places.second.got[-1].json["model"]) == ("/v1/chat/completions", name)
+    again = places.made("fine_tuning/jobs", model=name)
+    assert places.second.got[-1].json == {"model": name}
+    assert again["id"].startswith(f"ftjob-{places.second.port}")
+    before = places.count
+    for path, body in (
+        ("chat/completions", chat),
+        ("responses", {"model": name, "input": "Hello"}),
+        ("fine_tuning/jobs", {"model": name}),
+    ):
+        reply = places.ask("POST", f"/v1/{path}", key=BOB, json=body)
+        refused(reply, 404)
+        assert reply.json()["error"]["code"] == "model_not_found"
+    assert places.count == before
+    other = places.made("fine_tuning/jobs", model="base-2", fine_tuned_model="ft:base-1:x")
+    places.ask("GET", f"/v1/fine_tuning/jobs/{other['id']}")
+    reply = places.ask("POST", "/v1/chat/completions", json={**chat, "model": "ft:base-1:x"})
+    refused(reply, 403)
+    assert reply.json()["error"]["code"] == "price_missing"
 
 
 def test_content_passes_as_it_comes(places: Places) -> None:

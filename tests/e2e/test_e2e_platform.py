@@ -167,6 +167,11 @@ def test_fine_tuning(sdk: OpenAI, bob: OpenAI) -> None:
     done = eventually(lambda: (now := sdk.fine_tuning.jobs.retrieve(job.id)).status == "succeeded" and now)
     assert done.fine_tuned_model.startswith("ft:")
     assert done.training_file == train
+    asked: Any = {"model": done.fine_tuned_model, "messages": talks[2][:1]}
+    assert sdk.chat.completions.create(**asked).choices[0].message.content == "3"
+    with pytest.raises(openai.NotFoundError) as raised:
+        bob.chat.completions.create(**asked)
+    assert raised.value.code == "model_not_found"
     assert [event.object for event in sdk.fine_tuning.jobs.list_events(job.id)]
     assert [one.object for one in sdk.fine_tuning.jobs.checkpoints.list(job.id)]
     assert [one.id for one in sdk.fine_tuning.jobs.list(metadata={"team": team})] == [job.id]

@@ -17,6 +17,8 @@ channels:
     models: [gpt-4o-mini, gpt-4o, gpt-4o-mini-2024-07-18, gpt-3.5-turbo-instruct, text-embedding-3-small, omni-moderation-latest,
       gpt-realtime, tts-1, gpt-4o-mini-tts, whisper-1, gpt-4o-transcribe,
       gpt-4o-transcribe-diarize, gpt-image-1, dall-e-2, dall-e-3]
+prices:
+  - {model: "ft:gpt-4o-mini*", input: 0.3, output: 1.2}
 users: [{name: alice, credit: 1000}, {name: bob, credit: 1000}]
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, platform]}

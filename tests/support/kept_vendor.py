@@ -20,6 +20,13 @@ ROOTS = {
     "fine_tuning/jobs": "ftjob-",
 }
 CONTENT = bytes(range(256)) * 40_000
+_SAID = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1790000000,
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi."}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+}
 
 
 @dataclass
@@ -62,6 +69,8 @@ class KeptVendor:
         """What it says to a request that is about no content."""
         kept = self.things.setdefault(got.headers.get("authorization", ""), {})
         path = got.path.partition("?")[0].removeprefix("/v1/")
+        if path == "chat/completions":
+            return 200, {**_SAID, "model": json.loads(got.body)["model"]}
         root = next(root for root in ROOTS if path == root or path.startswith(f"{root}/"))
         told = json.loads(got.body) if got.headers.get("content-type") == "application/json" and got.body else {}
         if path == root:

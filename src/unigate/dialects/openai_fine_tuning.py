@@ -10,7 +10,13 @@ from unigate.dialects.openai_errors import write_error
 
 __all__ = ["OPERATIONS", "write_error"]
 
-_row = partial(openai_passed.row, "fine_tuning", "fine_tuning_job", shows_files=("training_file", "validation_file"))
+_row = partial(
+    openai_passed.row,
+    "fine_tuning",
+    "fine_tuning_job",
+    shows_files=("training_file", "validation_file"),
+    shows_models=("fine_tuned_model",),
+)
 
 OPERATIONS = (
     _row(
@@ -25,6 +31,11 @@ OPERATIONS = (
     _row("cancel", "POST /fine_tuning/jobs/{id}/cancel"),
     _row("pause", "POST /fine_tuning/jobs/{id}/pause"),
     _row("resume", "POST /fine_tuning/jobs/{id}/resume"),
-    _row("events", "GET /fine_tuning/jobs/{id}/events", shows_files=()),
-    _row("checkpoints", "GET /fine_tuning/jobs/{id}/checkpoints", shows_files=()),
+    _row("events", "GET /fine_tuning/jobs/{id}/events", shows_files=(), shows_models=()),
+    _row(
+        "checkpoints",
+        "GET /fine_tuning/jobs/{id}/checkpoints",
+        shows_files=(),
+        shows_models=("data.*.fine_tuned_model_checkpoint",),
+    ),
 )

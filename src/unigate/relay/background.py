@@ -11,11 +11,12 @@ from typing import Protocol, cast
 
 from unigate.base.errors import BadRequest, Conflict, NotFound, UpstreamRefused
 from unigate.dialects import Dialect, TaskDialect, operations
-from unigate.relay import references, task_uses
+from unigate.relay import references, task_uses, tuned
 from unigate.relay.call import Call, NamedFiles
 from unigate.relay.holding import most_tokens
 from unigate.relay.services import Services
 from unigate.spec.binding import Binding
+from unigate.spec.facts import TUNED
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Submission, Task
@@ -52,7 +53,7 @@ async def begin(call: Call, svc: Services) -> None:
     try:
         call.marks += admission.headers()
         draft, before = spoken.read_task(task_uses.submission(call, svc)), None
-        if facts.previous or facts.references:
+        if facts.kept:
             before = await place(call, svc)
             draft = replace(draft, body=spoken.read_task(task_uses.submission(call, svc)).body)
         given, made = most_tokens(call, svc.models.get(facts.model), svc.settings.hold.output_tokens)
@@ -64,9 +65,14 @@ async def begin(call: Call, svc: Services) -> None:
 
 
 async def place(call: Call, svc: Services) -> Binding | None:
-    """Where a call must go because of what it goes on from, and what else it names. Raises as `previous` and `pinned`."""
+    """Where a call must go because of its model, of what it goes on from, and what else it names.
+
+    Raises as `tuned.place`, `previous` and `pinned`.
+    """
     facts = call.facts
-    before = await previous(call, svc) if facts.previous else None
+    before = await tuned.place(call, svc, facts.model) if facts.model.startswith(TUNED) else None
+    if facts.previous:
+        before = references.same(before, await previous(call, svc), f"previous_{call.operation.binds}_id")
     if facts.references:
         named = await references.pinned(call, svc, facts.references)
         return references.same(before, named, facts.references[0].param)

@@ -60,6 +60,13 @@ class Bindings:
         async with self._db.reading() as tx:
             return await rows.find(tx, kind, public_id, user_id)
 
+    async def anybodys(self, kind: str, public_id: str) -> Binding | None:
+        """A thing of a kind, whosever it is; None for nothing."""
+        if "\0" in public_id:
+            return None
+        async with self._db.reading() as tx:
+            return await rows.anybodys(tx, kind, public_id)
+
     async def put(self, binding: Binding) -> None:
         """Remember where a thing is known; what is bound already stays."""
         async with self._db.writing() as tx:

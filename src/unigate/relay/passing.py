@@ -15,7 +15,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NoChannel, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import openai_passed, private_usage
-from unigate.relay import passing_asked, passing_bytes, passing_list
+from unigate.relay import passing_asked, passing_bytes, passing_list, tuned
 from unigate.relay.attempts import ERROR_LIMIT, note
 from unigate.relay.call import Call
 from unigate.relay.passing_asked import Asked, Told
@@ -56,7 +56,9 @@ async def _create(call: Call, svc: Services) -> Reply:
     asked = await passing_asked.read(call, svc)
     call.facts = Facts(model=asked.model)
     group = call.key.group.name
-    if asked.model:
+    if asked.place is not None:
+        candidates = [svc.router.bound(asked.place)]
+    elif asked.model:
         candidates = svc.router.routes(asked.model, group, call.operation)
     else:
         candidates = svc.router.offering(group, call.operation)
@@ -130,6 +132,7 @@ async def _about(call: Call, svc: Services) -> Reply | None:
         body = await _whole(svc, candidate, answer)
         call.upstream_seconds += monotonic() - began
         body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
+        await tuned.keep(svc, call.operation, binding, body)
     except UpstreamError as failure:
         paid.release()
         verdict = svc.router.failed(candidate, failure)

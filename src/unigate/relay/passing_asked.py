@@ -13,11 +13,14 @@ import msgspec
 
 from unigate.base.errors import NotFound
 from unigate.dialects import form_read, json_places, openai_files, openai_passed
+from unigate.relay import tuned
 from unigate.relay.call import Call
 from unigate.relay.outgoing import FormBody
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.plans import upstream_name
+from unigate.spec.binding import Binding
+from unigate.spec.facts import TUNED
 from unigate.spec.form import Form
 from unigate.spec.operation import Operation
 from unigate.spec.shown_key import query_without_key
@@ -27,6 +30,8 @@ from unigate.upstream import Outgoing, Whole
 #: An id that may stand in a path.
 _ID = pattern(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,199}")
 _IN_FORM = "file_id"
+#: The member by which a call is routed.
+_MODEL = "model"
 _NONE: Mapping[str, str] = {}
 
 
@@ -44,6 +49,8 @@ class Asked:
     files: Mapping[str, FileRow]
     #: The model that it is routed by; "" where it is by none.
     model: str
+    #: Where that was made, if it was for the user.
+    place: Binding | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +82,11 @@ async def read(call: Call, svc: Services) -> Asked:
     for told in places.values():
         if not _ID.fullmatch(told):
             raise NotFound(f"There is no '{told[:100]}' here.")
-    for _, name in json_places.texts(value, operation.models):
+    place = None
+    for param, name in json_places.texts(value, operation.models):
         svc.keys.check(call.key, name, call.x.client, call.at, operation)
+        made_at = await tuned.place(call, svc, name) if name.startswith(TUNED) else None
+        place = made_at if param == _MODEL else place
     query = query_without_key(call.x.query)
     files = {}
     for param, id in _named(call, value, places, query):
@@ -85,7 +95,7 @@ async def read(call: Call, svc: Services) -> Asked:
             if row is None:
                 raise NotFound(openai_files.missing(id).message, param=param)
             files[id] = row
-    model: object = value.get("model") if value is not None and "model" in operation.models else None
+    model = value.get(_MODEL) if value is not None and _MODEL in operation.models else None
     return Asked(
         value=value,
         form=form,
@@ -93,6 +103,7 @@ async def read(call: Call, svc: Services) -> Asked:
         query=query,
         files=files,
         model=model if isinstance(model, str) else "",
+        place=place,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from unigate.base.errors import BadRequest, NoChannel
 from unigate.dialects import openai_passed, openai_passed_list, operations
 from unigate.dialects.openai_passed_list import Listing
-from unigate.relay import passing_asked
+from unigate.relay import passing_asked, tuned
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.spec.binding import Binding
@@ -85,6 +85,7 @@ async def _one(
     body = await look(call, svc, operation, binding)
     if body is None:
         return None
+    await tuned.keep(svc, operation, binding, body)
     return openai_passed.read_answer(await passing_asked.shown(operation, svc, svc.router.bound(binding), body))
 
 

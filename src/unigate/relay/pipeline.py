@@ -7,7 +7,7 @@ from unigate.access.limits import UNLIMITED
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect, meters
-from unigate.relay import background, chat_by_pictures, chat_pictures, pictures, references
+from unigate.relay import background, chat_by_pictures, chat_pictures, pictures, references, tuned
 from unigate.relay.attempts import Opened, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
@@ -40,7 +40,7 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
     try:
         if admission is not UNLIMITED:
             call.marks += admission.headers()
-        if facts.previous or facts.references:
+        if facts.kept:
             candidates = await _kept_candidates(call, svc)
         else:
             candidates = svc.router.routes(facts.model, key.group.name, operation)
@@ -72,6 +72,8 @@ async def _kept_candidates(call: Call, svc: Services) -> list[Candidate]:
     """Where a call may go that names kept things, best first. NotFound, BadRequest, and what the router raises."""
     facts, group = call.facts, call.key.group.name
     place = await background.place(call, svc)
+    if place is not None and place.kind == tuned.KIND:
+        return [svc.router.bound(place)]
     if place is not None:
         return svc.router.pinned(place, facts.model, group, call.operation)
     candidates = svc.router.routes(facts.model, group, call.operation)

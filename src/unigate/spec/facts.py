@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from unigate.spec.reference import Reference
 
+#: How the names of models begin that were made by fine-tuning.
+TUNED = "ft:"
+
 
 @dataclass(slots=True, kw_only=True)
 class Facts:
@@ -53,3 +56,8 @@ class Facts:
     charged: frozenset[str] = frozenset()
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.
     conditions: dict[str, str | int] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> bool:
+        """The call names things that only one place may know: what it goes on from, files and the like, a model of a user's."""
+        return bool(self.previous or self.references or self.model.startswith(TUNED))

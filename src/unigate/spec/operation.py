@@ -52,10 +52,12 @@ class Operation:
     #: the thing that `{id}` in its path names.
     binds: str = ""
     #: With the use `passed`: where files of users are named, in the path (`{file_id}`), the query (`?after`) and the body
-    #: (`files.*.file_id`: of each object in a list); where in its answer; and where its body names models.
+    #: (`files.*.file_id`: of each object in a list); where in its answer; where its body names models; and where its answer
+    #: names models that were made for the user.
     files: tuple[str, ...] = ()
     shows_files: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    shows_models: tuple[str, ...] = ()
     #: With the use `bound`: the use by which it is served where `{id}` names a task of ours; "": its provider is asked.
     task_use: str = ""
     #: Name of the operation some of whose calls it serves, told apart by their body: it has no place of its own.

@@ -37,6 +37,12 @@ async def find(tx: Tx, kind: str, public_id: str, user_id: str) -> Binding | Non
     return _made(row) if row is not None else None
 
 
+async def anybodys(tx: Tx, kind: str, public_id: str) -> Binding | None:
+    """A binding, whosever it is; None where there is none."""
+    row = await tx.one(_FIND, {"of": kind, "id": public_id})
+    return _made(row) if row is not None else None
+
+
 async def page(tx: Tx, page: Page, kind: str, user_id: str, *, newest_first: bool = True) -> Slice[Binding]:
     """A user's bindings of a kind. BadRequest for a place that is not in this list."""
     listing = _NEWEST if newest_first else _OLDEST
