@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 from sandbox_client import Sandbox, user
 
+from unigate.sandbox.brain import documents, prose
+
 NOTES = b"The harbour has nine cranes. The lighthouse keeper is called Wilhelmina. Boats leave at dawn."
 HOUR = {"anchor": "created_at", "seconds": 3600}
 
@@ -167,3 +169,22 @@ def test_nobody_reads_another_accounts_files(sandbox: Sandbox) -> None:
         with pytest.raises(openai.NotFoundError, match="No such File object") as refused:
             stranger.responses.create(model="gpt-4o", input=[{"role": "user", "content": content}])
         assert refused.value.param == "input[0].content[0].file_id"
+
+
+@pytest.mark.parametrize(
+    ("data", "begins"),
+    [
+        (b"%PDF-1.4\n" + b"stream\n" * 300_000, ""),
+        (b"%PDF-1.4\nstream\n" + b"BT " * 300_000 + b"\nendstream", ""),
+        (b"%PDF-1.4\nstream\nBT " + b"(" * 900_000 + b" ET\nendstream", ""),
+        (word_file("<" * 900_000), "<"),
+        (b"PK\x03\x04 this is no archive", ""),
+        (b"a" * 900_000, "a"),
+    ],
+    ids=["streams", "blocks", "brackets", "tags", "archive", "one word"],
+)
+def test_odd_documents_are_read_at_once(data: bytes, begins: str) -> None:
+    words = documents.text(data)
+    assert words[:1] == begins
+    assert prose.fitting("Who is the lighthouse keeper?", words)[:1] == begins
+    assert all(len(one) <= 500 for one in documents.sentences(words))

@@ -11,14 +11,15 @@ import zlib
 #: Characters that are read of a document, and bytes of one of its compressed parts.
 _MOST = 2_000_000
 _MOST_BYTES = 8_000_000
-_STREAM = re.compile(rb"stream\r?\n(.*?)\r?\n?endstream", re.DOTALL)
-_BLOCK = re.compile(rb"\bBT\b(.*?)\bET\b", re.DOTALL)
+_BEGUN, _ENDED = re.compile(rb"\bBT\b"), re.compile(rb"\bET\b")
+#: Characters of a sentence; longer ones are cut into several.
+_LONGEST = 500
 #: A string, or an operator that begins a new line.
 _SHOWN = re.compile(rb"\(((?:\\.|[^\\()])*)\)|(T\*|\bTd\b|\bTD\b|\bTm\b|['\"])", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([0-7]{1,3})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\n", "t": "\t", "b": "", "f": "", "\n": ""}
 _PARAGRAPH = re.compile(r"</w:p>")
-_TAG = re.compile(r"<[^>]+>")
+_TAG = re.compile(r"<[^<>]+>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 _SENTENCE = re.compile(r"(?<=[.!?])\s+|(?<=[\u3002\uff01\uff1f])|\n+")
 
@@ -37,14 +38,17 @@ def text(data: bytes) -> str:
 
 def sentences(text: str) -> list[str]:
     """The sentences and lines of a text."""
-    return [" ".join(one.split()) for one in _SENTENCE.split(text) if one.strip()]
+    found = (" ".join(one.split()) for one in _SENTENCE.split(text))
+    return [one[at : at + _LONGEST] for one in found for at in range(0, len(one), _LONGEST)]
 
 
 def _pdf(data: bytes) -> str:
     found = []
-    for stream in _STREAM.finditer(data):
-        for block in _BLOCK.finditer(_inflated(stream[1])):
-            shown = (_string(one[1]) if one[2] is None else "\n" for one in _SHOWN.finditer(block[1]))
+    for part in data.split(b"endstream")[:-1]:
+        content = _inflated(part.partition(b"stream")[2].removeprefix(b"\r").removeprefix(b"\n"))
+        for block in _ENDED.split(content)[:-1]:
+            words = _BEGUN.split(block, 1)[-1]
+            shown = (_string(one[1]) if one[2] is None else "\n" for one in _SHOWN.finditer(words))
             found.append("".join(shown).strip())
     return "\n".join(part for part in found if part)
 
