@@ -25,8 +25,11 @@ channels:
     base_url: SANDBOX/openai/v1
     credentials: sk-upstream-main
     models: [gpt-4-all, gpt-4o-image, gpt-image-1, dall-e-3, sandbox-*]
+  - {name: router, provider: openrouter, base_url: SANDBOX/openrouter/api/v1, credentials: sk-or,
+     models: [google/gemini-2.5-flash-image]}
   - {name: spare, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: "*"}
 prices:
+  - {model: google/gemini-2.5-flash-image, input: 0.3, output: 2.5, per_image: 0.039}
   - {model: gpt-4-all, per_image: 0.05}
   - {model: gpt-4o-image, input: 1, output: 2, per_image: 0.05}
   - {model: sandbox-image-chat, per_image: 0.03}
@@ -117,6 +120,18 @@ def test_pictures_that_an_answer_holds_become_links(stage: Stage) -> None:
     assert fetched.headers["content-type"] == "image/png"
     assert opened(fetched.content).size == (512, 512)
     assert Decimal(reply.headers["x-unigate-cost"]) == Decimal("0.03")
+
+
+def test_a_vendor_that_wants_to_be_asked_for_pictures_is(stage: Stage) -> None:
+    word = mark()
+    reply = ask(stage, "google/gemini-2.5-flash-image", word)
+    message = reply.json()["choices"][0]["message"]
+    assert opened(httpx.get(message["images"][0]["image_url"]["url"]).content).size == (512, 512)
+    (sent,) = stage.received(word)
+    assert sent["body"]["modalities"] == ["image", "text"]
+    row, told = stage.row(reply.headers["x-request-id"]), reply.json()["usage"]
+    assert "cost" not in told
+    assert row["cost"] == 39_000_000 + told["prompt_tokens"] * 300 + told["completion_tokens"] * 2_500
 
 
 def test_in_streams_too(stage: Stage) -> None:

@@ -17,6 +17,7 @@ _MODELS = Models(
         Model(name="openai/gpt-4o-mini", owner="openai"),
         Model(name="anthropic/claude-sonnet-4.5", owner="anthropic", context=1_000_000, output=64_000),
         Model(name="google/gemini-2.5-flash", owner="google", context=1_048_576, output=65_535),
+        Model(name="google/gemini-2.5-flash-image", owner="google", context=32_768, output=8192),
         Model(name="openai/gpt-oss-120b", owner="openai", output=65_536, reasoning=True, sees=False),
     )
 )
