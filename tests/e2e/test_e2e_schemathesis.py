@@ -71,11 +71,11 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     for item in document["paths"].values():
         for operation in item.values():
             operation["responses"].pop("4XX", None)
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-            models = {example["value"].get("model") for example in body.get("examples", {}).values()} - {None}
-            if models:
-                schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
-                schema["properties"]["model"] = {"enum": sorted(models)}
+            for body in operation.get("requestBody", {}).get("content", {}).values():
+                models = {example["value"].get("model") for example in body.get("examples", {}).values()} - {None}
+                if models:
+                    schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+                    schema["properties"]["model"] = {"enum": sorted(models)}
     return document
 
 
@@ -111,6 +111,7 @@ PARTS = {
     "texts": "^/v1/(completions|embeddings|moderations)$",
     "responses": "^/v1/responses",
     "rerank": "^/v[12]/(rerank|embed)$",
+    "audio": "^/v1/audio/",
     "tasks": "^/v1/tasks|^/callbacks/",
     "files": "^/v1/(files|uploads)",
     "kept": "^/v1/(vector_stores|conversations|containers|evals|fine_tuning)",
@@ -123,8 +124,8 @@ MAKING = {
     "midjourney": r"^/(\{mode\}/)?mj/",
     "replicate": "^/replicate/|^/v1/images/",
 }
-#: Forms with sound in them, and sessions: tests of their own send what no generator would.
-BY_HAND = "^/v1/(audio|realtime)(/|$)"
+#: Sessions: tests of their own send what no generator would.
+BY_HAND = "^/v1/realtime(/|$)"
 
 
 def test_every_path_is_explored(stage: Stage) -> None:
