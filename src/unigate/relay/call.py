@@ -19,6 +19,9 @@ from unigate.store.own_files import FileRow
 class Pictures(Protocol):
     """Counts the pictures of an answer; see `chat_pictures.Counter`."""
 
+    #: Size and quality, as far as the answer tells them.
+    conditions: dict[str, str | int]
+
     @property
     def count(self) -> int:
         """How many there were so far."""

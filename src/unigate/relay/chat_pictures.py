@@ -1,7 +1,8 @@
 """Pictures in answers of chat models: those that answers hold are kept and named by links; all are counted where charged.
 
 OpenRouter's form (`images` of a message, of a delta) with `data:` URLs becomes links there and in the text, since a picture
-in base64 would flood a client's context. Links in a text pass as they came.
+in base64 would flood a client's context. Links in a text pass as they came, as do the pictures of Responses' tool, whose
+callers want them so.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import structlog
 
 from unigate.base.errors import GatewayError, StreamBroken
 from unigate.dialects import sse
+from unigate.dialects.openai_pictures import told_conditions
 from unigate.relay.call import Call
 from unigate.relay.picture_links import link
 from unigate.relay.services import Services
@@ -30,9 +32,15 @@ _DATA = "data:"
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
+#: The tool by which responses draw, and the item that holds what it made.
+_TOOL, _DRAWN = "image_generation", "image_generation_call"
+_CHAT = "chat"
+
+
 class _Asked(msgspec.Struct, gc=False):
     size: Any = None
     quality: Any = None
+    tools: list[Any] | None = None
 
 
 _asked = msgspec.json.Decoder(_Asked)
@@ -41,9 +49,11 @@ _asked = msgspec.json.Decoder(_Asked)
 class Counter:
     """Counts the pictures of one answer, each once however often it is named."""
 
-    __slots__ = ("_seen", "_texts")
+    __slots__ = ("_seen", "_texts", "conditions")
 
     def __init__(self) -> None:
+        #: Size and quality, as far as the answer tells them.
+        self.conditions: dict[str, str | int] = {}
         self._seen: set[str] = set()
         self._texts: dict[int, list[str]] = {}
 
@@ -74,6 +84,9 @@ class Counter:
             told = _object.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
+        for item in _drawn(told):
+            self._seen.add(str(item.get("id")))
+            self.conditions.update(told_conditions(item.get("size"), item.get("quality")))
         for place, said in _said(told, member):
             content = said.get("content")
             if isinstance(content, str):
@@ -83,23 +96,28 @@ class Counter:
 
 
 def expect(call: Call) -> None:
-    """Prepare to charge a chat for pictures: by size and quality, as many as answers are asked for."""
+    """Prepare to charge a chat for pictures: by size and quality, as many as answers are asked for; a response for one, by its tool."""
     facts = call.facts
+    try:
+        asked = _asked.decode(call.body)
+    except msgspec.DecodeError:
+        asked = _Asked()
+    told = {"size": asked.size, "quality": asked.quality}
+    if call.operation.family != _CHAT:
+        tool = next((one for one in asked.tools or () if isinstance(one, dict) and one.get("type") == _TOOL), None)
+        if tool is None:
+            return
+        told = {"size": tool.get("size"), "quality": tool.get("quality")}
     call.pictures = Counter()
     facts.units = {**facts.units, "images": facts.count}
-    try:
-        told = _asked.decode(call.body)
-    except msgspec.DecodeError:
-        return
-    for name, value in (("size", told.size), ("quality", told.quality)):
-        if isinstance(value, str) and value:
-            facts.conditions[name] = value
+    facts.conditions.update({name: value for name, value in told.items() if isinstance(value, str) and value})
 
 
 def with_pictures(call: Call, usage: Usage) -> Usage:
     """The usage with the pictures that were counted."""
     if call.pictures is None or not (number := call.pictures.count):
         return usage
+    call.facts.conditions.update(call.pictures.conditions)
     return Usage({**usage.units, "images": number}, estimated=usage.estimated)
 
 
@@ -177,6 +195,22 @@ def _said(told: dict[str, Any], member: str) -> Iterator[tuple[int, dict[str, An
         if isinstance(said, dict):
             index = choice.get("index")
             yield index if isinstance(index, int) else place, said
+
+
+def _drawn(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the tool of responses made: in a whole one, or as an item of a stream that is done."""
+    output = told.get("output")
+    items = output if isinstance(output, list) else [told.get("item")]
+    if told.get("type") not in (None, "response.output_item.done"):
+        return
+    for item in items:
+        if (
+            isinstance(item, dict)
+            and item.get("type") == _DRAWN
+            and isinstance(item.get("result"), str)
+            and item["result"]
+        ):
+            yield item
 
 
 def _images(said: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -18,6 +18,8 @@ from unigate.routing.choice import Candidate
 from unigate.spec.reply import Pieces, Reply
 
 _JSON_TYPE = (b"content-type", b"application/json")
+#: Families whose answers may hold pictures.
+_DRAW = frozenset({"chat", "responses"})
 
 
 async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces | None:
@@ -46,7 +48,7 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
             candidates = svc.router.routes(facts.model, key.group.name, operation)
         quote = svc.prices.quote(operation.name, facts.model, key.group, call.at, call.discount)
         facts.charged = quote.charged
-        if quote.pictures and operation.family == "chat":
+        if quote.pictures and operation.family in _DRAW:
             chat_pictures.expect(call)
         made = plan(call, svc.bank, quote, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         if not isinstance(made, Plan):

@@ -13,6 +13,7 @@ from unigate.sandbox.forms import (
     responses_background,
     responses_containers,
     responses_items,
+    responses_pictures,
     responses_request,
     responses_search,
 )
@@ -80,7 +81,8 @@ async def _create(manner: Manner, call: Call) -> Answer:
     choices = outcome.answer(asked, empty="empty" in call.fault)
     result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
     call.world.accounts.charge(call.credential, size.total, result.output)
-    writer = Writer(result, name, now // 1000, searched, conversation.id if conversation else None)
+    picture = await responses_pictures.drawn(call, body, turns, name)
+    writer = Writer(result, name, now // 1000, searched, conversation.id if conversation else None, picture=picture)
 
     def keep(response: Object) -> None:
         if conversation is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from unigate.sandbox.brain import prose, seeds, tokens
 from unigate.sandbox.brain.prompt import ToolCall
+from unigate.sandbox.forms import responses_pictures
 from unigate.sandbox.forms.outcome import Outcome
 from unigate.sandbox.forms.responses_search import Searched
 from unigate.sandbox.serving.answer import Event, Object, Part, VendorError
@@ -57,6 +58,8 @@ class Writer:
         created: int,
         searched: Searched | None = None,
         conversation: str | None = None,
+        *,
+        picture: Object | None = None,
     ) -> None:
         self._asked = outcome.asked
         self._outcome = outcome
@@ -84,7 +87,9 @@ class Writer:
             self._base["conversation"] = {"id": conversation}
         self._summary = self._thoughts() if reasoning.get("summary") else ()
         self._included = frozenset(body.get("include") or ())
-        self._items = [*self._reasoning(), *([searched.item] if searched else ()), *self._calls(), *self._message()]
+        self._early = picture["partial_images"] if picture else 0
+        first = [*([searched.item] if searched else ()), *([responses_pictures.shown(picture)] if picture else ())]
+        self._items = [*self._reasoning(), *first, *self._calls(), *self._message()]
 
     def whole(self) -> Object:
         """The plain response."""
@@ -165,6 +170,7 @@ class Writer:
         for place, item in enumerate(self._items):
             index: Object = {"output_index": place}
             empty: Object = {"summary": [], "content": [], "arguments": "", "input": "", "queries": [], "results": None}
+            empty["result"] = None
             begun = {key: empty.get(key, value) for key, value in item.items()}
             if "status" in item:
                 begun["status"] = "in_progress"
@@ -180,6 +186,9 @@ class Writer:
         if item["type"] == "reasoning":
             if item["summary"]:
                 yield from self._summed(item["summary"][0], {**at, "summary_index": 0})
+        elif item["type"] == "image_generation_call":
+            for kind, told in responses_pictures.steps(item, self._early):
+                yield kind, {**told, **at}, "content" if "partial" in kind else "opening", 0
         elif item["type"] == "file_search_call":
             for step in ("in_progress", "searching", "completed"):
                 yield f"response.file_search_call.{step}", {**at}, "opening", 0
