@@ -1,5 +1,6 @@
 """Databases for tests: every test that asks for `database` runs on SQLite and on PostgreSQL, on an empty schema."""
 
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # Every client reads all certificates of this machine's trust anew, which takes longer than most calls.
     mock.patch("httpx._transports.default.create_ssl_context", cache(httpx.create_ssl_context)).start()
     config.stash[_FOLDER] = new_folder(durable=False) if given is None else Path(given["unigate_shared"])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three for each two processors: tests of real processes mostly wait for each other."""
+    return max((os.cpu_count() or 1) * 3 // 2, 2)
 
 
 @pytest.hookimpl(optionalhook=True)

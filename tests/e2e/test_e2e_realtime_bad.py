@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ channels:
      models: [gpt-realtime, sandbox-unpriced]}
   - {name: silent, provider: openai, base_url: SANDBOX/fault/hang/openai/v1, credentials: sk-silent, models: {talk: gpt-realtime},
      priority: 5, timeouts: {first_byte: 1}}
-settings: {realtime: {event_bytes: 200000, idle_seconds: 5, session_seconds: 15}}
+settings: {realtime: {event_bytes: 200000}}
 users: [{name: alice, credit: 100}]
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
@@ -37,7 +38,7 @@ HANDSHAKE = {"upgrade": "websocket", "connection": "Upgrade", "sec-websocket-ver
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
-    """A gateway with short patience."""
+    """A gateway that takes short events."""
     built = set_stage(tmp_path_factory.mktemp("bad"), vendors, CONFIG)
     yield built
     built.stop()
@@ -122,14 +123,21 @@ async def test_frames_that_break_the_protocol_end_it(stage: Stage, raw: bytes) -
         assert (await talker.closed())[0] == 1002
 
 
-async def test_who_says_nothing_is_not_waited_for_and_no_session_lasts_for_ever(stage: Stage) -> None:
-    async with talking(stage) as talker:
-        assert await talker.closed() == (1008, "session_idle")
-        assert talker.seen[-1]["error"]["code"] == "session_idle"
-    async with talking(stage) as talker:
-        with pytest.raises(ConnectionClosed) as end:
-            await _chatter(talker)
-        assert end.value.rcvd is not None and end.value.rcvd.reason == "session_expired"
+async def test_who_says_nothing_is_not_waited_for_and_no_session_lasts_for_ever(
+    tmp_path: Path, vendors: Process
+) -> None:
+    text = CONFIG.replace("event_bytes: 200000", "idle_seconds: 2, session_seconds: 5")
+    stage = await asyncio.to_thread(set_stage, tmp_path, vendors, text)
+    try:
+        async with talking(stage) as talker:
+            assert await talker.closed() == (1008, "session_idle")
+            assert talker.seen[-1]["error"]["code"] == "session_idle"
+        async with talking(stage) as talker:
+            with pytest.raises(ConnectionClosed) as end:
+                await _chatter(talker)
+            assert end.value.rcvd is not None and end.value.rcvd.reason == "session_expired"
+    finally:
+        await asyncio.to_thread(stage.stop)
 
 
 async def _chatter(talker: Talker) -> None:

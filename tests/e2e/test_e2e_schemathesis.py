@@ -43,7 +43,7 @@ CHECKS = (
 )
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 #: Calls made up for each operation, beside the examples and the borders of what a schema allows.
-CALLS = 15
+CALLS = 5
 #: The same where each good one makes a task.
 FEW = 3
 
