@@ -7,8 +7,9 @@ it: as unique as all random, and four times as fast to make. https://github.com/
 import os
 import time
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_PAIRS = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
+from unigate.base.id_times import ALPHABET
+
+_PAIRS = tuple(a + b for a in ALPHABET for b in ALPHABET)
 _BLOCK = 1 << 20
 
 
@@ -51,14 +52,3 @@ os.register_at_fork(after_in_child=_make.renew)
 def new(prefix: str) -> str:
     """A fresh id such as `req_01J9Z…`: the prefix, an underscore, 26 characters that sort by time."""
     return _make(prefix)
-
-
-def made_at(id: str) -> int:
-    """When an id was made, in ms since 1970; 0 where it is none of ours."""
-    text = id.rpartition("_")[2][:10]
-    if len(text) < 10 or not set(text) <= set(_ALPHABET):
-        return 0
-    found = 0
-    for letter in text:
-        found = found << 5 | _ALPHABET.index(letter)
-    return found

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from unigate.base import ids
 from unigate.base.errors import BadAnswer, Unsupported
+from unigate.base.id_times import made_at
 from unigate.dialects import json_read
 from unigate.dialects.openai_answer import no_answer
 from unigate.spec.provider import Options, Translation
@@ -101,4 +101,4 @@ def _answer(vendor: Painter, body: bytes, _asked: bytes, id: str) -> bytes:
     made = told.pop(vendor.pictures, None)
     if not isinstance(made, list):
         raise no_answer(told, body, vendor.pictures)
-    return msgspec.json.encode({"created": ids.made_at(id) // 1000, **told, "data": made})
+    return msgspec.json.encode({"created": made_at(id) // 1000, **told, "data": made})
