@@ -22,6 +22,7 @@ SPOKEN = (
     "openai_chat",
     "openai_completions",
     "openai_embeddings",
+    "openai_files",
     "openai_image_edits",
     "openai_image_variations",
     "openai_images",
