@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,14 +21,18 @@ channels:
   - {name: one, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-copies-one, models: [gpt-4o, gpt-4o-mini],
      priority: 9}
   - {name: two, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-copies-two, models: [gpt-4o-mini]}
+  - {name: three, provider: openai, base_url: SANDBOX/openai/v1, credentials: [sk-copies-3, sk-copies-4], models: [o3-mini]}
+  - {name: four, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-copies-5, models: [o3-mini]}
   - {name: router, provider: openrouter, base_url: SANDBOX/openrouter/api/v1, credentials: sk-r, models: {carried: sandbox-carried}}
   - {name: plain, provider: cerebras, base_url: SANDBOX/cerebras/v1, credentials: sk-c, models: {plain: gpt-4o}}
 prices: [{model: "*", input: 1, output: 2}]
-users: [{name: alice, credit: 1000}, {name: bob, credit: 1000}]
+users: [{name: alice, credit: 1000}, {name: bob, credit: 1000}, {name: poor, credit: "0.05"}]
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
   - {name: bob, user: bob, secret: sk-bob-0123456789}
+  - {name: poor, user: poor, secret: sk-poor-0123456789}
 """
+PROGRAM = Path(__file__).parents[1] / "support" / "copying_gateway.py"
 BOB = "sk-bob-0123456789"
 NOTES = b"The harbour has nine cranes. The lighthouse keeper is called Wilhelmina. Boats leave at dawn. "
 QUESTION = "What is the lighthouse keeper called?"
@@ -202,3 +207,36 @@ def test_by_the_sdk_for_node(stage: Stage) -> None:
         assert "Wilhelmina" in seen[told]
     assert seen["ours"] and seen["deleted"]
     assert (seen["lost"]["name"], seen["lost"]["status"]) == ("NotFoundError", 404)
+
+
+def test_those_are_preferred_that_have_a_copy(stage: Stage, sdk: openai.OpenAI) -> None:
+    name = f"{mark()}.txt"
+    file = keep(sdk, name)
+    for _ in range(12):  # of three credentials at two channels
+        sdk.chat.completions.create(model="o3-mini", messages=chat(file))
+    assert len(stage.received(name)) == 1
+
+
+def test_a_file_may_be_as_long_as_the_model_reads(stage: Stage) -> None:
+    with openai.OpenAI(base_url=stage.base, api_key="sk-poor-0123456789", max_retries=0) as poor:
+        name = f"{mark()}.txt"
+        file = keep(poor, name)
+        assert poor.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": QUESTION}])
+        with pytest.raises(openai.APIStatusError) as refused:
+            poor.chat.completions.create(model="gpt-4o", messages=chat(file))
+    assert (refused.value.status_code, refused.value.code) == (402, "insufficient_quota")
+    assert not stage.received(name), "nor is it copied"
+
+
+def test_whoever_is_killed_behind_the_upload_leaves_no_call_waiting(tmp_path: Path, vendors: Process) -> None:
+    stage = set_stage(tmp_path, vendors, CONFIG, program=PROGRAM)
+    name = f"{mark()}.txt"
+    with openai.OpenAI(base_url=stage.base, api_key=stage.key, max_retries=0, timeout=60) as sdk:
+        file = keep(sdk, name)
+        with pytest.raises(openai.APIConnectionError):
+            sdk.chat.completions.create(model="gpt-4o", messages=chat(file))
+        said = sdk.chat.completions.create(model="gpt-4o", messages=chat(file))
+        assert "Wilhelmina" in str(said.choices[0].message.content)
+        assert len(stage.received(name)) == 2, "the first one's is left at the provider"
+    stage.stop()
+    assert "a copy may be left at the provider" in (tmp_path / "gateway.log").read_text()
