@@ -112,6 +112,20 @@ def test_ids_of_a_provider_become_ours() -> None:
     assert ours == told.replace(b'"file-THEIRS"', b'"file-ours"')
 
 
+def test_containers_that_were_made_are_those_of_items_not_of_what_was_asked() -> None:
+    call = {"type": "code_interpreter_call", "container_id": "cntr_1"}
+    note = {"type": "container_file_citation", "container_id": "cntr_2", "file_id": "cfile_1"}
+    said = {"type": "message", "content": [{"type": "output_text", "annotations": [note]}]}
+    response = {"tools": [{"parameters": {"container_id": "cntr_asked"}}], "output": [call, said]}
+    assert openai_references.made_containers(json.dumps(response).encode()) == {"cntr_1", "cntr_2"}
+    events = [{"response": response}, {"item": {"container_id": "cntr_3"}}, {"annotation": note}, {"item": {"id": 1}}]
+    stream = b"".join(b"event: x\ndata: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    assert openai_references.made_containers(stream) == {"cntr_1", "cntr_2", "cntr_3"}
+    assert openai_references.made_containers(b'{"container_id": 1, "output": [{"container_id": 1}]}') == set()
+    assert openai_responses.read(body(input="x", tools=[{"type": "code_interpreter"}])).containers
+    assert not openai_responses.read(body(input="x", tools=[{"type": "file_search"}])).containers
+
+
 @pytest.mark.parametrize("named", ["conv_1", {"id": "conv_1"}], ids=["id", "object"])
 def test_a_response_may_go_on_in_a_conversation(named: object) -> None:
     facts = openai_responses.read(body(input="hi", conversation=named))

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import msgspec
 
-from unigate.dialects import json_edit, openai_body
+from unigate.dialects import json_edit, openai_body, sse
 from unigate.spec.reference import Reference
 
-__all__ = ["Carried", "Place", "find", "named_files", "names", "places", "put"]
+__all__ = ["Carried", "Place", "find", "made_containers", "named_files", "names", "places", "put"]
 
 #: Member -> kind of the things that it names.
 KINDS: Mapping[str, str] = {
@@ -48,6 +48,36 @@ _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}
 _ID = re.compile(rb'"([\w.-]{4,128})"')
 #: As vendors call files, and whatever stands where they are named.
 _NAMED = re.compile(rb'"((?:file|assistant)-[\w.-]{4,120})"|"file_id"' + _WS + b":" + _WS + rb'"([\w.-]{4,128})"')
+
+
+class _Note(msgspec.Struct, gc=False):
+    container_id: str | None = None
+
+
+class _Part(msgspec.Struct, gc=False):
+    annotations: list[_Note] | None = None
+
+
+class _Item(msgspec.Struct, gc=False):
+    container_id: str | None = None
+    content: list[_Part] | None = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    output: list[_Item] | None = None
+
+
+class _Told(msgspec.Struct, gc=False):
+    """A response, or an event of one."""
+
+    output: list[_Item] | None = None
+    response: _Response | None = None
+    item: _Item | None = None
+    annotation: _Note | None = None
+
+
+_told = msgspec.json.Decoder(_Told)
+_CONTAINER = b'"container_id"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +170,29 @@ def named_files(answer: bytes) -> set[str]:
     if b"file" not in answer and b'"assistant-' not in answer:
         return set()
     return {(found[1] or found[2]).decode() for found in _NAMED.finditer(answer)}
+
+
+def made_containers(answer: bytes) -> set[str]:
+    """Containers that a response, or whole events of one, tell to have been used: of their items only, not of what was asked."""
+    if _CONTAINER not in answer:
+        return set()
+    if answer[:1] == b"{":
+        return _containers(answer)
+    splitter = sse.Splitter()
+    events = [*splitter.feed(answer), splitter.rest()]
+    return {id for event in events if (data := sse.parse(event)[1]) and _CONTAINER in data for id in _containers(data)}
+
+
+def _containers(told: bytes) -> set[str]:
+    try:
+        found = _told.decode(told)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return set()
+    items = [*(found.output or ()), *((found.response.output or ()) if found.response else ())]
+    items += [found.item] if found.item else []
+    notes = [note for item in items for part in item.content or () for note in part.annotations or ()]
+    notes += [found.annotation] if found.annotation else []
+    return {one.container_id for one in (*items, *notes) if one.container_id}
 
 
 def _carry(body: bytes, place: Place, file: Carried) -> list[json_edit.Change]:

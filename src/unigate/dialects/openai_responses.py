@@ -132,6 +132,8 @@ _NAMES = (
 _READ = re.compile(b'"(?:%b)"' % "|".join(_NAMES).encode())
 #: Tools that the caller runs; what the vendor's own bring in is not in the body.
 _OWN_TOOLS = frozenset({"function", "custom"})
+#: Tools that the vendor runs in a container.
+_IN_CONTAINERS = frozenset({"code_interpreter", "shell"})
 #: Input that is named and not carried: addresses that hold no data, ids of files and items, documents of unknown size.
 _OPEN = re.compile(
     rb'"(?:image|file)_url"\s*:\s*"(?!data:)|"file_id"\s*:\s*"|"file_data"\s*:\s*"|"type"\s*:\s*"item_reference"'
@@ -217,6 +219,7 @@ def read(body: bytes) -> Facts:
     facts.background = call.background is True
     facts.previous = call.previous_response_id or ""
     hosted = any(tool.type not in _OWN_TOOLS for tool in call.tools or ())
+    facts.containers = hosted and any(tool.type in _IN_CONTAINERS for tool in call.tools or ())
     if hosted or b"_id" in body or b"\\u00" in body:
         facts.references = openai_references.find(body)
     if call.conversation is not None:

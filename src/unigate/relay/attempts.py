@@ -191,8 +191,8 @@ async def _read(call: Call, svc: Services, opened: Opened, translation: Translat
         body = private_usage.hidden(body, provider.private_usage)
     if call.facts.finish:
         body = await _beside(len(body), cast(FinishingDialect, call.dialect).finish_answer, body)
-    if call.named is not None:
-        body = await references.answered(body, opened.candidate, svc)
+    if call.named is not None or call.facts.containers:
+        body = await references.told(call, svc, opened.candidate, body)
     if call.facts.links:
         body = await picture_links.linked(call, svc, body)
     opened.body = body

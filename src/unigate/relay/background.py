@@ -135,7 +135,7 @@ async def about(call: Call, svc: Services, task: Task, ask: Callable[[Binding], 
 async def _named(call: Call, svc: Services, task: Task, reply: Reply) -> Reply:
     """A reply about a task, which names files by our ids."""
     place = _binding(call.operation, task)
-    return reply if place is None else replace(reply, body=await references.answered(reply.body, place, svc))
+    return reply if place is None else replace(reply, body=await references.told_later(svc, task, place, reply.body))
 
 
 async def _find(call: Call, svc: Services, public_id: str) -> Task | None:

@@ -8,11 +8,11 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
-from unigate.base.clock import monotonic
+from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadRequest, CallerError, NotFound, Unsupported, UpstreamError, UpstreamRefused
 from unigate.dialects import openai_files, openai_references
 from unigate.dialects.openai_references import Carried
@@ -155,6 +155,37 @@ async def answered(body: bytes, place: Candidate | Binding, svc: Services) -> by
     if not ours:
         return body
     return openai_references.names(body, {theirs.encode(): id.encode() for theirs, id in ours.items()})
+
+
+async def told(call: Call, svc: Services, candidate: Candidate, answer: bytes) -> bytes:
+    """The answer of a call, or whole events of one, as its caller may have it; containers that were made for it are theirs."""
+    if call.facts.containers:
+        owner = _Owner(call.key.user_id, candidate.route.channel.id, candidate.credential.id, call.facts.model)
+        await _bind(svc, owner, answer)
+    return await answered(answer, candidate, svc)
+
+
+async def told_later(svc: Services, task: Task, place: Binding, answer: bytes) -> bytes:
+    """The same of what a task came to."""
+    await _bind(svc, _Owner(task.user_id, place.channel_id, place.credential_id, task.model), answer)
+    return await answered(answer, place, svc)
+
+
+class _Owner(NamedTuple):
+    """Whose a thing is, and where it is known."""
+
+    user_id: str
+    channel_id: str
+    credential_id: str
+    model: str
+
+
+async def _bind(svc: Services, owner: _Owner, answer: bytes) -> None:
+    """Have the containers that an answer tells of belong to its user."""
+    for id in openai_references.made_containers(answer):
+        if await svc.bindings.of("container", id, owner.user_id) is None:
+            made = {**owner._asdict(), "kind": "container", "public_id": id, "upstream_id": id}
+            await svc.bindings.put(Binding(**made, created_at=now_ms()))
 
 
 async def _file(call: Call, svc: Services, reference: Reference) -> FileRow:

@@ -83,7 +83,7 @@ class Stream:
         self._held: bytes | None = None
         self._looks = call.operation.family == "chat"
         #: What is kept may be named in it by the provider's ids.
-        self._names = call.named is not None and opened.raw is None
+        self._names = opened.raw is None and (call.named is not None or call.facts.containers)
         self._last: bytes | None = None
         self._settled = False
 
@@ -147,8 +147,8 @@ class Stream:
         served_conditions(self._call, watch.service_tier)
         if self._call.facts.stored and (kept := cast(Kept, watch).id):
             await self._svc.bindings.keep(self._call, self._candidate, kept)
-        if self._names and b"file" in watch.ending:
-            self._last = await references.answered(watch.ending, self._candidate, self._svc)
+        if self._names:
+            self._last = await references.told(self._call, self._svc, self._candidate, watch.ending)
         self._settle("empty" if watch.empty else "completed", await self._counted())
         await self._rest()
 
@@ -156,7 +156,7 @@ class Stream:
         """Let the caller have a piece. True where there is something to be waited for before the next, or nothing more."""
         watch = self._watch
         out = watch.feed(piece)
-        if self._held is not None or (self._looks and chat_pictures.MARK in out) or (self._names and b"file" in out):
+        if self._held is not None or (self._looks and chat_pictures.MARK in out) or (self._names and _names(out)):
             self._held = (self._held or b"") + out
             return True
         full = self._write(out) if out else False
@@ -167,7 +167,7 @@ class Stream:
         if self._looks and chat_pictures.MARK in events:
             events = await chat_pictures.in_events(self._call, self._svc, events)
         if self._names:
-            events = await references.answered(events, self._candidate, self._svc)
+            events = await references.told(self._call, self._svc, self._candidate, events)
         self._write(events)
 
     def _send(self, piece: bytes) -> bool:
@@ -278,6 +278,11 @@ class Stream:
         if self._raw is None:
             call.x.write(cast(StreamingDialect, call.dialect).write_stream_error(error, call.id, self._watch))
         call.x.cut()
+
+
+def _names(events: bytes) -> bool:
+    """Whether events may name what is kept."""
+    return b"file" in events or b"container_id" in events
 
 
 def _enough(held: int) -> int:

@@ -52,6 +52,8 @@ class Facts:
     previous: str = ""
     #: Kept things that the body names, but for `previous`.
     references: tuple[Reference, ...] = ()
+    #: The provider may make containers for the call, which are its caller's then.
+    containers: bool = False
     #: Units that the prices of this call charge: set when they are known, before anything is sent.
     charged: frozenset[str] = frozenset()
     #: What price conditions (`when:`) may ask for, for example {"service_tier": "flex"}.
