@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from openai import OpenAI
@@ -13,7 +13,7 @@ from support.waiting import wait_until
 from support.world import World
 from unigate.spec.operation import Operation
 
-CHAT = "/v1/chat/completions"
+CHAT: Final = "/v1/chat/completions"
 #: Nano-USD for a token of input and of output; see PRICES.
 INPUT, OUTPUT = 150, 600
 PRICES = """

@@ -142,7 +142,7 @@ def demo_config(desk: Desk, found: Login, sandbox_url: str) -> Config:
             UserEntry(name="owner", email=found.email, password=Secret(found.password), role="owner"),
             UserEntry(name="demo", email="demo@example.com", credit=CREDIT),
         ],
-        keys=[KeyEntry(name="demo", user="demo", secret=Secret(found.api_key))],
+        keys=[KeyEntry(name="demo", user="demo", secret=Secret(found.api_key), scopes=["relay", "platform"])],
         # Callbacks may go to the sandbox, which lies where the demo does.
         settings={"notify": {"allow_private_targets": True}},
     )
