@@ -2,9 +2,10 @@
 
 import pytest
 
-from unigate.dialects.openai_batch_lines import BadLine, read_line, write_answer
+from unigate.base.live_settings import BatchSettings
+from unigate.dialects.openai_batch_lines import BadLine, read_answered, read_line, write_answer, write_request
 from unigate.relay.batch_lines import line_id, operation_at, shown_id
-from unigate.relay.batch_run import spare
+from unigate.relay.batch_run import at_once, spare
 
 CHAT = "/v1/chat/completions"
 
@@ -58,3 +59,18 @@ def test_an_answer_is_one_line(body: bytes, shown: bytes) -> None:
     assert line == (
         b'{"id":"i","custom_id":"c","response":{"status_code":200,"request_id":"r","body":%b},"error":null}' % shown
     )
+
+
+@pytest.mark.parametrize(("concurrency", "most"), [(0, 8), (1, 1), (4, 1), (12, 3), (100, 8)])
+def test_all_batches_of_a_key_take_half_of_its_calls(concurrency: int, most: int) -> None:
+    assert at_once(concurrency, BatchSettings(at_once=8, of_user=2)) == most
+
+
+def test_a_request_comes_back_by_its_number() -> None:
+    line = read_line(7, b'{"custom_id":"a.b","method":"POST","url":"/v1/chat/completions","body":{"model":"m"}}', CHAT)
+    sent = write_request(line, CHAT, b'{\n"model": "n"}')
+    assert sent == b'{"custom_id":"7.a.b","method":"POST","url":"/v1/chat/completions","body":{"model":"n"}}\n'
+    back = read_answered(write_answer("i", "7.a.b", 200, "r", b"{}"))
+    assert back is not None and (back.number, back.custom_id, back.status, back.body) == (7, "a.b", 200, b"{}")
+    for nothing in (b"{", b"[]", b'{"custom_id":"x"}', b'{"custom_id":7}'):
+        assert read_answered(nothing) is None

@@ -17,6 +17,7 @@ import structlog
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import InvalidKey, StoreUnavailable
+from unigate.base.live_settings import BatchSettings
 from unigate.base.money import MILLION
 from unigate.dialects import openai_batch_lines, openai_errors
 from unigate.relay.batch_files import BatchFiles, Lost, NoInput
@@ -39,7 +40,7 @@ FULL, FULL_BYTES = 50, 1 << 20
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 #: Statuses of lines that are tried again: no money, too many calls, nobody who could serve it.
 WAITS = frozenset({402, 429, 503})
-#: A batch leaves one in so many of what its key's limits allow to others.
+#: Of what a key's limits allow, batches take one part of so many.
 SHARE = 2
 _MINUTE = 60.0
 _FAILED = "internal_error", "The gateway failed to serve this request."
@@ -162,12 +163,12 @@ class BatchRun:
 
     async def _most(self) -> int:
         """Lines at once: where its key has a limit of calls, a share of that."""
-        most = self._svc.settings.batches.at_once
+        settings = self._svc.settings.batches
         try:
             key = await self._svc.keys.named(self._row.key_id)
         except StoreUnavailable:
-            return most
-        return most if key is None or not key.concurrency else min(most, max(1, key.concurrency // SHARE))
+            return settings.at_once
+        return settings.at_once if key is None else at_once(key.concurrency, settings)
 
     async def _line(self, line: Line) -> None:
         """Call a line until it has an answer; nothing is kept of one that never had one."""
@@ -219,8 +220,12 @@ class BatchRun:
             discount=MILLION if charged else row.discount,
         )
         async with self._places:
+            began = monotonic()
             answer = await inner(asked, self._svc)
-        self._spare_until = max(self._spare_until, monotonic() + spare(answer.headers))
+        now = monotonic()
+        # Where there are not even so many places as batches may take, this one leaves its own free half of the time.
+        rest = now - began if 0 < key.concurrency < SHARE * self._svc.settings.batches.of_user else 0.0
+        self._spare_until = max(self._spare_until, now + max(rest, spare(answer.headers)))
         return answer
 
     async def _pause(self, seconds: float) -> bool:
@@ -308,6 +313,13 @@ class BatchRun:
             self._stop_for("failed")
         elif now >= row.expires_at:
             self._stop_for("expired")
+
+
+def at_once(concurrency: int, settings: BatchSettings) -> int:
+    """Lines of one batch at once, for a key that may have so many calls (0: any number): all its batches take a part of them."""
+    if not concurrency:
+        return settings.at_once
+    return min(settings.at_once, max(1, concurrency // (SHARE * settings.of_user)))
 
 
 def spare(headers: Mapping[bytes, bytes]) -> float:
