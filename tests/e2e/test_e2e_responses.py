@@ -190,7 +190,7 @@ def test_what_is_not_stored_is_not_known(pair: tuple[Stage, Stage]) -> None:
     [
         ({"model": "gpt-4o-mini", "input": "x", "background": 1}, (400, "invalid_request", "background")),
         ({"model": "talker", "input": "x", "background": True}, (404, "model_not_found", "model")),
-        ({"model": "gpt-4o-mini", "input": "x", "conversation": "c"}, (400, "invalid_request", "conversation")),
+        ({"model": "gpt-4o-mini", "input": "x", "conversation": "c"}, (404, "not_found", "conversation")),
         ({"input": "x"}, (400, "invalid_request", "model")),
         ({"model": "gpt-4o-mini", "input": 5}, (400, "invalid_type", "input")),
         ({"model": "talker", "input": "x"}, (404, "model_not_found", "model")),
