@@ -254,3 +254,18 @@ def test_nothing_of_it_costs_anything(gateways: Gateways, sdk: OpenAI) -> None:
     sdk.vector_stores.delete(store.id)
     assert gateways.stages[0].settled()["used"] == used
     gateways.sound()
+
+
+def test_a_file_that_its_provider_has_lost_goes_there_again(gateways: Gateways, sdk: OpenAI) -> None:
+    text = f"The word is {secrets.token_hex(8)}.".encode()
+    file = upload(sdk, text, "word.txt")
+    first = sdk.vector_stores.create(file_ids=[file])
+    for account in ("sk-upstream-one", "sk-upstream-two"):
+        base = f"{gateways.stages[0].sandbox.url}/openai/v1"
+        with OpenAI(api_key=account, base_url=base, max_retries=0) as vendor:
+            for copy in vendor.files.list():
+                if copy.filename == "word.txt":
+                    vendor.files.delete(copy.id)
+    added = sdk.vector_stores.files.create_and_poll(file, vector_store_id=first.id, poll_interval_ms=50)
+    assert (added.id, added.status) == (file, "completed")
+    assert sdk.vector_stores.files.content(file, vector_store_id=first.id).data[0].text == text.decode()

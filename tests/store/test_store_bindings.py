@@ -7,6 +7,7 @@ import pytest
 from unigate.spec.binding import Binding
 from unigate.store import bindings
 from unigate.store.database import Database
+from unigate.store.pages import Page
 
 ONE = Binding(
     kind="response",
@@ -58,3 +59,33 @@ async def test_only_its_user_removes_it(database: Database) -> None:
         await bindings.remove(tx, "response", "resp_1", "usr_1")
     assert await find(database) is None
     assert await add(database, replace(ONE, user_id="usr_2")), "a freed id may be anybody's"
+
+
+async def test_a_user_pages_through_a_kind_from_either_end(database: Database) -> None:
+    for number in range(1, 5):
+        await add(database, replace(ONE, public_id=f"resp_{number}", created_at=number // 2))
+    await add(database, replace(ONE, public_id="resp_9", user_id="usr_2"))
+    await add(database, replace(ONE, public_id="vs_1", kind="vector_store"))
+
+    async def page(limit: int, after: tuple[int, str] | None, *, newest_first: bool) -> tuple[list[str], bool]:
+        async with database.reading() as tx:
+            found = await bindings.page(
+                tx, Page(limit=limit, after=after), "response", "usr_1", newest_first=newest_first
+            )
+        return [one.public_id for one in found.rows], found.next is not None
+
+    every = [f"resp_{number}" for number in range(1, 5)]
+    assert await page(9, None, newest_first=True) == (every[::-1], False)
+    assert await page(9, None, newest_first=False) == (every, False)
+    assert await page(2, None, newest_first=False) == (every[:2], True)
+    assert await page(2, (1, "resp_2"), newest_first=False) == (every[2:], False)
+    assert await page(2, (1, "resp_3"), newest_first=True) == (["resp_2", "resp_1"], False)
+    assert await bindings_of(database, "resp_9") == "usr_2"
+    assert await bindings_of(database, "resp_0") is None
+
+
+async def bindings_of(database: Database, public_id: str) -> str | None:
+    """Whose a response is."""
+    async with database.reading() as tx:
+        found = await bindings.anybodys(tx, "response", public_id)
+    return None if found is None else found.user_id
