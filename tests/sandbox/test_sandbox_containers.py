@@ -5,6 +5,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types.responses import ResponseCodeInterpreterToolCall
 from sandbox_client import Sandbox
 
 NOTES = b"The harbour has nine cranes.\nThe lighthouse keeper is called Wilhelmina.\n"
@@ -70,6 +71,49 @@ def test_models_read_the_files_of_their_container(sdk: openai.OpenAI, auto: bool
     tool: Any = {"type": "code_interpreter", "container": box}
     answer = sdk.responses.create(model="gpt-4o", input="Who is the lighthouse keeper?", tools=[tool])
     assert "notes.txt" in answer.output_text and "Wilhelmina" in answer.output_text
+
+
+def test_a_response_makes_a_container_and_uses_it_again(sdk: openai.OpenAI) -> None:
+    tool: Any = {"type": "code_interpreter", "container": {"type": "auto", "file_ids": [upload(sdk)]}}
+    first = sdk.responses.create(
+        model="gpt-4o", input="Who keeps it?", tools=[tool], include=["code_interpreter_call.outputs"]
+    )
+    call = first.output[0]
+    assert isinstance(call, ResponseCodeInterpreterToolCall) and call.id.startswith("ci_") and call.code
+    assert [one.model_dump() for one in call.outputs or ()] == [{"type": "logs", "logs": "notes.txt\n"}]
+    (kept,) = sdk.containers.files.list(call.container_id).data
+    assert sdk.containers.files.content.retrieve(kept.id, container_id=call.container_id).content == NOTES
+    second = sdk.responses.create(model="gpt-4o", input="Go on", tools=[tool], previous_response_id=first.id)
+    again = second.output[0]
+    assert isinstance(again, ResponseCodeInterpreterToolCall)
+    assert again.container_id == call.container_id and again.outputs is None
+    assert len(sdk.containers.files.list(call.container_id).data) == 1
+    sdk.containers.delete(call.container_id)
+    third = sdk.responses.create(model="gpt-4o", input="Go on", tools=[tool], previous_response_id=second.id)
+    anew = third.output[0]
+    assert isinstance(anew, ResponseCodeInterpreterToolCall) and anew.container_id != call.container_id
+
+
+def test_a_program_in_a_stream(sdk: openai.OpenAI) -> None:
+    tool: Any = {"type": "code_interpreter", "container": {"type": "auto"}}
+    events: list[Any] = list(sdk.responses.create(model="gpt-4o", input="Hello", tools=[tool], stream=True))
+    kinds = [event.type.removeprefix("response.") for event in events]
+    code = "".join(event.delta for event in events if event.type.endswith("call_code.delta"))
+    last = events[-1].response.output[0]
+    assert code == last.code and kinds[2:4] == ["output_item.added", "code_interpreter_call.in_progress"]
+    ends = [f"code_interpreter_call{step}" for step in ("_code.done", ".interpreting", ".completed")]
+    at = kinds.index(ends[0])
+    assert kinds[at : at + 4] == [*ends, "output_item.done"]
+    assert events[2].item.code == "" and events[2].item.container_id == last.container_id
+
+
+def test_a_refused_call_makes_no_container(sdk: openai.OpenAI) -> None:
+    tool: Any = {"type": "code_interpreter", "container": {"type": "auto"}}
+    with pytest.raises(openai.BadRequestError):
+        sdk.responses.create(model="gpt-4o", input="Hello", tools=[tool], temperature=9)
+    unused = sdk.responses.create(model="gpt-4o", input="Hello", tools=[tool], tool_choice="none")
+    assert [item.type for item in unused.output] == ["message"]
+    assert sdk.containers.list().data == []
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from unigate.sandbox.forms import (
 )
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.forms.models import Model
+from unigate.sandbox.forms.responses_hosted import Hosted
 from unigate.sandbox.forms.responses_write import Writer, named, stream_error
 from unigate.sandbox.serving.answer import Answer, Object, Stream, VendorError, Whole
 from unigate.sandbox.serving.face import Call, Route
@@ -74,15 +75,17 @@ async def _create(manner: Manner, call: Call) -> Answer:
     items = [*known, *(item for item in given if item not in known)]
     turns = responses_items.turns(items, model, platform_files.library(call))
     searched = await responses_search.search(call, body, turns, name)
-    turns = responses_containers.heard(call, body, responses_search.heard(turns, searched))
-    asked = responses_request.read(body, model, turns)
+    ran = responses_containers.run(call, body, responses_search.heard(turns, searched), items, name)
+    asked = responses_request.read(body, model, ran.turns)
     size = outcome.measure(asked.prompt, model)
     cached = call.world.prefixes.seen(f"{call.credential} {model.name}", size.pieces, *manner.cache)
     choices = outcome.answer(asked, empty="empty" in call.fault)
     result = outcome.Outcome(asked=asked, size=size, choices=choices, cached=cached)
     call.world.accounts.charge(call.credential, size.total, result.output)
     picture = await responses_pictures.drawn(call, body, turns, name)
-    writer = Writer(result, name, now // 1000, searched, conversation.id if conversation else None, picture=picture)
+    ran.settle()
+    hosted = Hosted(searched=searched, ran=ran.item, picture=picture)
+    writer = Writer(result, name, now // 1000, hosted, conversation.id if conversation else None)
 
     def keep(response: Object) -> None:
         if conversation is not None:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from unigate.sandbox.brain import prose, seeds, tokens
 from unigate.sandbox.brain.prompt import ToolCall
-from unigate.sandbox.forms import responses_pictures
+from unigate.sandbox.forms import responses_hosted
 from unigate.sandbox.forms.outcome import Outcome
-from unigate.sandbox.forms.responses_search import Searched
+from unigate.sandbox.forms.responses_hosted import Hosted
 from unigate.sandbox.serving.answer import Event, Object, Part, VendorError
 
 _REASONS = {"length": "max_output_tokens", "content_filter": "content_filter"}
@@ -56,16 +56,14 @@ class Writer:
         outcome: Outcome,
         name: Callable[[str], str],
         created: int,
-        searched: Searched | None = None,
+        hosted: Hosted,
         conversation: str | None = None,
-        *,
-        picture: Object | None = None,
     ) -> None:
         self._asked = outcome.asked
         self._outcome = outcome
         self._choice = outcome.choices[0]
         self._name = name
-        self._searched = searched
+        self._hosted = hosted
         self._created = created
         body, model = outcome.asked.body, outcome.asked.model
         self._dice = seeds.dice(outcome.asked.prompt.seed, "obfuscation")
@@ -87,9 +85,7 @@ class Writer:
             self._base["conversation"] = {"id": conversation}
         self._summary = self._thoughts() if reasoning.get("summary") else ()
         self._included = frozenset(body.get("include") or ())
-        self._early = picture["partial_images"] if picture else 0
-        first = [*([searched.item] if searched else ()), *([responses_pictures.shown(picture)] if picture else ())]
-        self._items = [*self._reasoning(), *first, *self._calls(), *self._message()]
+        self._items = [*self._reasoning(), *hosted.items, *self._calls(), *self._message()]
 
     def whole(self) -> Object:
         """The plain response."""
@@ -148,7 +144,7 @@ class Writer:
         if choice.refusal:
             part: Object = {"type": "refusal", "refusal": "".join(choice.refusal)}
         else:
-            cited = self._searched.cited(choice.text) if self._searched else []
+            cited = self._hosted.cited(choice.text)
             part = {"type": "output_text", "annotations": cited, "logprobs": [], "text": choice.text}
         status = "incomplete" if choice.finish in _REASONS else "completed"
         message = {"id": self._name("msg"), "type": "message", "status": status}
@@ -169,8 +165,7 @@ class Writer:
         yield "response.in_progress", {"response": opening}, "opening", 0
         for place, item in enumerate(self._items):
             index: Object = {"output_index": place}
-            empty: Object = {"summary": [], "content": [], "arguments": "", "input": "", "queries": [], "results": None}
-            empty["result"] = None
+            empty = {**responses_hosted.EMPTY, "summary": [], "content": [], "arguments": "", "input": ""}
             begun = {key: empty.get(key, value) for key, value in item.items()}
             if "status" in item:
                 begun["status"] = "in_progress"
@@ -186,12 +181,9 @@ class Writer:
         if item["type"] == "reasoning":
             if item["summary"]:
                 yield from self._summed(item["summary"][0], {**at, "summary_index": 0})
-        elif item["type"] == "image_generation_call":
-            for kind, told in responses_pictures.steps(item, self._early):
-                yield kind, {**told, **at}, "content" if "partial" in kind else "opening", 0
-        elif item["type"] == "file_search_call":
-            for step in ("in_progress", "searching", "completed"):
-                yield f"response.file_search_call.{step}", {**at}, "opening", 0
+        elif responses_hosted.is_hosted(item):
+            for kind, told, part in self._hosted.steps(item):
+                yield kind, {**told, **at}, part, 0
         elif item["type"] == "message":
             yield from self._said(item["content"][0], {**at, "content_index": 0})
         else:
