@@ -109,7 +109,8 @@ class Gateway:
             finally:
                 if call.form is not None:
                     call.form.close()
-            await _send(x, call, reply)
+            if reply is not None:
+                await _send(x, call, reply)
             return
         if operation.scope is None:
             await self._use(x, call)
@@ -135,7 +136,8 @@ class Gateway:
                 call.form.close()
             if admission is not None:
                 admission.done(0)
-        await _send(x, call, reply)
+        if reply is not None:
+            await _send(x, call, reply)
 
     async def _take_form(self, x: Exchange, call: Call) -> None:
         """Read the form, or the JSON that may stand in its place: that is held in memory, so bounded as all JSON is."""
@@ -172,10 +174,8 @@ class Gateway:
         x.reply(status, head, body)
 
 
-async def _send(x: Exchange, call: Call, reply: Reply | Pieces | None) -> None:
-    """Send what a use case answered; None where it has done so itself."""
-    if reply is None:
-        return
+async def _send(x: Exchange, call: Call, reply: Reply | Pieces) -> None:
+    """Send what a use case answered."""
     head = [*reply.headers, (b"x-request-id", call.id.encode()), *call.marks]
     if isinstance(reply, Reply):
         x.reply(reply.status, head, reply.body)

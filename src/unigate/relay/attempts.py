@@ -1,7 +1,7 @@
 """Trying routes until one answers: failover is possible until the first content has gone out, in streams too."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -52,9 +52,9 @@ class Opened:
         self.opening: list[bytes] = []
 
 
-async def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Candidate]) -> Opened:
+def open_answer(call: Call, svc: Services, plan: Plan, candidates: list[Candidate]) -> Coroutine[Any, Any, Opened]:
     """The first good answer of the candidates, best first. Raises as `first_good`."""
-    return await first_good(call, svc, candidates, partial(_attempt, call, svc, plan))
+    return first_good(call, svc, candidates, partial(_attempt, call, svc, plan))
 
 
 async def first_good(
@@ -139,7 +139,8 @@ async def _sent(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> 
         if not 200 <= answer.status < 300:
             raise await _refusal(answer)
         opened = Opened(candidate, answer)
-        if (watch := _watch(call, plan, opened)) is not None:
+        passes = call.facts.stream or call.operation.answer == "bytes"
+        if passes and (watch := _watch(call, plan, opened)) is not None:
             await _first_content(opened, watch)
         else:
             await _read(call, svc, opened, translation)
