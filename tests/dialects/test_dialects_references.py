@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from unigate.base.errors import BadRequest
 from unigate.dialects import openai_chat, openai_image_edits, openai_references, openai_responses
@@ -153,3 +155,56 @@ def test_a_conversation_that_is_none_is_refused(named: object) -> None:
 def test_what_is_referred_to_is_held_as_if_it_were_long(members: dict[str, Any]) -> None:
     assert openai_responses.read(body(**members)).open_input
     assert openai_chat.read(CHAT).open_input
+
+
+def plainly(value: Any, above: tuple[str, ...] = ()) -> set[tuple[str, str]]:
+    """Kind and id of each reference, by walking the decoded body."""
+    if isinstance(value, list):
+        return set().union(*(plainly(one, (*above, "")) for one in value))
+    if not isinstance(value, dict):
+        return set()
+    found = set()
+    skipped = {"metadata", "parameters", "schema", "annotations", "results"}
+    for key, inner in value.items():
+        if key in openai_references.KINDS and not skipped & {*above} and above[-1:] != ("variables",):
+            kind = openai_references.KINDS[key]
+            if kind != "container" or "tools" in above:
+                texts = inner if isinstance(inner, list) else [inner]
+                named = {one for one in texts if isinstance(one, str)}
+                found |= {(kind, one) for one in named if kind != "file" or not one.startswith("cfile_")}
+        found |= plainly(inner, (*above, key))
+    return found
+
+
+NAMES = st.sampled_from(
+    [
+        *openai_references.KINDS,
+        "metadata",
+        "parameters",
+        "variables",
+        "tools",
+        "results",
+        "input",
+        'a"file_id',
+        "\\",
+        "é",
+    ]
+)
+TEXTS = st.sampled_from(
+    ["file-a", "vs_1", 'x": {"file_id": "no"', '"file_id": "no"', "\\", '\\"', "cfile_1", "]}", "ä", ""]
+)
+BODIES = st.recursive(
+    TEXTS | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(members=st.dictionaries(NAMES, BODIES, max_size=5), spaced=st.booleans(), plain=st.booleans())
+def test_references_are_those_of_the_decoded_body(members: dict[str, Any], spaced: bool, plain: bool) -> None:
+    asked = json.dumps(members, indent=1 if spaced else None, ensure_ascii=plain).encode()
+    assert {(one.kind, one.id) for one in openai_references.find(asked)} == plainly(members)
+    changed = openai_references.put(asked, {"file-a": "file-b"})
+    expected = {(kind, "file-b" if (kind, id) == ("file", "file-a") else id) for kind, id in plainly(members)}
+    assert plainly(json.loads(changed)) == expected

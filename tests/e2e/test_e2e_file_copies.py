@@ -1,5 +1,7 @@
 """Files of users in calls to models: copied to where the call goes, read there, named by our ids, and deleted with the file."""
 
+import base64
+import io
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from PIL import Image
 
 from support.node import tell
 from support.stage import Stage, mark, set_stage
@@ -18,7 +21,7 @@ from support.world import Process
 
 CONFIG = """
 channels:
-  - {name: one, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-copies-one, models: [gpt-4o, gpt-4o-mini],
+  - {name: one, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-copies-one, models: [gpt-4o, gpt-4o-mini, gpt-image-1],
      priority: 9}
   - {name: two, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-copies-two, models: [gpt-4o-mini]}
   - {name: three, provider: openai, base_url: SANDBOX/openai/v1, credentials: [sk-copies-3, sk-copies-4], models: [o3-mini]}
@@ -117,6 +120,31 @@ def test_the_next_channel_gets_a_copy_too(stage: Stage, sdk: openai.OpenAI) -> N
     sdk.files.delete(file)
     for account in ("sk-copies-one", "sk-copies-two"):
         wait_until(partial(gone, stage, account, name), what="the copies are deleted", seconds=30)
+
+
+def test_pictures_to_be_changed(stage: Stage, sdk: openai.OpenAI) -> None:
+    made = io.BytesIO()
+    Image.new("RGB", (64, 64), "navy").save(made, "PNG")
+    file = sdk.files.create(file=(f"{mark()}.png", made.getvalue()), purpose="vision").id
+    asked = {"model": "gpt-image-1", "prompt": "a boat", "images": [{"file_id": file}], "size": "1024x1024"}
+    head = {"authorization": f"Bearer {stage.key}"}
+    reply = httpx.post(f"{stage.base}/images/edits", json=asked, headers=head, timeout=60)
+    assert reply.status_code == 200, reply.text
+    with Image.open(io.BytesIO(base64.b64decode(reply.json()["data"][0]["b64_json"]))) as picture:
+        assert picture.size == (1024, 1024)
+    seen = sdk.responses.create(
+        model="gpt-4o",
+        input=[
+            {
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "What do you see?"},
+                    {"type": "input_image", "file_id": file, "detail": "auto"},
+                ],
+            }
+        ],
+    )
+    assert "64" in seen.output_text, "the sandbox tells how large it is"
 
 
 def test_calls_side_by_side_make_one_copy(stage: Stage, sdk: openai.OpenAI) -> None:

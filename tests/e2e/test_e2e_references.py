@@ -181,6 +181,10 @@ def test_what_is_anothers_is_unknown(kept: Kept) -> None:
     for body in bodies:
         reply = httpx.post(f"{kept.stage.base}/responses", content=body, headers=head, timeout=30)
         assert reply.status_code == 404 and "not found" in reply.json()["error"]["message"]
+    for id in ("\0", "x" * 5000):
+        asked = {"model": "gpt-4o", "input": word, "conversation": id}
+        reply = httpx.post(f"{kept.stage.base}/responses", json=asked, headers=head, timeout=30)
+        assert reply.status_code == 404, reply.text
     assert not kept.stage.received(word)
     assert kept.stage.settled(BOB)["used"] == before
 

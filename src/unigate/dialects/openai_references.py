@@ -41,7 +41,7 @@ _OF_CONTAINERS = "cfile_"
 
 _WS = rb"[ \t\r\n]*+"
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_TEXT = re.compile(_STRING, re.DOTALL)
+_TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
 _KEY = rb'(?<!\\)"(%b)"' + _WS + b":" + _WS + rb'(?=["\[])'
 _USUAL = re.compile(_KEY % b"file_ids?|vector_store_ids?|container(?:_id)?")
 _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
@@ -210,16 +210,17 @@ def _carry(body: bytes, place: Place, file: Carried) -> list[json_edit.Change]:
 
 
 def _texts(body: bytes, at: int) -> Iterator[re.Match[bytes]]:
-    """The text that begins there, or those of a list."""
-    if body[at] == ord('"'):
-        found = _TEXT.match(body, at)
-        if found is not None:
+    """The text that begins there, or those of a list, whatever else is in it."""
+    depth = 0
+    for found in _TOKEN.finditer(body, at):
+        if found[0] in b"[{":
+            depth += 1
+        elif found[0] in b"]}":
+            depth -= 1
+        elif depth <= 1:
             yield found
-        return
-    bracket = _BRACKET.match(body, at + 1)
-    if bracket is None or bracket[1] != b"]":
-        return  # a list with more than texts in it
-    yield from _TEXT.finditer(body, at, bracket.end())
+        if depth <= 0:
+            return
 
 
 class _Around:

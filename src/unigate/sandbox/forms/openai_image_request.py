@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from unigate.sandbox.brain import harm
 from unigate.sandbox.brain.hints import unmarked
 from unigate.sandbox.brain.pictures import measure
-from unigate.sandbox.forms import checks, openai_named, openai_request
+from unigate.sandbox.forms import checks, openai_named, openai_request, platform_files
 from unigate.sandbox.forms.manner import Manner
 from unigate.sandbox.serving import multipart
 from unigate.sandbox.serving.answer import Object, VendorError
@@ -152,8 +152,11 @@ def _value(name: str, text: str) -> object:
 
 
 def _named(value: object, param: str, call: Call) -> bytes:
-    """The bytes of `{"image_url": ...}`: a data URL, or one of the sandbox's own files."""
-    address = checks.mapping(value, param).get("image_url")
+    """The bytes of `{"image_url": ...}`: a data URL, or one of the sandbox's own files; or of `{"file_id": ...}`."""
+    given = checks.mapping(value, param)
+    if isinstance(given.get("file_id"), str):
+        return platform_files.library(call)(given["file_id"], f"{param}.file_id")[1]
+    address = given.get("image_url")
     if not isinstance(address, str):
         raise checks.missing(f"{param}.image_url")
     if address.startswith("data:"):
