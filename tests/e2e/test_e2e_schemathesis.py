@@ -114,7 +114,6 @@ PARTS = {
     "audio": "^/v1/audio/",
     "tasks": "^/v1/tasks|^/callbacks/",
     "files": "^/v1/(files|uploads)",
-    "kept": "^/v1/(vector_stores|conversations|containers|evals|fine_tuning)",
     "others": "^/v1/(models|billing)|^(/v1)?/dashboard/|^/[a-z.]+$",
 }
 MANAGEMENT = "^/api(/|$)"
@@ -123,6 +122,7 @@ MANAGEMENT = "^/api(/|$)"
 MAKING = {
     "midjourney": r"^/(\{mode\}/)?mj/",
     "replicate": "^/replicate/|^/v1/images/",
+    "kept": "^/v1/(vector_stores|conversations|containers|evals|fine_tuning)",
 }
 #: Sessions: tests of their own send what no generator would.
 BY_HAND = "^/v1/realtime(/|$)"

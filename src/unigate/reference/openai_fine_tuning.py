@@ -54,20 +54,7 @@ PAGE = Page(
             ref("FineTuningJob"),
             _SHOWN,
             places="",
-            request=record(
-                {
-                    "model": MODEL,
-                    "training_file": _FILE_ID,
-                    "validation_file": maybe(_FILE_ID),
-                    "suffix": maybe(text("Stands in the new model's name.", least=1, most=64)),
-                    "method": mapping(ANYTHING, "`supervised`, `dpo` or `reinforcement`, with its `hyperparameters`."),
-                    "hyperparameters": mapping(ANYTHING, "The older place of these."),
-                    "integrations": maybe(many(mapping(ANYTHING))),
-                    "seed": maybe(whole(low=0, high=2_147_483_647)),
-                    "metadata": METADATA,
-                },
-                needs=("model", "training_file"),
-            ),
+            request=ref("FineTuningRequest"),
             body={"model": "gpt-4o-mini-2024-07-18", "training_file": _FILE},
         ),
         _KEPT.entry(
@@ -122,6 +109,20 @@ PAGE = Page(
         ),
     ),
     schemas={
+        "FineTuningRequest": record(
+            {
+                "model": MODEL,
+                "training_file": _FILE_ID,
+                "validation_file": maybe(_FILE_ID),
+                "suffix": maybe(text("Stands in the new model's name.", least=1, most=64)),
+                "method": mapping(ANYTHING, "`supervised`, `dpo` or `reinforcement`, with its `hyperparameters`."),
+                "hyperparameters": mapping(ANYTHING, "The older place of these."),
+                "integrations": maybe(many(mapping(ANYTHING))),
+                "seed": maybe(whole(low=0, high=2_147_483_647)),
+                "metadata": METADATA,
+            },
+            needs=("model", "training_file"),
+        ),
         "FineTuningJob": record(
             {
                 "id": text(),
