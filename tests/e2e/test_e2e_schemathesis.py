@@ -118,7 +118,8 @@ PARTS = {
 }
 MANAGEMENT = "^/api(/|$)"
 #: What makes tasks: a few calls for each operation, not the borders of each field, which are tried by hand in files of
-#: their own; these would be thousands of calls, and each good one is a picture.
+#: their own; these would be thousands of calls, and each good one is a picture, or a
+#: thing that a vendor keeps.
 MAKING = {
     "midjourney": r"^/(\{mode\}/)?mj/",
     "replicate": "^/replicate/|^/v1/images/",

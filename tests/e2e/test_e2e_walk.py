@@ -110,7 +110,11 @@ def test_what_is_open_to_everybody_tells_nothing(stage: Stage) -> None:
             assert (reply.status_code, code_of(reply)) == (404, "not_found")
 
 
-@pytest.mark.parametrize("row", dict(CASES), ids=lambda row: row.name)
+#: Of what vendors keep there are many rows, which differ in nothing that matters here: one for each kind of them.
+ONE_OF_EACH = [row for row in dict(CASES) if row.use != "passed" or row.name.endswith(".create")]
+
+
+@pytest.mark.parametrize("row", ONE_OF_EACH, ids=lambda row: row.name)
 def test_keys_are_found_wherever_clients_put_them(stage: Stage, row: Operation) -> None:
     shown = [(name.decode(), stage.key) for name in HEADERS]
     shown += [("authorization", f"{scheme}{stage.key}") for scheme in ("", "Key ", "Token ", "bearer ")]
