@@ -17,23 +17,24 @@ ROWS = {row.name: row for row in operations() if row.use == "passed"}
 
 
 def test_texts_are_found_where_they_are_named_and_nowhere_else() -> None:
-    places = ("file_id", "file_ids.*", "files.*.file_id", "text.*", "missing.x", "file_id.x", "*")
+    places = ("file_id", "file_ids.*", "files.*.file_id", "text.*", "missing.x", "file_id.x", "file_id.*")
     assert list(json_places.texts(VALUE, places)) == [
         ("file_id", "a"),
         ("file_ids.0", "b"),
         ("file_ids.2", "c"),
         ("files.0.file_id", "d"),
+        ("text.file_id", "g"),
     ]
     assert list(json_places.texts(None, places)) == []
 
 
 def test_texts_are_replaced_in_a_copy() -> None:
-    changed = json_places.replaced(VALUE, ("file_id", "file_ids.*", "files.*.file_id"), str.upper)
+    changed = json_places.replaced(VALUE, ("file_id", "file_ids.*", "files.*.file_id", "text.*"), str.upper)
     assert changed == {
         "file_id": "A",
         "file_ids": ["B", 7, "C"],
         "files": [{"file_id": "D"}, {"other": "e"}, "f"],
-        "text": {"file_id": "g"},
+        "text": {"file_id": "G"},
     }
     assert VALUE["file_id"] == "a" and VALUE["files"][0] == {"file_id": "d"}
 

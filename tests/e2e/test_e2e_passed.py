@@ -253,14 +253,17 @@ def test_what_was_refused_goes_to_the_next_channel_and_what_may_be_made_does_not
 
 
 def test_a_model_that_is_tuned_chooses_the_channel(places: Places) -> None:
-    made = places.made("fine_tuning/jobs", model="base-2", suffix="mine")
-    assert places.second.got[-1].json == {"model": "base-2-theirs", "suffix": "mine"}
+    made = places.made("fine_tuning/jobs", model="base-2", organization_id="org-operator")
+    assert places.second.got[-1].json == {"model": "base-2-theirs", "organization_id": "org-operator"}
+    assert made["organization_id"] == "", "whose account it is concerns no caller"
     assert places.ask("GET", f"/v1/fine_tuning/jobs/{made['id']}").json()["id"] == made["id"]
     before = places.count
     narrow = "sk-narrow-0123456789"
     told = places.ask("POST", "/v1/fine_tuning/jobs", key=narrow, json={"model": "base-1"})
     refused(told, 403)
     assert told.json()["error"]["code"] == "model_not_allowed"
+    graders = {"method": {"reinforcement": {"grader": {"graders": {"one": {"model": "base-1"}}}}}}
+    refused(places.ask("POST", "/v1/fine_tuning/jobs", key=narrow, json={"model": "base-2", **graders}), 403)
     refused(places.ask("POST", "/v1/fine_tuning/jobs", json={"model": "nobodys"}), 404)
     eval_id = places.made("evals", narrow)["id"]
     source = {"type": "completions", "model": "base-1"}
@@ -346,19 +349,22 @@ def test_a_channel_that_is_gone_is_told(places: Places) -> None:
     here = places.made("containers", BOB)
     words = ("--provider", "openai", "--base-url", places.second.url, "--credential", "sk-third", "--model", "base-1")
     places.stage.manage("channel", "create", "third", *words, "--priority", "5")
-    made = [here]
+    made = []
 
     def by_the_third() -> bool:
-        made.append(places.made("containers", BOB))
-        return str(made[-1]["id"]).startswith(f"cntr_{places.second.port}")
+        made[:] = [places.made("containers", BOB)]
+        if str(made[0]["id"]).startswith(f"cntr_{places.second.port}"):
+            return True
+        places.ask("DELETE", f"/v1/containers/{made[0]['id']}", key=BOB)
+        return False
 
     wait_until(by_the_third, what="the channel to be there", seconds=20)
-    lost, path = made[-1], f"/v1/containers/{made[-1]['id']}"
+    lost, path = made[0], f"/v1/containers/{made[0]['id']}"
     places.stage.manage("channel", "disable", "third")
     wait_until(lambda: places.ask("GET", path, key=BOB).status_code == 503, what="the channel to be gone", seconds=20)
     refused(places.ask("GET", path, key=BOB), 503)
     listed = places.ask("GET", "/v1/containers?order=asc", key=BOB)
-    assert [one["id"] for one in listed.json()["data"]] == [one["id"] for one in made[:-1]]
+    assert [one["id"] for one in listed.json()["data"]] == [here["id"]]
     assert listed.headers["x-unigate-unreachable"] == lost["id"]
     places.stage.manage("channel", "enable", "third")
     wait_until(lambda: places.ask("GET", path, key=BOB).status_code == 200, what="the channel to be back", seconds=20)

@@ -1,6 +1,7 @@
 """Texts at named places of a JSON value: found, and put into place of.
 
-A place is a path of keys with dots between them, where `*` stands for each element of a list: `files.*.file_id`.
+A place is a path of keys with dots between them, where `*` stands for each element of a list, or each value of an object:
+`files.*.file_id`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,9 +30,9 @@ def _texts(value: object, path: list[str], at: str) -> Iterator[Found]:
         return
     key, rest = path[0], path[1:]
     before = f"{at}." if at else ""
-    if key == "*" and isinstance(value, list):
-        for number, one in enumerate(value):
-            yield from _texts(one, rest, f"{before}{number}")
+    if key == "*" and isinstance(value, list | dict):
+        for name, one in enumerate(value) if isinstance(value, list) else value.items():
+            yield from _texts(one, rest, f"{before}{name}")
     elif key != "*" and isinstance(value, dict) and key in value:
         yield from _texts(value[key], rest, before + key)
 
@@ -42,6 +43,8 @@ def _replaced(value: Any, path: list[str], change: Callable[[str], str]) -> Any:
     key, rest = path[0], path[1:]
     if key == "*" and isinstance(value, list):
         return [_replaced(one, rest, change) for one in value]
+    if key == "*" and isinstance(value, dict):
+        return {name: _replaced(one, rest, change) for name, one in value.items()}
     if key != "*" and isinstance(value, dict) and key in value:
         return {**value, key: _replaced(value[key], rest, change)}
     return value

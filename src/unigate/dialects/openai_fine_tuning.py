@@ -17,6 +17,7 @@ _row = partial(
     shows_files=("training_file", "validation_file"),
     shows_models=("fine_tuned_model",),
 )
+_GRADERS = ("method.reinforcement.grader.model", "method.reinforcement.grader.graders.*.model")
 
 OPERATIONS = (
     _row(
@@ -24,7 +25,7 @@ OPERATIONS = (
         "POST /fine_tuning/jobs",
         body="json",
         files=("training_file", "validation_file"),
-        models=("model",),
+        models=("model", *_GRADERS),
     ),
     _row("list", "GET /fine_tuning/jobs"),
     _row("get", "GET /fine_tuning/jobs/{id}"),

@@ -3,6 +3,7 @@
 Files of users are named by our ids and models by their public names; the provider knows copies, and names of its own.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from re import compile as pattern
@@ -11,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
-from unigate.base.errors import NotFound
+from unigate.base.errors import BadRequest, NotFound
 from unigate.dialects import form_read, json_places, openai_files, openai_passed
 from unigate.relay import tuned
 from unigate.relay.call import Call
@@ -30,6 +31,9 @@ from unigate.upstream import Outgoing, Whole
 #: An id that may stand in a path.
 _ID = pattern(r"[A-Za-z0-9_:-][A-Za-z0-9_.:-]{0,199}")
 _IN_FORM = "file_id"
+#: Files that one call may name, as the vendor has it; copies of so many are made at once.
+MOST = 2000
+_AT_ONCE = 4
 #: The member by which a call is routed.
 _MODEL = "model"
 _NONE: Mapping[str, str] = {}
@@ -88,9 +92,11 @@ async def read(call: Call, svc: Services) -> Asked:
         made_at = await tuned.place(call, svc, name) if name.startswith(TUNED) else None
         place = made_at if param == _MODEL else place
     query = query_without_key(call.x.query)
-    files = {}
+    files: dict[str, FileRow] = {}
     for param, id in _named(call, value, places, query):
         if id not in files:
+            if len(files) >= MOST:
+                raise BadRequest(f"At most {MOST} files can be named.", param=param)
             row = await svc.own_files.find(id, call.key.user_id)
             if row is None:
                 raise NotFound(openai_files.missing(id).message, param=param)
@@ -109,7 +115,12 @@ async def read(call: Call, svc: Services) -> Asked:
 
 async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) -> Told:
     """A call as the provider of a candidate is told it, which gets copies of the files first. Raises as `Copies.ensure`."""
-    names = {id: await svc.copies.ensure(candidate, row) for id, row in asked.files.items()}
+    names: dict[str, str] = {}
+    rows = list(asked.files.values())
+    for at in range(0, len(rows), _AT_ONCE):
+        some = rows[at : at + _AT_ONCE]
+        copies = await asyncio.gather(*(svc.copies.ensure(candidate, row) for row in some))
+        names |= {row.id: id for row, id in zip(some, copies, strict=True)}
     operation, channel = call.operation, candidate.route.channel
 
     def theirs(id: str) -> str:
@@ -150,7 +161,11 @@ async def lost(svc: Services, asked: Asked, told: Told, candidate: Candidate) ->
 async def shown(
     operation: Operation, svc: Services, candidate: Candidate, body: bytes, files: Mapping[str, str] = _NONE
 ) -> bytes:
-    """A provider's answer with our ids of files in it; `files`: those that the call named, by our id."""
+    """A provider's answer with our ids of files in it, and without whose account it is.
+
+    `files`: those that the call named, by our id.
+    """
+    body = openai_passed.without_account(body)
     places = operation.shows_files
     if not places:
         return body

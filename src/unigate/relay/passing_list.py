@@ -23,6 +23,8 @@ Look = Callable[[Call, Services, Operation, Binding], Awaitable[bytes | None]]
 #: Things that one call asks after at once, and in all: filters may leave out most of them.
 AT_ONCE = 8
 MOST = 400
+#: Of those whose channel is gone, so many are named.
+_NAMED = 20
 
 
 async def listed(call: Call, svc: Services, look: Look) -> Reply:
@@ -47,7 +49,7 @@ async def listed(call: Call, svc: Services, look: Look) -> Reply:
     if asked.before:
         things.reverse()
     if lost:
-        call.marks.append((b"x-unigate-unreachable", ", ".join(lost).encode()))
+        call.marks.append((b"x-unigate-unreachable", ", ".join(lost[:_NAMED]).encode()))
     return Reply(openai_passed_list.write(things, more=more))
 
 
