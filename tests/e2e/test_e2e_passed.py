@@ -91,6 +91,21 @@ def test_a_key_without_the_scope_is_refused_everywhere(places: Places) -> None:
     assert places.count == before
 
 
+def test_the_scope_is_given_by_name(places: Places) -> None:
+    plain = places.stage.manage("key", "create", "given", "--user", "bob")
+    assert plain["scopes"] == ["relay"]
+    refused(places.ask("GET", "/v1/vector_stores", key=plain["secret"]), 403)
+    assert places.stage.manage("key", "set", "given", "--scope", "relay", "--scope", "platform")["scopes"] == [
+        "relay",
+        "platform",
+    ]
+    secret = plain["secret"]
+    wait_until(
+        lambda: places.ask("GET", "/v1/vector_stores", key=secret).status_code == 200, what="the scope", seconds=20
+    )
+    places.stage.manage("key", "set", "given", "--scope", "everything", code=2)
+
+
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_thing_is_its_makers_alone(places: Places, root: str) -> None:
     made = places.made(root, metadata={"of": "alice"}, input={"πrecise": 1.50})
@@ -349,7 +364,7 @@ def test_a_channel_that_is_gone_is_told(places: Places) -> None:
     here = places.made("containers", BOB)
     words = ("--provider", "openai", "--base-url", places.second.url, "--credential", "sk-third", "--model", "base-1")
     places.stage.manage("channel", "create", "third", *words, "--priority", "5")
-    made = []
+    made: list[dict[str, Any]] = []
 
     def by_the_third() -> bool:
         made[:] = [places.made("containers", BOB)]
