@@ -33,8 +33,9 @@ class Vendor:
     canceled: list[str] = field(default_factory=list)
     #: What polls are answered with while it is set.
     poll_status: int = 200
-    #: Orders are answered once this is set.
+    #: Orders are answered once this is set; how many wait.
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    orders_waiting: int = 0
     #: Polls are answered once this is set; how many wait.
     poll_gate: asyncio.Event = field(default_factory=asyncio.Event)
     polls_waiting: int = 0
@@ -121,7 +122,9 @@ class Vendor:
     async def _order(self, told: Any) -> tuple[int, Any]:
         body, task = told["body"], told["task"]
         fault = body.get("fault", "")
+        self.orders_waiting += 1
         await self.gate.wait()
+        self.orders_waiting -= 1
         if fault in REFUSALS:
             return REFUSALS[fault], {"error": {"message": "as ordered", "code": fault}}
         if fault == "hang_up_before":

@@ -88,14 +88,7 @@ async def test_one_that_was_being_sent_when_its_node_died_is_found_out(house: Ri
     first = await house.node()
     house.vendor.gate.clear()
     sending = asyncio.create_task(first.submit(kind, steps=1))
-
-    async def written() -> bool:
-        return bool(await house.rows())
-
-    for _ in range(500):
-        if await written():
-            break
-        await asyncio.sleep(0.01)
+    await until(lambda: house.vendor.orders_waiting, seconds=60, what="the order at the vendor")
     await first.kill()
     await asyncio.gather(sending, return_exceptions=True)
     house.vendor.gate.set()
