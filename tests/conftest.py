@@ -1,5 +1,6 @@
 """Databases for tests: every test that asks for `database` runs on SQLite and on PostgreSQL, on an empty schema."""
 
+import gc
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -43,6 +44,12 @@ def pytest_xdist_auto_num_workers() -> int:
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of xdist where the shared folder is."""
     node.workerinput["unigate_shared"] = str(node.config.stash[_FOLDER])
+
+
+def pytest_collection_finish() -> None:
+    """Modules and tests stay for the whole run: nobody has to look through them for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -54,7 +54,8 @@ async def test_messages_come_back_as_they_were() -> None:
         assert await socket.recv() == b"abc"
 
 
-async def test_the_rest_of_http_is_over_and_its_place_is_given_back() -> None:
+async def test_the_rest_of_http_is_over_and_its_place_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "CLOSE_WITHIN", 0.5)  # this caller never closes
     echo = Echo()
     async with serving(echo) as wire:
         caller = await wire.ask(HEAD + b"\r\n")
@@ -127,6 +128,7 @@ async def test_a_silent_peer_is_pinged_and_given_up() -> None:
         ours.look(later)
         ours.look(later + websocket.PING_AFTER + 1)
         await until(lambda: not ours.open)
+        socket.transport.resume_reading()  # or its own closing waits in vain
 
 
 async def test_draining_tells_whoever_serves_it() -> None:
