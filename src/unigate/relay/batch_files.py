@@ -115,7 +115,7 @@ class BatchFiles:
             sizes = await rows.sizes(tx, row.id)
         async with AsyncExitStack() as stack:
             written: list[tuple[str, FileRow, Stored]] = []
-            for name, failed, size in (("output", False, sizes[0]), ("error", True, sizes[1])):
+            for name, failed, size in (("output", False, sizes[0].bytes), ("error", True, sizes[1].bytes)):
                 if not size:
                     continue
                 file = self._files.begun(row.user_id, PURPOSE, f"{row.id}_{name}.jsonl", _TYPE, size, counted=False)
@@ -133,6 +133,7 @@ class BatchFiles:
                     await holds.close(tx, row.hold_id, at=now)
                 for _, file, stored in written:
                     await self._files.settle(tx, file, stored, row.lasts, counted=False)
+                made |= {"completed": sizes[0].count, "failed": sizes[1].count}
                 ends = {**values, **made, "owner": "", "lease_until": 0, "due_at": now}
                 if not await rows.change(tx, row, ends):
                     raise Lost

@@ -169,7 +169,7 @@ class Forwarding:
             return None, None
         svc, operation = self._svc, operation_at(row.endpoint)
         key = await svc.keys.named(row.key_id)
-        if key is None:
+        if key is None or svc.settings.state(operation.name, operation.family) == "off":
             return None, None
         try:
             svc.keys.check(key, row.model, row.client, now_ms(), operation)
@@ -201,9 +201,10 @@ class Forwarding:
         """One question, or the sending; None where it is under way."""
         wire = batch_wire.Wire(self._svc, candidate)
         if not row.upstream_id:
-            if row.state == "cancelling":
+            there = await wire.named(row.id)
+            if there is None and row.state == "cancelling":
                 return Step(ending="cancelled")
-            seen = await wire.named(row.id) or await self._send(row, wire, candidate)
+            seen = there or await self._send(row, wire, candidate)
             row = replace(row, upstream_id=seen.id)
             await self._note(row, {"upstream_id": seen.id})
             log.info("batch forwarded", batch=row.id, channel=candidate.route.channel.name, upstream_id=seen.id)
@@ -232,7 +233,11 @@ class Forwarding:
             return self._requests(row, candidate, answered)
 
         file_id = await wire.upload(row, size, opened)
-        return await wire.create(row, file_id)
+        try:
+            return await wire.create(row, file_id)
+        except UpstreamRefused:
+            await wire.delete(file_id)
+            raise
 
     async def _requests(self, row: BatchRow, candidate: Candidate, answered: set[int]) -> AsyncGenerator[bytes, None]:
         """The lines as the provider gets them: with its name of the model, and our number before the caller's id."""

@@ -59,6 +59,8 @@ class BatchHouse:
         self._places = asyncio.Semaphore(LINES)
         #: By the batch's id.
         self._runs: dict[str, BatchRun] = {}
+        #: Batches about which something is being done here.
+        self._at_work: set[str] = set()
         self._stopping = False
 
     def poke(self) -> None:
@@ -78,8 +80,9 @@ class BatchHouse:
 
     async def _step(self, claimed: Row) -> None:
         row = rows.made(claimed)
-        if row.id in self._runs:
+        if row.id in self._at_work:
             return  # our own claim had run out unnoticed, and is good again
+        self._at_work.add(row.id)
         try:
             match row.state:
                 case "validating":
@@ -97,6 +100,8 @@ class BatchHouse:
             return
         except Lost:
             log.warning("a batch is another worker's by now", batch=row.id)
+        finally:
+            self._at_work.discard(row.id)
 
     async def _validate(self, row: BatchRow) -> None:
         """Check the file, once, and let the batch run when it is its turn."""

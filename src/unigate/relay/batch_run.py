@@ -72,6 +72,7 @@ class BatchRun:
         self._results: list[tuple[Result, Mapping[str, int]]] = []
         self._bytes = 0
         self._full = asyncio.Event()
+        self._saving = asyncio.Lock()
         self._completed, self._failed = row.completed, row.failed
         self._usage = Counter[str](msgspec.json.decode(row.usage)) if row.usage else Counter[str]()
         self._sure_until = monotonic() + self._lease
@@ -97,8 +98,9 @@ class BatchRun:
                     beat.result()  # it only ends by failing
                 await feed
             finally:
-                for task in (beat, feed):
-                    task.cancel()
+                feed.cancel()
+                async with self._saving:  # answers that are being kept are not to be lost on the way
+                    beat.cancel()
                 await asyncio.gather(beat, feed, return_exceptions=True)
             await self._save_all()
         finally:
@@ -106,13 +108,16 @@ class BatchRun:
                 line.cancel()
             await asyncio.gather(*self._lines, return_exceptions=True)
         answered = self._completed + self._failed >= self._row.total
-        return "completed" if answered and self._halt != "cancelled" else self._halt or "completed"
+        # Where an answer is missing that nobody knows the reason of, the batch is gone through once more.
+        return "completed" if answered and self._halt != "cancelled" else self._halt or "stopping"
 
     async def look_back(self) -> None:
         """Learn which lines have an answer, and which were charged without one; for a batch that ran before. StoreUnavailable."""
         row = self._row
         async with self._db.reading() as tx:
             self._kept = await rows.done(tx, row.id)
+            good, bad = await rows.sizes(tx, row.id)
+        self._completed, self._failed = good.count, bad.count
         with suppress(NoInput):
             async with aclosing(self._files.lines(row, self._line_bytes)) as lines:
                 left = {line_id(row.id, line.number): line.number async for line in lines}
@@ -271,6 +276,10 @@ class BatchRun:
 
     async def _save(self) -> None:
         """Keep the answers that have come, and the batch for longer. Lost, StoreUnavailable."""
+        async with self._saving:
+            await self._keep()
+
+    async def _keep(self) -> None:
         if not self._results and self._sure_until - monotonic() > self._lease * 2 / 3:
             return
         taken, self._results = self._results, []

@@ -133,10 +133,14 @@ class Wire:
         """Delete the files of a batch that ended; what can't be deleted stays there until it expires."""
         for file_id in (seen.input_file_id, seen.output_file_id, seen.error_file_id):
             if file_id:
-                try:
-                    await self._ask(DELETE, file_id)
-                except GatewayError as error:
-                    log.info("a file of a batch is left at its provider", file=file_id, error=error.code)
+                await self.delete(file_id)
+
+    async def delete(self, file_id: str) -> None:
+        """Delete a file, if that can be done now."""
+        try:
+            await self._ask(DELETE, file_id)
+        except GatewayError as error:
+            log.info("a file of a batch is left at its provider", file=file_id, error=error.code)
 
     async def _ask(self, operation: Operation, upstream_id: str = "", *, body: bytes = b"", query: str = "") -> bytes:
         answer = await self._open(operation, upstream_id, body=body, query=query)

@@ -6,7 +6,7 @@ Every change of a batch that is being worked on names its owner, so that one who
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, Update, bindparam, case, delete, func, select, update
 
@@ -57,6 +57,14 @@ class Result:
     body: bytes
 
 
+class Size(NamedTuple):
+    """Of some answers: how many they are, and their bytes, each with a line's end."""
+
+    count: int
+    bytes: int
+
+
+_NONE = Size(0, 0)
 _NAMES = tuple(column.name for column in batches.c)
 _OPEN = one_of(batches.c.state, *OPEN)
 QUEUE = Queue(batches, batches.c.due_at > 0)
@@ -203,10 +211,12 @@ async def done(tx: Tx, batch_id: str) -> set[int]:
     return {int(row[0]) for row in await tx.all(_DONE, {"of": batch_id})}
 
 
-async def sizes(tx: Tx, batch_id: str) -> tuple[int, int]:
-    """Bytes that the answers have, each with a line's end: of those that went well, and of the others."""
-    found = {int(row[0]): int(row[1]) + int(row[2]) for row in await tx.all(_SIZES, {"of": batch_id})}
-    return found.get(0, 0), found.get(1, 0)
+async def sizes(tx: Tx, batch_id: str) -> tuple[Size, Size]:
+    """How many answers there are: of lines that went well, and of the others."""
+    found = {
+        int(row[0]): Size(int(row[1]), int(row[1]) + int(row[2])) for row in await tx.all(_SIZES, {"of": batch_id})
+    }
+    return found.get(0, _NONE), found.get(1, _NONE)
 
 
 async def results(tx: Tx, batch_id: str, *, failed: bool, after: int, most: int) -> list[Result]:
