@@ -1,0 +1,104 @@
+"""A run of a batch by itself, on a real database: answers that are being written when the last line ends are not lost."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, cast
+
+from unigate.base.clock import now_ms
+from unigate.base.live_settings import BatchSettings, LiveSettings
+from unigate.relay.batch_files import BatchFiles
+from unigate.relay.batch_run import FULL, BatchRun
+from unigate.relay.inner import Answer
+from unigate.relay.services import Services
+from unigate.spec.batch import Line
+from unigate.store import batches
+from unigate.store.batches import QUEUE, BatchRow
+from unigate.store.database import Database, Tx
+
+LINES = FULL + 10
+
+
+class Slow:
+    """A database whose writers wait at a gate once they are told to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.gate = asyncio.Event()
+        self.waiting = asyncio.Event()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[Tx, None]:
+        """A transaction, when the gate is open."""
+        self.waiting.set()
+        await self.gate.wait()
+        async with self._database.writing() as tx:
+            yield tx
+
+    def reading(self) -> Any:
+        """As it is."""
+        return self._database.reading()
+
+
+class Lines:
+    """The requests of a batch."""
+
+    async def lines(self, _row: BatchRow, _most: int) -> AsyncGenerator[Line, None]:
+        """All of them."""
+        for number in range(1, LINES + 1):
+            yield Line(number=number, custom_id=str(number), model="m", body=b"{}")
+
+
+class Run(BatchRun):
+    """A run whose lines are answered without being called; the last ones when the writer waits."""
+
+    slow: Slow
+
+    async def _called(self, line: Line, id: str) -> Answer:
+        if line.number > FULL:
+            await self.slow.waiting.wait()
+            asyncio.get_running_loop().call_later(0.05, self.slow.gate.set)
+        return Answer(status=200, body=b'{"id":"%b"}' % id.encode())
+
+
+class NoKeys:
+    """Knows no key, and so no limit of one."""
+
+    async def named(self, _key_id: str) -> None:
+        """Nothing."""
+
+
+async def test_answers_on_their_way_to_the_database_are_kept(database: Database) -> None:
+    now = now_ms()
+    row = BatchRow(
+        id="batch_1",
+        user_id="usr_1",
+        key_id="key_1",
+        client="",
+        base="",
+        endpoint="/v1/chat/completions",
+        input_file_id="file-1",
+        completion_window="24h",
+        lasts=3600,
+        total=LINES,
+        created_at=now,
+        expires_at=now + 60_000,
+        due_at=now,
+    )
+    async with database.writing() as tx:
+        await batches.add(tx, row)
+        (claimed,) = await QUEUE.claim(tx, "me", now=now, until=now + 60_000, most=1)
+    slow = Slow(database)
+    settings = LiveSettings(batches=BatchSettings(at_once=256))
+    services = cast(Services, SimpleNamespace(settings=settings, keys=NoKeys()))
+    run = Run(
+        cast(Database, slow), services, cast(BatchFiles, Lines()), batches.made(claimed), asyncio.Semaphore(LINES)
+    )
+    run.slow = slow
+    async with asyncio.timeout(30):
+        assert await run.run() == "completed"
+    async with database.reading() as tx:
+        assert await batches.done(tx, row.id) == set(range(1, LINES + 1))
+        seen = await batches.find(tx, row.id)
+    assert seen is not None and (seen.completed, seen.failed) == (LINES, 0)
