@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from support.calls import ROWS, TASK_CHANNELS, TASK_PRICES, address, answers, broke, call, code_of, lost, owned
+from support.calls import ROWS, TASK_CHANNELS, TASK_PRICES, address, answers, broke, call, code_of, lost, owned, place
 from support.stage import MAIN, Stage, set_stage
 from support.world import Process
 from unigate.http.presented import HEADERS, QUERIES
@@ -68,8 +68,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process, quick_vend
 @walk
 def test_each_operation_needs_a_key_with_its_scope(stage: Stage, row: Operation, path: str) -> None:
     assert row.scope == ("platform" if row.use == "passed" else "relay")
+    there = place(stage, row, path)
     for key, (status, code) in REFUSED.items():
-        reply = call(stage, row, path=path, key=key)
+        reply = call(stage, row, key=key, at=there)
         assert (reply.status_code, code_of(reply)) == (status, code), (key, reply.text)
         assert reply.headers["x-request-id"].startswith("req_")
         assert "x-unigate-cost" not in reply.headers
@@ -118,9 +119,10 @@ ONE_OF_EACH = [row for row in dict(CASES) if row.use != "passed" or row.name.end
 def test_keys_are_found_wherever_clients_put_them(stage: Stage, row: Operation) -> None:
     shown = [(name.decode(), stage.key) for name in HEADERS]
     shown += [("authorization", f"{scheme}{stage.key}") for scheme in ("", "Key ", "Token ", "bearer ")]
+    there = place(stage, row)  # whoever is refused changes nothing of it
     for name, value in shown:
         assert call(stage, row, key="-", headers={name: value}).status_code == answers(row), (name, value)
-        assert call(stage, row, key="-", headers={name: value + "x"}).status_code == 401, (name, value)
+        assert call(stage, row, key="-", headers={name: value + "x"}, at=there).status_code == 401, (name, value)
     if row.body == "none":
         for name in QUERIES:
             url = address(stage, row)

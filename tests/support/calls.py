@@ -66,6 +66,11 @@ def address(world: World, row: Operation, path: str = "", example: Example | Non
     return _place(world, row, path, example or ENTRIES[row.name].examples[0])[0]
 
 
+def place(world: World, row: Operation, path: str = "") -> tuple[str, Body]:
+    """Where an operation is called with its first example, and with what body; what it is about is there by then."""
+    return _place(world, row, path, ENTRIES[row.name].examples[0])
+
+
 def _place(world: World, row: Operation, path: str, example: Example) -> tuple[str, Body]:
     """Where an operation is called, and with what body."""
     places, body = dict(example.path), example.body
@@ -101,11 +106,12 @@ def call(
     example: Example | None = None,
     key: str = "",
     headers: Mapping[str, str] | None = None,
+    at: tuple[str, Body] | None = None,
 ) -> httpx.Response:
-    """The example's call, by the world's key unless told; `key="-"`: by none."""
+    """The example's call, by the world's key unless told; `key="-"`: by none. `at`: a `place` that was made before."""
     example = example or ENTRIES[row.name].examples[0]
     shown = {} if key == "-" else {"authorization": f"Bearer {key or world.key}"}
-    url, body = _place(world, row, path, example)
+    url, body = at or _place(world, row, path, example)
     head = {**shown, **(headers or {})}
     if ENTRIES[row.name].request_type == "multipart/form-data":
         told = dict(body or {})
