@@ -21,8 +21,12 @@ SPOKEN = (
     "cohere_rerank",
     "openai_chat",
     "openai_completions",
+    "openai_containers",
+    "openai_conversations",
     "openai_embeddings",
+    "openai_evals",
     "openai_files",
+    "openai_fine_tuning",
     "openai_image_edits",
     "openai_image_variations",
     "openai_images",
@@ -32,6 +36,7 @@ SPOKEN = (
     "openai_speech",
     "openai_transcriptions",
     "openai_translations",
+    "openai_vector_stores",
 )
 
 
