@@ -55,7 +55,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FormStage]:
     channels = {"slow": "models: [whisper-1, gpt-image-1, dall-e-2]", "good": "models: [warm]"}
     with form_stage(tmp_path_factory.mktemp("left"), channels, slow=slow) as made:
         # What measures sounds is loaded once, and stays.
-        made.client.post("/v1/audio/transcriptions", data={"model": "warm"}, files={"file": ("a.wav", b"x" * MB)})
+        files = {"file": ("a.wav", b"x" * MB)}
+        reply = made.client.post("/v1/audio/transcriptions", data={"model": "warm"}, files=files)
+        made.gateway.row(reply.headers["x-request-id"])
         yield made
 
 
@@ -97,22 +99,22 @@ def test_a_caller_who_leaves_while_the_vendor_takes_the_file(stage: FormStage, k
     GATE.open()
     wait_until(lambda: stage.gateway.rows().keys() - known, what="the row of the call", seconds=20)
     (row,) = [row for id, row in stage.gateway.rows().items() if id not in known]
-    assert (row["ended"], row["cost"], row["units"]) == ("caller_left", 0, {})
+    assert (row["ended"], row["cost"], row["units"]) == ("caller_left", 0, {}), row
     assert resident(stage.worker()) - before < SPARE
 
 
 @pytest.mark.endpoint("O7")
 def test_callers_who_leave_in_the_middle_of_pictures_in_json(stage: FormStage) -> None:
-    """The allocator keeps the memory of one body, and uses it for the next ones."""
+    """The allocator keeps the memory of a body or two, and uses it for the next ones."""
     before = resident(stage.worker())
     seen = []
-    for _ in range(5):
+    for _ in range(8):
         with opened(stage, "/v1/images/edits", b"content-type: application/json\r\ncontent-length: 18000000") as sock:
             sock.sendall(b'{"model": "gpt-image-1", "images": [{"image_url": "data:image/png;base64,')
             sock.sendall(b"A" * 16_000_000)
             wait_until(lambda: resident(stage.worker()) - before > SPARE, what="the body in memory", seconds=30)
         seen.append(resident(stage.worker()))
-    assert seen[-1] - seen[0] < SPARE
+    assert seen[-1] - seen[0] < 3 * 16 * MB, "less than three bodies of eight"
     assert not stage.vendor.asked
 
 
