@@ -133,7 +133,7 @@ class BatchFiles:
                     await holds.close(tx, row.hold_id, at=now)
                 for _, file, stored in written:
                     await self._files.settle(tx, file, stored, row.lasts, counted=False)
-                made |= {"completed": sizes[0].count, "failed": sizes[1].count}
+                made |= {"completed": sizes[0].lines, "failed": sizes[1].lines}
                 ends = {**values, **made, "owner": "", "lease_until": 0, "due_at": now}
                 if not await rows.change(tx, row, ends):
                     raise Lost

@@ -117,7 +117,7 @@ class BatchRun:
         async with self._db.reading() as tx:
             self._kept = await rows.done(tx, row.id)
             good, bad = await rows.sizes(tx, row.id)
-        self._completed, self._failed = good.count, bad.count
+        self._completed, self._failed = good.lines, bad.lines
         with suppress(NoInput):
             async with aclosing(self._files.lines(row, self._line_bytes)) as lines:
                 left = {line_id(row.id, line.number): line.number async for line in lines}

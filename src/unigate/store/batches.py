@@ -58,9 +58,9 @@ class Result:
 
 
 class Size(NamedTuple):
-    """Of some answers: how many they are, and their bytes, each with a line's end."""
+    """Of some answers: how many lines they are, and their bytes, each with a line's end."""
 
-    count: int
+    lines: int
     bytes: int
 
 
