@@ -113,7 +113,7 @@ PARTS = {
     "rerank": "^/v[12]/(rerank|embed)$",
     "audio": "^/v1/audio/",
     "tasks": "^/v1/tasks|^/callbacks/",
-    "files": "^/v1/(files|uploads)",
+    "files": "^/v1/(files|uploads|batches)",
     "others": "^/v1/(models|billing)|^(/v1)?/dashboard/|^/[a-z.]+$",
 }
 MANAGEMENT = "^/api(/|$)"
