@@ -1,0 +1,123 @@
+"""Works on samples as a whole: sums, cuts, joins and measures them. It knows no notes, files or vendors.
+
+Samples are signed, 16 bits, one channel, `voice.RATE` a second. Sums are done on all samples at once: seen as the digits
+of one large number, two sounds are added by one addition.
+"""
+
+import array
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, islice, repeat
+from operator import mul, sub
+from typing import TypeAlias
+
+from unigate.sandbox.media.voice import RATE
+
+Samples: TypeAlias = "array.array[int]"
+
+LOUDEST = 32_767
+#: Samples over which a sound is faded where it is cut, so that it does not click: 5 ms.
+_EDGE = RATE // 200
+
+
+def silence(count: int) -> Samples:
+    """So many samples of nothing."""
+    return array.array("h", bytes(2 * count))
+
+
+def clipped(values: Iterable[int]) -> Samples:
+    """Numbers as samples, those out of range moved to its ends."""
+    return array.array("h", [max(-LOUDEST - 1, min(LOUDEST, value)) for value in values])
+
+
+def mix(tracks: Sequence[Samples]) -> Samples:
+    """The sum of tracks, as long as the longest, sample by sample; clipped where it is too loud."""
+    size = max(map(len, tracks), default=0)
+    if len(tracks) < 2:
+        return tracks[0][:] if tracks else silence(0)
+    size += size % 2
+    pairs = size // 2
+    low, signs = _lanes(0xFFFF, pairs), _lanes(0x80008000, pairs)
+    even = odd = _lanes((1 << 31) - ((len(tracks) - 1) << 15), pairs)
+    for track in tracks:
+        lanes = int.from_bytes(_little(track), "little") ^ signs
+        even += lanes & low
+        odd += (lanes >> 16) & low
+    high, middle = _lanes(0xFFFF0000, pairs), _lanes(1 << 31, pairs)
+    length = max(map(len, tracks))
+    if even & high != middle or odd & high != middle:
+        longest = [track + silence(length - len(track)) for track in tracks]
+        return clipped(map(sum, zip(*longest, strict=True)))
+    lanes = (even & low | (odd & low) << 16) ^ signs
+    return _native(lanes.to_bytes(2 * size, "little"))[:length]
+
+
+def _lanes(value: int, count: int) -> int:
+    """The same 32 bits so many times."""
+    return int.from_bytes(value.to_bytes(4, "little") * count, "little")
+
+
+def _little(samples: Samples) -> bytes:
+    if sys.byteorder == "little":
+        return samples.tobytes()
+    turned = samples[:]
+    turned.byteswap()
+    return turned.tobytes()
+
+
+def _native(data: bytes) -> Samples:
+    samples = array.array("h", data)
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples
+
+
+def packed(samples: Samples) -> bytes:
+    """Samples as bytes, little-endian, as `voice.encode` takes them."""
+    return _little(samples)
+
+
+def unpacked(data: bytes) -> Samples:
+    """Samples out of little-endian bytes."""
+    return _native(data)
+
+
+def scaled(samples: Samples, factors: Iterable[float]) -> Samples:
+    """Each sample times its factor, factors between -1 and 1."""
+    return array.array("h", map(int, map(mul, samples, factors)))
+
+
+def quieter(samples: Samples, factor: float) -> Samples:
+    """All samples times a factor between -1 and 1."""
+    return scaled(samples, repeat(factor))
+
+
+def edged(samples: Samples, edge: int = _EDGE) -> Samples:
+    """The sound, faded in and out over so many samples."""
+    edge = min(edge, len(samples) // 2)
+    if not edge:
+        return samples[:]
+    rise = [number / edge for number in range(edge)]
+    middle = samples[edge : len(samples) - edge]
+    return scaled(samples[:edge], rise) + middle + scaled(samples[len(samples) - edge :], reversed(rise))
+
+
+def parted(samples: Samples, width: int) -> tuple[Samples, Samples]:
+    """What is low in a sound (the mean of so many samples around each) and what is high; they sum to the sound."""
+    half = width // 2
+    sums = list(accumulate(silence(half) + samples + silence(width - half), initial=0))
+    low = [(end - start) // width for start, end in zip(sums, islice(sums, width, None), strict=False)]
+    high = clipped(map(sub, samples, low))
+    return array.array("h", map(sub, samples, high)), high
+
+
+def level(samples: Samples) -> float:
+    """How loud it is: the root of the mean square, 0 to 1."""
+    return math.sqrt(sum(map(mul, samples, samples)) / len(samples)) / LOUDEST if samples else 0.0
+
+
+def levels(samples: Samples, each: float = 1.0) -> list[float]:
+    """How loud each stretch of so many seconds is; the last may be shorter."""
+    step = max(1, round(each * RATE))
+    return [level(samples[at : at + step]) for at in range(0, len(samples), step)]
