@@ -6,20 +6,17 @@ It knows nothing of vendors, jobs or HTTP. It takes a second or so: handlers cal
 import colorsys
 import io
 import math
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from unigate.sandbox.brain import seeds
+from unigate.sandbox.media import reel
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 Format = Literal["mp4", "gif"]
 
-#: Encoders by preference; the second is what builds without H.264 have.
-_ENCODERS = ("libx264", "mpeg4")
 #: How far the camera comes nearer, and wanders, as shares of the picture.
 _ZOOM, _WANDER = 0.12, 0.05
 _LONGEST = 120.0
@@ -42,29 +39,49 @@ def film(
     `first`: the picture that it begins with, cut to size. Sides of an mp4 are rounded down to even numbers, which its
     pixel format asks for. ValueError for sizes, lengths and rates that make no film.
     """
-    if not (16 <= width <= 4096 and 16 <= height <= 4096 and 0 < seconds <= _LONGEST and 1 <= fps <= 60):
-        raise ValueError(f"no film of {width}x{height}, {seconds} s, {fps} frames per second")
+    number = count((width, height), seconds, fps)
     if format == "mp4":
         width, height = width - width % 2, height - height % 2
-    frames = _frames(prompt, (width, height), max(2, math.ceil(seconds * fps)), seed, first)
-    return _mp4(frames, (width, height), fps) if format == "mp4" else _gif(frames, fps)
+    moving = frames(prompt, (width, height), number, seed=seed, first=first)
+    return reel.mp4(moving, (width, height), fps) if format == "mp4" else _gif(moving, fps)
 
 
-def _frames(prompt: str, size: tuple[int, int], count: int, seed: int, first: "Image | None") -> Iterator["Image"]:
-    """A camera that moves over one scene, and a ball that crosses it."""
+def count(size: tuple[int, int], seconds: float, fps: int) -> int:
+    """How many pictures a film has; ValueError for sizes, lengths and rates that make none."""
+    width, height = size
+    if not (16 <= width <= 4096 and 16 <= height <= 4096 and 0 < seconds <= _LONGEST and 1 <= fps <= 60):
+        raise ValueError(f"no film of {width}x{height}, {seconds} s, {fps} frames per second")
+    return max(2, math.ceil(seconds * fps))
+
+
+def frames(
+    prompt: str,
+    size: tuple[int, int],
+    number: int,
+    *,
+    seed: int,
+    first: "Image | None" = None,
+    last: "Image | None" = None,
+) -> Iterator["Image"]:
+    """So many pictures, at least two: a camera that moves over one scene, and a ball that crosses it.
+
+    They begin and end with the pictures given, cut to size; without `last` they end as they began.
+    """
     from PIL import Image, ImageDraw, ImageOps  # noqa: PLC0415 - heavy, and few processes make films
 
     dice = seeds.dice(seed, prompt, "film")
     scene = _scene(prompt, size, dice) if first is None else ImageOps.fit(first.convert("RGB"), size)
+    end = None if last is None else ImageOps.fit(last.convert("RGB"), size)
     width, height = size
     turn, radius, colour = dice.random(), max(4, min(size) // 9), _colour(dice, 0.95)
-    for number in range(count):
-        at = number / (count - 1)
+    for now in range(number):
+        at = now / (number - 1)
         zoom, angle = _ZOOM * (1 - math.cos(2 * math.pi * at)) / 2, 2 * math.pi * (at + turn)
         left = width * (zoom / 2 + min(zoom / 2, _WANDER) * math.cos(angle))
         top = height * (zoom / 2 + min(zoom / 2, _WANDER) * math.sin(angle))
         box = (left, top, left + width * (1 - zoom), top + height * (1 - zoom))
-        frame = scene.resize(size, Image.Resampling.BILINEAR, box=box)
+        shown = scene if end is None else Image.blend(scene, end, at)
+        frame = shown.resize(size, Image.Resampling.BILINEAR, box=box)
         x = round((width + 2 * radius) * at) - radius
         y = round(height * (0.5 + 0.3 * math.sin(2 * math.pi * (2 * at + turn))))
         ImageDraw.Draw(frame).ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
@@ -96,36 +113,11 @@ def _colour(dice: seeds.Dice, brightness: float) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
-def _mp4(frames: Iterator["Image"], size: tuple[int, int], fps: int) -> bytes:
-    import av  # noqa: PLC0415 - heavy, and few processes make films
-
-    with tempfile.TemporaryDirectory() as folder:  # to put the index first, the muxer must read again what it wrote
-        path = Path(folder) / "film.mp4"
-        with av.open(str(path), "w", options={"movflags": "faststart"}) as out:
-            stream = out.add_stream(_encoder(), rate=fps)
-            assert isinstance(stream, av.VideoStream)
-            stream.width, stream.height = size
-            stream.pix_fmt = "yuv420p"
-            stream.options = {"preset": "ultrafast", "crf": "26"}
-            stream.codec_context.thread_count = 1
-            for picture in frames:
-                out.mux(stream.encode(av.VideoFrame.from_image(picture)))  # type: ignore[no-untyped-call]
-            out.mux(stream.encode(None))
-        return path.read_bytes()
-
-
-def _encoder() -> str:
-    """The best encoder that this build has."""
-    import av  # noqa: PLC0415 - heavy, and few processes make films
-
-    return next(name for name in _ENCODERS if name in av.codecs_available)
-
-
-def _gif(frames: Iterator["Image"], fps: int) -> bytes:
+def _gif(moving: Iterator["Image"], fps: int) -> bytes:
     from PIL import Image  # noqa: PLC0415 - heavy, and few processes make films
 
     file = io.BytesIO()
-    reduced = [frame.quantize(64, method=Image.Quantize.FASTOCTREE) for frame in frames]
+    reduced = [frame.quantize(64, method=Image.Quantize.FASTOCTREE) for frame in moving]
     #: A gif counts in hundredths of a second.
     each = 10 * math.ceil(100 / fps)
     reduced[0].save(file, "GIF", save_all=True, append_images=reduced[1:], duration=each, loop=0)

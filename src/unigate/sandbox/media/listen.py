@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from unigate.sandbox.brain import prose, seeds, tokens
 from unigate.sandbox.media.voice import MARK, TAG, Spoken, fitted, timing, words
 
-#: Containers that are opened.
-_FORMATS = "mp3,wav,flac,ogg,aac,mov,mp4,m4a,matroska,webm,mpeg,mpegts"
+#: How files of others are opened: by these containers alone, and without going anywhere for more.
+OPENED = {
+    "format_whitelist": "mp3,wav,flac,ogg,aac,mov,mp4,m4a,matroska,webm,mpeg,mpegts",
+    "protocol_whitelist": "",
+}
 #: Words that are heard in a second of sound that is not ours.
 _PACE = 2
 
@@ -44,9 +47,8 @@ def in_english(heard: Heard) -> Heard:
 def _decoded(data: bytes) -> tuple[int, str | None]:
     import av  # noqa: PLC0415 - heavy, and few processes listen
 
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": ""}
     try:
-        with av.open(io.BytesIO(data), "r", options=options, metadata_errors="replace") as file:
+        with av.open(io.BytesIO(data), "r", options=OPENED, metadata_errors="replace") as file:
             if not file.streams.audio:
                 raise ValueError("there is no sound in it")
             stream = file.streams.audio[0]

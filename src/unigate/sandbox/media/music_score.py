@@ -4,7 +4,7 @@ All times are samples (`voice.RATE` a second). It knows no instruments.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from unigate.sandbox.media.music_style import Style
@@ -139,9 +139,3 @@ def _fitted(counted: list[tuple[Section, int]], bars: int) -> list[tuple[Section
 def later(notes: Sequence[Note], by: int) -> tuple[Note, ...]:
     """The same notes so much later."""
     return tuple(note._replace(start=note.start + by) for note in notes)
-
-
-def restyled(score: Score, style: Style) -> Score:
-    """The same piece played otherwise, in its own key and tempo."""
-    kept = score.style
-    return replace(score, style=replace(style, tempo=kept.tempo, beats=kept.beats, root=kept.root, minor=kept.minor))

@@ -12,9 +12,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from unigate.sandbox.brain import seeds
+
+if TYPE_CHECKING:
+    from av import AudioFrame, AudioStream
+    from av.container import OutputContainer
 
 Format = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 FORMATS: tuple[Format, ...] = ("mp3", "opus", "aac", "flac", "wav", "pcm")
@@ -126,19 +130,26 @@ def encode(samples: bytes, format: Format, said: str) -> bytes:  # noqa: A002 - 
         stream = file.add_stream(codec, rate=RATE)
         assert isinstance(stream, av.AudioStream)
         stream.layout = "mono"
-        context = stream.codec_context
-        context.thread_count = 1
-        fit = av.AudioResampler(context.format, "mono", RATE, frame_size=context.frame_size or None)
-        for frame in _frames(samples):
-            for fitting in fit.resample(frame):
-                file.mux(stream.encode(fitting))
-        for fitting in fit.resample(None):
-            file.mux(stream.encode(fitting))
-        file.mux(stream.encode(None))
+        stream.codec_context.thread_count = 1
+        feed(file, stream, samples)
     return out.getvalue()
 
 
-def _frames(samples: bytes) -> "Iterator[av.AudioFrame]":  # type: ignore[name-defined]  # noqa: F821
+def feed(file: "OutputContainer", stream: "AudioStream", samples: bytes) -> None:
+    """Write samples into a stream of an open file, to their end."""
+    import av  # noqa: PLC0415 - heavy, and few processes speak
+
+    context = stream.codec_context
+    fit = av.AudioResampler(context.format, "mono", RATE, frame_size=context.frame_size or None)
+    for frame in _frames(samples):
+        for fitting in fit.resample(frame):
+            file.mux(stream.encode(fitting))
+    for fitting in fit.resample(None):
+        file.mux(stream.encode(fitting))
+    file.mux(stream.encode(None))
+
+
+def _frames(samples: bytes) -> "Iterator[AudioFrame]":
     """Samples, a second at a time."""
     import av  # noqa: PLC0415 - heavy, and few processes speak
 

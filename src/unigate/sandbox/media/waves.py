@@ -10,11 +10,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, islice, repeat
 from operator import mul, sub
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from unigate.sandbox.media.voice import RATE
 
-Samples: TypeAlias = "array.array[int]"
+if TYPE_CHECKING:
+    Samples: TypeAlias = array.array[int]
+else:
+    Samples = array.array
 
 LOUDEST = 32_767
 #: Samples over which a sound is faded where it is cut, so that it does not click: 5 ms.
