@@ -46,14 +46,16 @@ def _between(song: Song, first: int, last: int) -> Song:
         for note in song.notes
         if first <= note.start < last
     )
-    stems = {name: waves.edged(track[first:last]) for name, track in song.stems.items()}
-    return replace(song, stems=stems, words=words, notes=notes)
+    stems = {name: track[first:last] for name, track in song.stems.items()}
+    part = replace(song, stems=stems, words=words, notes=notes)
+    return _faded(part, waves.EDGE * (first > 0), waves.EDGE * (last < song.size))
 
 
 def joined(parts: Sequence[Song], fade: float = 0.0) -> Song:
     """Songs one after the other, each fading into the next over so many seconds; without, as long as all together."""
     edge = round(fade * RATE)
-    faded = [_faded(part, edge) for part in parts] if edge else parts
+    last = len(parts) - 1
+    faded = [_faded(part, edge * (number > 0), edge * (number < last)) for number, part in enumerate(parts)]
     return _laid(faded, list(accumulate((part.size - edge for part in parts[:-1]), initial=0)))
 
 
@@ -98,19 +100,20 @@ def replaced(song: Song, start: float, part: Song) -> Song:
     if not 0 <= first < last <= song.size:
         raise ValueError(f"{part.seconds} s from {start} s on lie outside {song.seconds} s")
     edge = min(edge, part.size // 2)
-    pieces = [(part, first)]
+    pieces = [(_faded(part, edge * (first > 0), edge * (last < song.size)), first)]
     if first:
         head = _between(song, 0, first + edge)
-        pieces.insert(0, (replace(head, words=tuple(word for word in head.words if word.start < start)), 0))
+        kept = tuple(word for word in head.words if word.start < start)
+        pieces.insert(0, (replace(_faded(head, 0, edge), words=kept), 0))
     if last < song.size:
-        pieces.append((_between(song, last - edge, song.size), last - edge))
-    whole = _laid([_faded(piece, edge) for piece, _ in pieces], [at for _, at in pieces])
+        pieces.append((_faded(_between(song, last - edge, song.size), edge, 0), last - edge))
+    whole = _laid([piece for piece, _ in pieces], [at for _, at in pieces])
     return replace(whole, lyrics=part.lyrics or song.lyrics)
 
 
-def _faded(song: Song, edge: int) -> Song:
+def _faded(song: Song, rise: int, fall: int) -> Song:
     """The song, faded in and out over so many samples."""
-    return replace(song, stems={name: waves.edged(track, edge) for name, track in song.stems.items()})
+    return replace(song, stems={name: waves.edged(track, rise, fall) for name, track in song.stems.items()})
 
 
 def divided(song: Song) -> dict[str, Song]:

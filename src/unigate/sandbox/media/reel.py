@@ -87,7 +87,7 @@ def mp4(frames: "Iterable[Image]", size: tuple[int, int], fps: int, sound: Sampl
 def fitted(sound: Samples, size: int) -> Samples:
     """The sound in so many samples: cut with a fade, or with silence behind it."""
     if len(sound) > size:
-        return waves.edged(sound[:size])
+        return waves.edged(sound[:size], 0)
     return sound + waves.silence(size - len(sound))
 
 

@@ -21,7 +21,7 @@ else:
 
 LOUDEST = 32_767
 #: Samples over which a sound is faded where it is cut, so that it does not click: 5 ms.
-_EDGE = RATE // 200
+EDGE = RATE // 200
 
 
 def silence(count: int) -> Samples:
@@ -96,14 +96,13 @@ def quieter(samples: Samples, factor: float) -> Samples:
     return scaled(samples, repeat(factor))
 
 
-def edged(samples: Samples, edge: int = _EDGE) -> Samples:
-    """The sound, faded in and out over so many samples."""
-    edge = min(edge, len(samples) // 2)
-    if not edge:
-        return samples[:]
-    rise = [number / edge for number in range(edge)]
-    middle = samples[edge : len(samples) - edge]
-    return scaled(samples[:edge], rise) + middle + scaled(samples[len(samples) - edge :], reversed(rise))
+def edged(samples: Samples, rise: int = EDGE, fall: int = EDGE) -> Samples:
+    """The sound, faded in over so many samples, and out over so many; at most over half of it each."""
+    half = len(samples) // 2
+    rise, fall = min(rise, half), min(fall, half)
+    rest = len(samples) - fall
+    up = scaled(samples[:rise], [number / rise for number in range(rise)])
+    return up + samples[rise:rest] + scaled(samples[rest:], [number / fall for number in range(fall, 0, -1)])
 
 
 def parted(samples: Samples, width: int) -> tuple[Samples, Samples]:
