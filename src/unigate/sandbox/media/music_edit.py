@@ -116,6 +116,11 @@ def _faded(song: Song, rise: int, fall: int) -> Song:
     return replace(song, stems={name: waves.edged(track, rise, fall) for name, track in song.stems.items()})
 
 
+def alone(song: Song, name: str) -> Song:
+    """One track of a song; KeyError where it has none of that name."""
+    return replace(song, stems={name: song.stems[name]}, words=song.words if name == "vocals" else ())
+
+
 def divided(song: Song) -> dict[str, Song]:
     """The song as two, `vocals` and `instrumental`, that sum to it; of a foreign sound, what is high and what is low."""
     stems = dict(song.stems)

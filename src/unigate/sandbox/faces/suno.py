@@ -1,0 +1,73 @@
+"""A Suno-API server: songs out of words as tasks, uploads, personas, tracks, timing and other files.
+
+https://github.com/Suno-API/Suno-API, and the relays that grew out of it.
+"""
+
+from starlette.datastructures import Headers
+
+from unigate.sandbox.forms import suno_acts as acts
+from unigate.sandbox.forms import suno_submits as submits
+from unigate.sandbox.forms import suno_uploads as uploads
+from unigate.sandbox.forms.suno_inputs import error, failure
+from unigate.sandbox.serving.answer import Event, VendorError
+from unigate.sandbox.serving.face import Face, Handler, Route, bearer
+
+_OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/submit/music", submits.music_task),
+    ("POST", "/submit/lyrics", submits.lyrics_task),
+    ("POST", "/submit/concat", submits.concat_task),
+    ("POST", "/fetch", submits.fetch_many),
+    ("GET", "/fetch/{id}", submits.fetch),
+    ("POST", "/uploads/audio", uploads.begin),
+    ("POST", "/uploads/s3/{id}", uploads.form),
+    ("POST", "/uploads/audio/{id}/upload-finish", uploads.finish),
+    ("GET", "/uploads/audio/{id}", uploads.state),
+    ("POST", "/uploads/audio/{id}/initialize-clip", uploads.initialize),
+    ("POST", "/uploads/audio-url", uploads.by_url),
+    ("POST", "/persona/create", acts.persona),
+    ("GET", "/act/timing/{id}", acts.timing),
+    ("GET", "/act/wav/{id}", acts.wav),
+    ("GET", "/act/mp4/{id}", acts.mp4),
+    ("GET", "/act/midi/{id}", acts.midi),
+    ("GET", "/act/stems/{id}", acts.stems),
+    ("POST", "/act/tags", acts.tags),
+)
+#: The credential of those who send a form, for whom the form's own fields speak.
+_FORM = "form"
+
+
+def _credential(headers: Headers) -> str | None:
+    """The key; a form needs none."""
+    if headers.get("content-type", "").startswith("multipart/form-data"):
+        return _FORM
+    return bearer(headers)
+
+
+def _unknown(_method: str, path: str) -> VendorError:
+    if path.startswith("/suno/submit/"):
+        return VendorError(400, "invalid_action", kind="upstream_error", code="invalid_request")
+    return VendorError(404, f"{path} not found", kind="upstream_error", code="not_found")
+
+
+def _in_stream(refused: VendorError) -> Event:
+    told = error(refused).payload
+    assert isinstance(told, dict)
+    return Event(told, "end")
+
+
+FACE = Face(
+    name="suno",
+    title="Suno (Suno-API)",
+    routes=tuple(
+        Route(method, f"/suno{path}{slash}", handler) for method, path, handler in _OPERATIONS for slash in ("", "/")
+    ),
+    credential=_credential,
+    refuse_key=lambda _credential: failure(401),
+    failure=failure,
+    error=error,
+    stream_error=_in_stream,
+    no_route=_unknown,
+    wrong_method=lambda method, path: VendorError(
+        405, f"{method} {path}", kind="upstream_error", code="method_not_allowed"
+    ),
+)
