@@ -47,7 +47,7 @@ def test_it_is_as_long_as_asked_and_heard_in_every_second(seconds: float, lyrics
 @pytest.mark.parametrize("tags", ["ambient, slow", "piano ballad", "guitar, no drums", "metal"])
 def test_without_a_length_it_is_short_and_heard_throughout(tags: str) -> None:
     made = compose("a wide field", tags, seed=3)
-    assert 8 <= made.seconds <= 60
+    assert 8 <= made.seconds <= 45
     assert min(waves.levels(made.samples())[:-1]) > 0.02
     assert "vocals" not in made.stems and made.words == ()
 

@@ -49,14 +49,12 @@ def test_a_song_in_lyrics_and_tags(suno: Suno, clips: list[Clip]) -> None:
     assert suno.sound(first) != suno.sound(second)
 
 
-@pytest.mark.parametrize("own_sandbox", [None], indirect=True, ids=["usual pace"])
-def test_its_way_from_the_first_moment(request: pytest.FixtureRequest, sandbox: Sandbox) -> None:
-    del request
-    suno = Suno(sandbox)
-    id = suno.post("/submit/music", gpt_description_prompt="a song about boats [[speed:0.3]]", mv="chirp-auk")["data"]
-    first = suno.get(f"/fetch/{id}")["data"]
+def test_its_way_from_the_first_moment(suno: Suno) -> None:
+    late = suno.post("/submit/music", gpt_description_prompt="a song [[speed:0.02]]", mv="chirp-auk")["data"]
+    first = suno.get(f"/fetch/{late}")["data"]
     assert (first["status"], first["data"], first["progress"]) == ("NOT_START", [], "0%")
     assert first["action"] == "MUSIC" and first["finish_time"] == 0 < first["submit_time"]
+    id = suno.post("/submit/music", gpt_description_prompt="a song about boats [[speed:1]]", mv="chirp-auk")["data"]
     seen: list[tuple[str, str]] = []
 
     def look() -> bool:
@@ -71,7 +69,7 @@ def test_its_way_from_the_first_moment(request: pytest.FixtureRequest, sandbox: 
     eventually(look, 90)
     order = [("NOT_START", ""), ("SUBMITTED", "submitted"), ("QUEUED", "queued"), ("IN_PROGRESS", "streaming")]
     order.append(("SUCCESS", "complete"))
-    assert seen == [one for one in order if one in seen] and seen[-1] == order[-1] and len(seen) >= 3
+    assert seen == [one for one in order if one in seen] and seen[-1] == order[-1] and len(seen) >= 2
     clip = suno.get(f"/fetch/{id}")["data"]["data"][0]
     assert clip["metadata"]["gpt_description_prompt"].startswith("a song about boats")
     assert "boats" in clip["metadata"]["prompt"] and clip["title"] and clip["metadata"]["tags"]

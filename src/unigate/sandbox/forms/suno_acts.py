@@ -9,7 +9,6 @@ from unigate.sandbox.forms import suno_tasks as tasks
 from unigate.sandbox.forms.suno_clips import Clip, ensure, shown
 from unigate.sandbox.forms.suno_tasks import origin_of
 from unigate.sandbox.media.files import url
-from unigate.sandbox.media.music_verses import sections
 from unigate.sandbox.media.voice import RATE
 from unigate.sandbox.serving.answer import Answer, Object, Whole
 from unigate.sandbox.serving.face import Call
@@ -34,30 +33,19 @@ async def timing(call: Call) -> Answer:
     """Each word with its place; the first of a section has the heading before it."""
     clip = await _clip(call)
     await ensure(call.world, clip)
-    headings = _headings(clip.lyrics)
     aligned = [
         {
-            "word": f"{headings.get(number, '')}{word.word} ",
+            "word": f"[{word.heading}]\n{word.word} " if word.heading else f"{word.word} ",
             "success": True,
             "start_s": round(word.start, 3),
             "end_s": round(word.end, 3),
             "p_align": 0.98,
         }
-        for number, word in enumerate(clip.words)
+        for word in clip.words
     ]
     return Whole(
         payload={"aligned_words": aligned, "waveform_data": clip.heights, "hoot_cer": 0.12, "is_streamed": False}
     )
-
-
-def _headings(lyrics: str) -> dict[int, str]:
-    """Number of a word -> the heading that stands before it."""
-    found, at = {}, 0
-    for section in sections(lyrics):
-        if section.heading and section.lines:
-            found[at] = f"[{section.heading}]\n"
-        at += sum(1 for line in section.lines for one in line if one.word)
-    return found
 
 
 async def wav(call: Call) -> Answer:

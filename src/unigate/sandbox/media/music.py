@@ -30,6 +30,8 @@ class Sung(NamedTuple):
     word: str
     start: float
     end: float
+    #: The heading of the section that it begins; empty elsewhere.
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,7 @@ def compose(
     gender: str = "",
     like: Style | None = None,
 ) -> Song:
-    """A song of exactly that length, or of the length that its lyrics ask for (8 s to 60 s).
+    """A song of exactly that length, or of the length that its lyrics ask for (8 s to 45 s).
 
     `prompt` and `tags` decide tempo, key and instruments, lyrics with headings like `[Chorus]` its form; without lyrics it
     is instrumental. `avoid` are tags that are not wanted, `gender` (`m`, `f`) is the voice's; `like` is the style of
@@ -104,7 +106,7 @@ def _words(voice: Sequence[Note]) -> list[Sung]:
     for note in voice:
         start, end = note.start / RATE, (note.start + note.length) / RATE
         if note.syllable is not None and note.syllable.word:
-            found.append(Sung(note.syllable.word, start, end))
+            found.append(Sung(note.syllable.word, start, end, note.syllable.heading))
         elif found:
             found[-1] = found[-1]._replace(end=end)
     return found

@@ -12,7 +12,9 @@ from unigate.sandbox.media.music_verses import Section, Syllable
 from unigate.sandbox.media.voice import RATE
 
 #: Shortest and longest piece, in samples, where nobody asked for a length.
-_SHORT, _LONG = 8 * RATE, 60 * RATE
+_SHORT, _LONG = 8 * RATE, 45 * RATE
+#: Beats per minute below which they are slow.
+_SLOW = 115
 #: Bars of what nobody sings.
 _BARS = {"intro": 1, "outro": 1, "solo": 2}
 _UNSUNG_BARS = 4
@@ -81,8 +83,8 @@ def usual_step(style: Style) -> int:
 
 
 def line_bars(count: int, style: Style) -> int:
-    """Bars that a line of so many syllables takes."""
-    return max(1, -(-count // (2 * style.beats)))
+    """Bars that a line of so many syllables takes: two to a beat, three where beats are slow."""
+    return max(1, -(-count // (style.beats * (3 if style.tempo < _SLOW else 2))))
 
 
 def plan(sections: Sequence[Section], style: Style, length: int | None) -> Plan:

@@ -1,7 +1,7 @@
 """Takes lyrics apart: sections, lines, words, and the syllables that are sung, each with its vowel. It knows no music."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unigate.sandbox.brain import seeds
 from unigate.sandbox.media.voice import words
@@ -35,6 +35,8 @@ class Syllable:
     hiss: bool
     #: The word that begins with it, as it stands in the lyrics; empty inside a word.
     word: str = ""
+    #: The heading of the section that begins with it; empty elsewhere.
+    heading: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,6 @@ class Section:
     """A part of a song. Two with the same kind and lines sound the same."""
 
     kind: str
-    heading: str = ""
     lines: tuple[tuple[Syllable, ...], ...] = ()
 
 
@@ -56,7 +57,7 @@ def sections(lyrics: str) -> list[Section]:
             if not found:
                 found.append(("", []))
             found[-1][1].append(line)
-    return [Section(kind=_kind(name, lines), heading=name, lines=_sung(lines)) for name, lines in found]
+    return [Section(kind=_kind(name, lines), lines=_sung(lines, name)) for name, lines in found]
 
 
 def _kind(name: str, lines: list[str]) -> str:
@@ -64,12 +65,15 @@ def _kind(name: str, lines: list[str]) -> str:
     return kind if lines or kind != "verse" else "solo"
 
 
-def _sung(lines: list[str]) -> tuple[tuple[Syllable, ...], ...]:
+def _sung(lines: list[str], heading: str) -> tuple[tuple[Syllable, ...], ...]:
     """Lines as syllables; those that are nothing but signs are left out."""
-    made = (
+    made = [
         tuple(syllable for word in words(line) if re.search(r"\w", word) for syllable in _cut(word)) for line in lines
-    )
-    return tuple(line for line in made if line)
+    ]
+    found = [line for line in made if line]
+    if found:
+        found[0] = (replace(found[0][0], heading=heading), *found[0][1:])
+    return tuple(found)
 
 
 def _cut(word: str) -> list[Syllable]:
