@@ -93,6 +93,10 @@ def test_going_on_and_the_full_song(suno: Suno, clips: list[Clip]) -> None:
     heard = suno.sound(whole)
     assert len(heard) / RATE == pytest.approx(whole["duration"], abs=0.06)
     assert waves.level(heard[: 4 * RATE]) == pytest.approx(waves.level(suno.sound(clips[0])[: 4 * RATE]), rel=0.05)
+    last = suno.made(task="extend", continue_clip_id=more[0]["id"], continue_at=4, prompt="Three", tags="folk")
+    (full,) = suno.made("/submit/concat", clip_id=last[0]["id"])
+    assert full["duration"] == pytest.approx(at + 4 + last[0]["duration"], abs=0.02), "from the first clip on"
+    assert [one["id"] for one in full["metadata"]["concat_history"]] == [clips[0]["id"], more[0]["id"]]
     words = [one["word"].strip() for one in suno.get(f"/act/timing/{whole['id']}")["aligned_words"]]
     assert words[-2:] == ["[Outro]\nGood", "night"] and words[0] == "[Verse]\nRain"
 

@@ -6,6 +6,7 @@ https://github.com/Suno-API/Suno-API, and the relays that grew out of it.
 from starlette.datastructures import Headers
 
 from unigate.sandbox.forms import suno_acts as acts
+from unigate.sandbox.forms import suno_feed as feed
 from unigate.sandbox.forms import suno_submits as submits
 from unigate.sandbox.forms import suno_uploads as uploads
 from unigate.sandbox.forms.suno_inputs import error, failure
@@ -31,6 +32,14 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/act/midi/{id}", acts.midi),
     ("GET", "/act/stems/{id}", acts.stems),
     ("POST", "/act/tags", acts.tags),
+    ("POST", "/generate", feed.generate),
+    ("POST", "/generate/description-mode", feed.generate),
+    ("POST", "/generate/concat", feed.concat),
+    ("POST", "/generate/lyrics", feed.generate_lyrics),
+    ("GET", "/feed/{ids}", feed.feed),
+    ("GET", "/lyrics/{id}", feed.lyrics),
+    ("POST", "/v1/music", feed.v1_music),
+    ("GET", "/v1/music/{id}", feed.v1_task),
 )
 #: The credential of those who send a form, for whom the form's own fields speak.
 _FORM = "form"
@@ -41,12 +50,6 @@ def _credential(headers: Headers) -> str | None:
     if headers.get("content-type", "").startswith("multipart/form-data"):
         return _FORM
     return bearer(headers)
-
-
-def _unknown(_method: str, path: str) -> VendorError:
-    if path.startswith("/suno/submit/"):
-        return VendorError(400, "invalid_action", kind="upstream_error", code="invalid_request")
-    return VendorError(404, f"{path} not found", kind="upstream_error", code="not_found")
 
 
 def _in_stream(refused: VendorError) -> Event:
@@ -66,7 +69,7 @@ FACE = Face(
     failure=failure,
     error=error,
     stream_error=_in_stream,
-    no_route=_unknown,
+    no_route=lambda _method, path: feed.unknown(path),
     wrong_method=lambda method, path: VendorError(
         405, f"{method} {path}", kind="upstream_error", code="method_not_allowed"
     ),

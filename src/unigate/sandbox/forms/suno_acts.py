@@ -4,9 +4,9 @@ from unigate.base import clock
 from unigate.sandbox.brain import seeds
 from unigate.sandbox.brain.lyrics import written
 from unigate.sandbox.forms import suno_inputs as inputs
-from unigate.sandbox.forms import suno_music as music
 from unigate.sandbox.forms import suno_tasks as tasks
 from unigate.sandbox.forms.suno_clips import Clip, ensure, shown
+from unigate.sandbox.forms.suno_parts import HALVES, stem
 from unigate.sandbox.forms.suno_tasks import origin_of
 from unigate.sandbox.media.files import url
 from unigate.sandbox.media.voice import RATE
@@ -88,11 +88,11 @@ async def stems(call: Call) -> Answer:
     clip = await _clip(call)
     await ensure(call.world, clip)
     made = []
-    for name in ("Vocals", "Instrumental"):
+    for name in HALVES:
         id = seeds.uuid(seeds.dice(clip.id, name, "stem"))
         part = call.world.shelf.get(f"suno/clip/{id}", call.credential)
         if not isinstance(part, Clip):
-            part = music.stem(clip, name, clip.title).clip(id)
+            part = stem(clip, name, clip.title).clip(id)
             part.ready = lambda: True
             call.world.shelf.put(f"suno/clip/{id}", call.credential, part)
         made.append(part)

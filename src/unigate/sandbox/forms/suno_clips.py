@@ -15,6 +15,7 @@ from unigate.sandbox.media.files import url
 from unigate.sandbox.media.music import Song, Sung
 from unigate.sandbox.media.music_edit import uploaded
 from unigate.sandbox.media.music_score import Note
+from unigate.sandbox.media.music_style import Style
 from unigate.sandbox.serving.answer import Object
 from unigate.sandbox.serving.world import World
 
@@ -53,6 +54,8 @@ class Clip:
     #: Why there is no sound: Suno's word for it, and a text.
     error: tuple[str, str] | None = None
     made_ms: int = field(default_factory=clock.now_ms)
+    #: The task that makes it.
+    task: str = ""
     #: Whether it is done, so that others may work on it.
     ready: Callable[[], bool] = bool
     #: Kind (`mp3`, `png`, `large`, `wav`, `mp4`) -> name of the file.
@@ -64,6 +67,7 @@ class Clip:
     words: tuple[Sung, ...] = ()
     notes: tuple[Note, ...] = ()
     heights: tuple[float, ...] = ()
+    style: Style | None = None
     #: Names of its tracks.
     stems: tuple[str, ...] = ()
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -110,7 +114,7 @@ def _produced(clip: Clip, kind: str) -> dict[str, tuple[bytes, str]]:
     if kind == "mp4":
         return {"mp4": (sleeve.film(picture, samples), "mp4")}
     clip.seconds, clip.words, clip.notes = song.seconds, song.words, song.notes
-    clip.stems = tuple(song.stems)
+    clip.stems, clip.style = tuple(song.stems), song.style
     clip.heights = tuple(round(one, 3) for one in sleeve.waveform(samples, _HEIGHTS))
     return {
         "mp3": (voice.encode(waves.packed(samples), "mp3", clip.lyrics), "mp3"),

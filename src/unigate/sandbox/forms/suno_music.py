@@ -1,15 +1,13 @@
 """What each scene of `submit/music` makes: clips whose sound is composed, continued, covered, replaced or divided."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from unigate.sandbox.brain import seeds
 from unigate.sandbox.brain.lyrics import Lyrics, written
 from unigate.sandbox.forms import suno_inputs as inputs
-from unigate.sandbox.forms.suno_clips import Clip
 from unigate.sandbox.forms.suno_inputs import Asked
-from unigate.sandbox.media import music_edit as edit
+from unigate.sandbox.forms.suno_parts import Take, stems
 from unigate.sandbox.media.music import Song, compose
 from unigate.sandbox.media.music_cover import cover
 from unigate.sandbox.serving.answer import Object
@@ -17,36 +15,6 @@ from unigate.sandbox.serving.face import Call
 
 #: The shortest stretch that is replaced, in seconds.
 _STRETCH = 1.0
-#: The tracks that every clip can be divided into.
-_HALVES = ("vocals", "instrumental")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Take:
-    """One of the clips that a call shall make, without its id."""
-
-    make: Callable[[], Song]
-    title: str
-    tags: str
-    lyrics: str
-    model: str
-    idea: str | None = None
-    kind: str = "gen"
-    more: Object = field(default_factory=dict)
-
-    def clip(self, id: str) -> Clip:
-        """The clip under an id."""
-        return Clip(
-            id=id,
-            make=self.make,
-            title=self.title,
-            tags=self.tags,
-            lyrics=self.lyrics,
-            model=self.model,
-            idea=self.idea,
-            kind=self.kind,
-            more=self.more,
-        )
 
 
 _Scene = Callable[[Call, Object, Asked, int], Awaitable[Take]]
@@ -55,7 +23,8 @@ _Scene = Callable[[Call, Object, Asked, int], Awaitable[Take]]
 async def takes(call: Call, body: Object, asked: Asked) -> list[Take]:
     """The clips of a call, two for most; refuses what does not fit."""
     if asked.task == "gen_stem":
-        return await _stems(call, body, asked)
+        source = await inputs.clip_of(call, inputs.text(body, "continue_clip_id"))
+        return stems(source, inputs.text(body, "stem_task"), asked.title or source.title)
     scenes: dict[str, _Scene] = {
         "": _fresh,
         "extend": _extend,
@@ -92,7 +61,7 @@ async def _fresh(call: Call, _body: Object, asked: Asked, number: int) -> Take:
 
 def _composed(asked: Asked, text: Lyrics, seed: int, gender: str) -> Song:
     return compose(
-        asked.idea or asked.title,
+        asked.idea or asked.title or asked.lyrics,
         text.tags,
         text.text,
         seed=seed,
@@ -116,28 +85,24 @@ def _take(asked: Asked, text: Lyrics, make: Callable[[], Song], more: Object) ->
 
 
 async def _extend(call: Call, body: Object, asked: Asked, number: int) -> Take:
-    """What follows a clip from a moment on; the whole comes of joining both."""
+    """What follows a clip from a moment on, in its key and tempo; the whole comes of joining both."""
     source = await inputs.clip_of(call, inputs.text(body, "continue_clip_id"))
     at = inputs.seconds(body, "continue_at") or source.seconds
     if not 0 < at <= source.seconds + 0.01:
         raise inputs.invalid(f"continue_at {at:g} lies outside the clip, which has {source.seconds:.2f} s")
     text, seed = _written(asked, number), _seed(call, number)
 
-    def make() -> Song:
-        """It goes on in the source's key and tempo."""
-        former = source.make()
-        tags = text.tags or source.tags
-        return compose(
-            source.title,
-            tags,
-            text.text,
-            seed=seed,
-            instrumental=asked.instrumental,
-            avoid=asked.avoid,
-            gender=asked.gender,
-            like=former.style,
-        )
-
+    make = partial(
+        compose,
+        source.title,
+        text.tags or source.tags,
+        text.text,
+        seed=seed,
+        instrumental=asked.instrumental,
+        avoid=asked.avoid,
+        gender=asked.gender,
+        like=source.style,
+    )
     history = [{"id": source.id, "continue_at": at, "type": source.kind, "source": "web", "infill": False}]
     return _take(asked, text, make, {"history": history, "audio_prompt_id": source.id})
 
@@ -162,24 +127,21 @@ async def _cover(call: Call, body: Object, asked: Asked, number: int) -> Take:
 
 
 async def _infill(call: Call, body: Object, asked: Asked, number: int) -> Take:
-    """A new stretch for a clip, as long as what it replaces."""
+    """A new stretch for a clip, as long as what it replaces, in its key and tempo."""
     source = await inputs.clip_of(call, inputs.text(body, "continue_clip_id"))
     start, end = inputs.seconds(body, "infill_start_s"), inputs.seconds(body, "infill_end_s")
     if start is None or end is None or not start + _STRETCH <= end <= source.seconds + 0.01:
         raise inputs.invalid("infill_start_s and infill_end_s must be a stretch of the clip")
     text, seed, length = _written(asked, number), _seed(call, number), min(end, source.seconds) - start
-
-    def make() -> Song:
-        """It keeps the source's key and tempo."""
-        style = source.make().style
-        return compose(source.title, text.tags or source.tags, text.text, seconds=length, seed=seed, like=style)
-
+    make = partial(
+        compose, source.title, text.tags or source.tags, text.text, seconds=length, seed=seed, like=source.style
+    )
     history = [{"id": source.id, "infill": True, "infill_start_s": start, "infill_end_s": end, "type": source.kind}]
     return _take(asked, text, make, {"history": history, "infill": True, "audio_prompt_id": source.id})
 
 
 async def _persona(call: Call, body: Object, asked: Asked, number: int) -> Take:
-    """A song in the voice of a persona."""
+    """A song in the voice of a persona, which is as high as its root's."""
     persona = call.world.shelf.get(f"suno/persona/{inputs.text(body, 'persona_id')}", call.credential)
     if not isinstance(persona, str):
         raise inputs.invalid("the persona does not exist", "task_origin_not_exist")
@@ -187,61 +149,6 @@ async def _persona(call: Call, body: Object, asked: Asked, number: int) -> Take:
     if root.id != persona:
         raise inputs.invalid("artist_clip_id is not the persona's root clip")
     text, seed = _written(asked, number), _seed(call, number)
-
-    def make() -> Song:
-        """Its voice is as high as the root's."""
-        style = root.make().style
-        return _composed(asked, text, seed, asked.gender or ("f" if style is None or style.high else "m"))
-
+    gender = asked.gender or ("f" if root.style is None or root.style.high else "m")
+    make = partial(_composed, asked, text, seed, gender)
     return _take(asked, text, make, {"persona_id": inputs.text(body, "persona_id"), "artist_clip_id": root.id})
-
-
-async def _stems(call: Call, body: Object, asked: Asked) -> list[Take]:
-    source = await inputs.clip_of(call, inputs.text(body, "continue_clip_id"))
-    names = [name.title() for name in _HALVES]
-    if inputs.text(body, "stem_task").lower() == "twelve":
-        names = [name.title() for name in source.stems] if len(source.stems) > len(names) else names
-    return [stem(source, name, asked.title or source.title) for name in names]
-
-
-def stem(source: Clip, name: str, title: str) -> Take:
-    """One track of a clip as a clip."""
-    part = name.lower()
-
-    def make() -> Song:
-        """The track alone."""
-        song = source.make()
-        return edit.divided(song)[part] if part in _HALVES else edit.alone(song, part)
-
-    return Take(
-        make=make,
-        title=f"{title} ({name})",
-        tags=source.tags,
-        lyrics=source.lyrics if part == "vocals" else "",
-        model="chirp-stem",
-        kind="gen_stem",
-        more={"stem_from_id": source.id, "stem_task": part},
-    )
-
-
-def whole(clip: Clip, source: Clip, *, infill: bool) -> Take:
-    """The full song of a clip that goes on from another, or replaces a stretch of it."""
-    step = clip.more["history"][0]
-
-    def make() -> Song:
-        """Both in one."""
-        former, part = source.make(), clip.make()
-        if infill:
-            return edit.replaced(former, step["infill_start_s"], part)
-        return edit.joined([edit.cut(former, 0, min(step["continue_at"], former.seconds)), part])
-
-    steps = [{"id": source.id, "continue_at": step.get("continue_at")}, {"id": clip.id, "continue_at": None}]
-    return Take(
-        make=make,
-        title=clip.title or source.title,
-        tags=clip.tags or source.tags,
-        lyrics=clip.lyrics if infill else "\n\n".join(filter(None, (source.lyrics, clip.lyrics))),
-        model=clip.model,
-        kind="concat",
-        more={"concat_history": steps, "infill": infill},
-    )

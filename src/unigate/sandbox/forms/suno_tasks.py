@@ -19,7 +19,14 @@ FAILED = Stage(name="FAILURE", ended=True, error="generation failed")
 MODERATED = ("moderation_failure", "Song Description contained moderated words")
 BROKEN = ("model_error", "Something went wrong while the song was made")
 #: Status of the task -> of its clips.
-_CLIPS = {"SUBMITTED": "submitted", "QUEUED": "queued", "IN_PROGRESS": "streaming", "SUCCESS": "complete"}
+_CLIPS = {
+    "NOT_START": "submitted",
+    "SUBMITTED": "submitted",
+    "QUEUED": "queued",
+    "IN_PROGRESS": "streaming",
+    "SUCCESS": "complete",
+    "FAILURE": "error",
+}
 SLOW = 60.0
 
 
@@ -85,7 +92,7 @@ async def accept(call: Call, id: str, work: Work, timeline: Timeline) -> None:
     )
     job.begin()
     for clip in work.clips:
-        clip.ready = partial(_succeeded, job)
+        clip.task, clip.ready = id, partial(_succeeded, job)
         world.shelf.put(f"suno/clip/{clip.id}", call.credential, clip)
     if work.hook:
         _watched(call, job, work.hook)
@@ -99,10 +106,10 @@ def _succeeded(job: Job) -> bool:
 def _watched(call: Call, job: Job, hook: str) -> None:
     world, origin = call.world, origin_of(call)
 
-    async def tell(told: Job, stage: Stage) -> None:
+    async def tell(ended: Job, stage: Stage) -> None:
         """Send the task once it has ended."""
         if stage.ended:
-            body = encode(await view(world, told, origin))
+            body = encode(await view(world, ended, origin))
             await outgoing.post(hook, body, (("content-type", "application/json"),))
 
     world.jobs.watch(job, tell)
@@ -154,12 +161,10 @@ def _lyrics(job: Job, work: Work) -> Object:
 
 def _data(work: Work, stage: Stage, origin: str) -> list[Object]:
     """The clips; before Suno has the task there are none."""
-    if stage.name == "NOT_START":
-        return []
-    if stage.name == "FAILURE":
-        return [shown(clip, "error", origin) for clip in work.clips]
-    status = _CLIPS[stage.name]
-    return [
-        shown(clip, "error" if clip.error and stage.name in ("SUCCESS", "IN_PROGRESS") else status, origin)
-        for clip in work.clips
-    ]
+    return [] if stage.name == "NOT_START" else [told(clip, stage, origin) for clip in work.clips]
+
+
+def told(clip: Clip, stage: Stage, origin: str) -> Object:
+    """A clip at a stage of its task."""
+    failed = clip.error is not None and stage.name in ("SUCCESS", "IN_PROGRESS")
+    return shown(clip, "error" if failed else _CLIPS[stage.name], origin)

@@ -96,6 +96,8 @@ def replaced(song: Song, start: float, part: Song) -> Song:
     What was there fades into the new stretch within it, and back.
     """
     first, edge = round(start * RATE), round(FADE * RATE)
+    if first + part.size == song.size + 1:
+        first -= 1  # start and length were rounded, each on its own
     last = first + part.size
     if not 0 <= first < last <= song.size:
         raise ValueError(f"{part.seconds} s from {start} s on lie outside {song.seconds} s")
