@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from unigate.sandbox.brain.hints import unmarked
 from unigate.sandbox.media import music_ear as ear
+from unigate.sandbox.media import music_edit as edit
 from unigate.sandbox.media import music_tune as tune
 from unigate.sandbox.media.music import Song, played
 from unigate.sandbox.media.music_score import Bar, Note, Score, bar_steps, usual_step
@@ -24,8 +25,9 @@ def cover(
 ) -> Song:
     """The source in another style, with other lyrics; without any it is instrumental. As long as the source, exactly."""
     asked = styled(unmarked(prompt), tags, avoid, gender)
-    lead = list(source.notes) if source.style else _heard(source)
-    style = _kept(asked, source.style, lead)
+    known = source.style if edit.UPLOAD not in source.stems else None
+    lead = _heard(source) if known is None else list(source.notes)
+    style = _kept(asked, known, lead)
     lead = _shifted(lead, 12 * tune.tonic(style, high=style.high) + style.root + 5)
     syllables = (
         [] if instrumental else [one for part in sections(unmarked(lyrics)) for line in part.lines for one in line]

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Sequence
+from itertools import chain
 from operator import mul
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def decoded(data: bytes, most: float = 600.0) -> Samples:
             if not file.streams.audio:
                 raise ValueError("there is no sound in it")
             fit = av.AudioResampler("s16", "mono", RATE)
-            for frame in (*file.decode(file.streams.audio[0]), None):
+            for frame in chain(file.decode(file.streams.audio[0]), (None,)):
                 for fitting in fit.resample(frame):
                     found += bytes(fitting.planes[0])[: 2 * fitting.samples]
                 if len(found) > 2 * RATE * most:

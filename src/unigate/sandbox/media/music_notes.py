@@ -54,7 +54,7 @@ def hertz(key: int) -> float:
     return float(440 * 2 ** ((key - 69) / 12))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def played(timbre: str, key: int, length: int, loud: int) -> Samples:
     """A note of an instrument: so many samples, at most so loud (0 to 32767)."""
     sound = TIMBRES[timbre]
@@ -66,7 +66,7 @@ def played(timbre: str, key: int, length: int, loud: int) -> Samples:
     return _shaped(table, length, loud, sound.attack, sound.decay)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def sung(vowel: str, key: int, length: int, loud: int, *, hiss: bool) -> Samples:
     """A sung note, beginning with a hiss or without."""
     base = hertz(key)
@@ -89,7 +89,7 @@ def _ringing(frequency: float, vowel: str) -> float:
     return 0.05 + math.exp(-(((frequency - low) / 250) ** 2)) + 0.5 * math.exp(-(((frequency - high) / 350) ** 2))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _turn(partials: tuple[float, ...]) -> list[float]:
     """One turn of a wave, at most 1."""
     wave = [math.sin(math.tau * number / _TURN) for number in range(_TURN)]

@@ -22,7 +22,8 @@ _SYLLABLE = re.compile(r"[^aeiouy]*[aeiouy]+(?:[^aeiouy]+$)?", re.IGNORECASE)
 _SILENT = re.compile(r"(?<=[^aeiouyl])e(?=[^a-z]*$)", re.IGNORECASE)
 _VOWEL = re.compile(r"[aeiouy]", re.IGNORECASE)
 _HISS = re.compile(r"^[^a-z]*(?:s|c|t|k|f|ch|sh|x|z|p|h)", re.IGNORECASE)
-_MOST = 6
+#: The most syllables of a word, and the most letters that are looked at.
+_MOST, _LETTERS = 6, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def _sung(lines: list[str], heading: str) -> tuple[tuple[Syllable, ...], ...]:
 
 def _cut(word: str) -> list[Syllable]:
     """The syllables of a word: one for each group of vowels; of scripts without Latin vowels, one for each word."""
-    parts = _SYLLABLE.findall(_SILENT.sub("", word))[:_MOST] or [word]
+    parts = _SYLLABLE.findall(_SILENT.sub("", word[:_LETTERS]))[:_MOST] or [word]
     return [
         Syllable(_vowel(part, seeds.seed(word)), _HISS.match(part) is not None, word if number == 0 else "")
         for number, part in enumerate(parts)

@@ -20,6 +20,8 @@ else:
     Samples = array.array
 
 LOUDEST = 32_767
+#: So many samples are worked on at once, which bounds the room that it takes.
+_PIECE = 1 << 17
 #: Samples over which a sound is faded where it is cut, so that it does not click: 5 ms.
 EDGE = RATE // 200
 
@@ -36,11 +38,18 @@ def clipped(values: Iterable[int]) -> Samples:
 
 def mix(tracks: Sequence[Samples]) -> Samples:
     """The sum of tracks, as long as the longest, sample by sample; clipped where it is too loud."""
-    size = max(map(len, tracks), default=0)
-    if len(tracks) < 2:
-        return tracks[0][:] if tracks else silence(0)
-    size += size % 2
-    pairs = size // 2
+    made = array.array("h")
+    for at in range(0, max(map(len, tracks), default=0), _PIECE):
+        made += _sum([track[at : at + _PIECE] for track in tracks if len(track) > at])
+    return made
+
+
+def _sum(tracks: list[Samples]) -> Samples:
+    """The sum of short tracks, at least one."""
+    if len(tracks) == 1:
+        return tracks[0]
+    length = max(map(len, tracks))
+    pairs = (length + 1) // 2
     low, signs = _lanes(0xFFFF, pairs), _lanes(0x80008000, pairs)
     even = odd = _lanes((1 << 31) - ((len(tracks) - 1) << 15), pairs)
     for track in tracks:
@@ -48,12 +57,11 @@ def mix(tracks: Sequence[Samples]) -> Samples:
         even += lanes & low
         odd += (lanes >> 16) & low
     high, middle = _lanes(0xFFFF0000, pairs), _lanes(1 << 31, pairs)
-    length = max(map(len, tracks))
     if even & high != middle or odd & high != middle:
         longest = [track + silence(length - len(track)) for track in tracks]
         return clipped(map(sum, zip(*longest, strict=True)))
     lanes = (even & low | (odd & low) << 16) ^ signs
-    return _native(lanes.to_bytes(2 * size, "little"))[:length]
+    return _native(lanes.to_bytes(4 * pairs, "little"))[:length]
 
 
 def _lanes(value: int, count: int) -> int:
@@ -107,11 +115,16 @@ def edged(samples: Samples, rise: int = EDGE, fall: int = EDGE) -> Samples:
 
 def parted(samples: Samples, width: int) -> tuple[Samples, Samples]:
     """What is low in a sound (the mean of so many samples around each) and what is high; they sum to the sound."""
-    half = width // 2
-    sums = list(accumulate(silence(half) + samples + silence(width - half), initial=0))
-    low = [(end - start) // width for start, end in zip(sums, islice(sums, width, None), strict=False)]
-    high = clipped(map(sub, samples, low))
-    return array.array("h", map(sub, samples, high)), high
+    padded = silence(width // 2) + samples + silence(width - width // 2)
+    lows, highs = array.array("h"), array.array("h")
+    for at in range(0, len(samples), _PIECE):
+        piece = samples[at : at + _PIECE]
+        sums = list(accumulate(padded[at : at + len(piece) + width], initial=0))
+        means = [(end - start) // width for start, end in zip(sums, islice(sums, width, None), strict=False)]
+        high = clipped(map(sub, piece, means))
+        lows.extend(map(sub, piece, high))
+        highs += high
+    return lows, highs
 
 
 def level(samples: Samples) -> float:
