@@ -8,7 +8,7 @@ import array
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, islice, repeat
+from itertools import accumulate, islice
 from operator import mul, sub
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -97,11 +97,6 @@ def unpacked(data: bytes) -> Samples:
 def scaled(samples: Samples, factors: Iterable[float]) -> Samples:
     """Each sample times its factor, factors between -1 and 1."""
     return array.array("h", map(int, map(mul, samples, factors)))
-
-
-def quieter(samples: Samples, factor: float) -> Samples:
-    """All samples times a factor between -1 and 1."""
-    return scaled(samples, repeat(factor))
 
 
 def edged(samples: Samples, rise: int = EDGE, fall: int = EDGE) -> Samples:
