@@ -27,7 +27,7 @@ def uploaded(samples: Samples) -> Song:
 
 
 def cut(song: Song, start: float, end: float | None = None) -> Song:
-    """What is heard between two moments; words that begin there stay whole. ValueError where there is nothing between."""
+    """What is heard between two moments, with the words that begin there. ValueError where there is nothing between."""
     first, last = round(start * RATE), song.size if end is None else round(end * RATE)
     if not 0 <= first < last <= song.size:
         raise ValueError(f"{start} s to {song.seconds if end is None else end} s lie outside {song.seconds} s")
