@@ -19,9 +19,10 @@ from unigate.store.batch_tables import batch_results, batches
 from unigate.store.open import connect
 
 PROGRAM = Path(__file__).parents[1] / "support" / "mortal_gateway.py"
-#: An answer of five tokens takes a quarter of a second.
+#: An answer of five tokens takes a quarter of a second, one of twenty a second.
 MODEL = "gpt-4o-20tps"
 LINES = 60
+QUICK = 12
 CONFIG = (
     MAIN
     + PRICES
@@ -42,8 +43,9 @@ def client_of(stage: Stage) -> OpenAI:
 
 
 def begun(client: OpenAI, word: str) -> Batch:
-    """A batch of which some lines are answered."""
-    batch = made(client, [request(f"k{n}", f"{word} {n} [[tokens:5]]", model=MODEL) for n in range(LINES)])
+    """A batch of which some lines are answered, and most will not be soon."""
+    lengths = [5 if n < QUICK else 20 for n in range(LINES)]
+    batch = made(client, [request(f"k{n}", f"{word} {n} [[tokens:{lengths[n]}]]", model=MODEL) for n in range(LINES)])
     wait_until(lambda: counted(client, batch) >= 5, seconds=60, what="some answers")
     return batch
 
