@@ -157,6 +157,70 @@ def test_what_is_referred_to_is_held_as_if_it_were_long(members: dict[str, Any])
     assert openai_chat.read(CHAT).open_input
 
 
+@pytest.mark.parametrize(
+    "inner",
+    ['["file-a",1]', '[{"file_ids":["file-a"]}]', '[["file-a"]]', '["file-a",null]', '[["file_ids"],"file-a"]'],
+)
+def test_a_list_of_ids_holds_nothing_else(inner: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        openai_references.find(b'{"tools":[{"file_ids":%b}]}' % inner.encode())
+    assert refused.value.param == "file_ids"
+
+
+@pytest.mark.parametrize(
+    ("repeated", "around"),
+    [
+        (b"{},", b'{"a":[%b1],"file_id":"x"}'),
+        (b'{"file_id":"x"},', b'{"a":[%b1]}'),
+        (b'{"file_ids":["x","y"]},', b'{"a":[%b1]}'),
+        (b'"x",', b'{"file_ids":[%b"x"]}'),
+        (b'"file_id":"x",', b'{"a":{%b"b":1}}'),
+    ],
+    ids=["objects", "places", "lists", "ids", "members"],
+)
+def test_what_takes_long_to_look_through_is_refused(repeated: bytes, around: bytes) -> None:
+    with pytest.raises(BadRequest):
+        openai_references.find(around % (repeated * 250_000))
+    assert openai_references.find(around % (repeated * 500))
+
+
+def test_one_body_names_so_much() -> None:
+    ids = [f"file-{number}" for number in range(openai_references.MOST)]
+    assert len(openai_references.find(body(file_ids=ids))) == openai_references.MOST
+    with pytest.raises(BadRequest):
+        openai_references.find(body(file_ids=[*ids, "file-more"]))
+
+
+def test_nothing_is_looked_through_again_for_each_list_that_it_is_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    level = openai_references._Around._level
+
+    def counted(self: Any, *args: Any) -> Any:
+        steps.append(args)
+        return level(self, *args)
+
+    monkeypatch.setattr(openai_references._Around, "_level", counted)
+    deep = b'{"results":' + b'{"file_ids":[' * 60 + b'"x"' + b"]}" * 60 + b"}"
+    assert openai_references.find(b"[%b]" % b",".join([deep] * 50)) == ()
+    assert len(steps) <= 50 * 121 + 1, "each object and list is looked at once, however deep it lies"
+
+
+def odd(value: Any, above: tuple[str, ...] = ()) -> bool:
+    """Whether a list of ids has anything but texts in it."""
+    if isinstance(value, list):
+        return any(odd(one, (*above, "")) for one in value)
+    if not isinstance(value, dict) or {"metadata", "parameters", "schema", "annotations", "results"} & {*above}:
+        return False
+    for key, inner in value.items():
+        counts = key in openai_references.KINDS and above[-1:] != ("variables",)
+        counts = counts and (openai_references.KINDS[key] != "container" or "tools" in above)
+        if counts and isinstance(inner, list) and not all(isinstance(one, str) for one in inner):
+            return True
+        if odd(inner, (*above, key)):
+            return True
+    return False
+
+
 def plainly(value: Any, above: tuple[str, ...] = ()) -> set[tuple[str, str]]:
     """Kind and id of each reference, by walking the decoded body."""
     if isinstance(value, list):
@@ -204,6 +268,10 @@ BODIES = st.recursive(
 @given(members=st.dictionaries(NAMES, BODIES, max_size=5), spaced=st.booleans(), plain=st.booleans())
 def test_references_are_those_of_the_decoded_body(members: dict[str, Any], spaced: bool, plain: bool) -> None:
     asked = json.dumps(members, indent=1 if spaced else None, ensure_ascii=plain).encode()
+    if odd(members):
+        with pytest.raises(BadRequest):
+            openai_references.find(asked)
+        return
     assert {(one.kind, one.id) for one in openai_references.find(asked)} == plainly(members)
     changed = openai_references.put(asked, {"file-a": "file-b"})
     expected = {(kind, "file-b" if (kind, id) == ("file", "file-a") else id) for kind, id in plainly(members)}

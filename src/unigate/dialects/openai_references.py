@@ -7,9 +7,12 @@ back (`annotations`, `results`). Every other byte of a body stays as it is. Pure
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 
+from unigate.base.errors import BadRequest
 from unigate.dialects import json_edit, openai_body, sse
 from unigate.spec.reference import Reference
 
@@ -24,6 +27,11 @@ KINDS: Mapping[str, str] = {
     "container": "container",
     "container_id": "container",
 }
+#: Things that one body may name, and places in which it may name them.
+MOST = 200
+MOST_PLACES = 2000
+#: Objects and lists (their beginnings and ends) that a body may have where it names something.
+_MOST_BRACKETS = 400_000
 #: Below these nothing is a reference.
 _NOT_BELOW = frozenset(
     b'"%s"' % name
@@ -41,7 +49,12 @@ _OF_CONTAINERS = "cfile_"
 
 _WS = rb"[ \t\r\n]*+"
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_TOKEN = re.compile(_STRING + rb"|[\[\]{}]", re.DOTALL)
+_TEXT = re.compile(_STRING, re.DOTALL)
+#: A text, or a list of nothing but texts.
+_TEXTS = re.compile(
+    rb"(?:" + _STRING + rb"|\[" + _WS + rb"(?:" + _STRING + _WS + rb"(?:," + _WS + _STRING + _WS + rb")*+)?+\])",
+    re.DOTALL,
+)
 _KEY = rb'(?<!\\)"(%b)"' + _WS + b":" + _WS + rb'(?=["\[])'
 _USUAL = re.compile(_KEY % b"file_ids?|vector_store_ids?|container(?:_id)?")
 _BRACKET = re.compile(rb'[^"\[\]{}]*+(?:' + _STRING + rb'[^"\[\]{}]*+)*+([\[\]{}])', re.DOTALL)
@@ -102,8 +115,16 @@ class Carried:
 
 
 def find(body: bytes, kinds: Mapping[str, str] = KINDS) -> tuple[Reference, ...]:
-    """What a body that was decoded before names, each once."""
-    return tuple(dict.fromkeys(place.reference for place in places(clear(body), kinds)))
+    """What a body that was decoded before names, each once; BadRequest where that is too much, or no ids.
+
+    Takes time in proportion to the body: above 64 KB to be called beside an event loop.
+    """
+    found: dict[Reference, None] = {}
+    for count, place in enumerate(places(clear(body), kinds), 1):
+        found[place.reference] = None
+        if len(found) > MOST or count > MOST_PLACES:
+            raise BadRequest(f"At most {MOST} files and other things can be named.", param=place.reference.param)
+    return tuple(found)
 
 
 def clear(body: bytes) -> bytes:
@@ -112,23 +133,26 @@ def clear(body: bytes) -> bytes:
 
 
 def places(body: bytes, kinds: Mapping[str, str] = KINDS) -> Iterator[Place]:
-    """All references of a clear body, in order."""
+    """All references of a clear body, in order; BadRequest where a list of ids has anything else in it."""
     pattern = _USUAL if kinds is KINDS else re.compile(_KEY % b"|".join(map(re.escape, map(str.encode, kinds))))
     around = _Around(body)
     for found in pattern.finditer(body):
-        stack = around.at(found.start())
-        if not stack or body[stack[-1][0]] != ord("{") or any(key in _NOT_BELOW for _, key in stack):
+        level = around.at(found.start())
+        if level is None or level.nothing or body[level.start] != ord("{") or level.key == _VARIABLES:
             continue
         member = found[1].decode()
-        kind, (start, key) = kinds[member], stack[-1]
-        if kind == "container" and all(key != _TOOLS for _, key in stack):
+        kind = kinds[member]
+        if kind == "container" and not level.tools:
             continue
-        if key == _VARIABLES:
-            continue
-        for text in _texts(body, found.end()):
+        # Nothing within a list is looked at again as a list of its own: the way is as long as the body, however it nests.
+        texts = _TEXTS.match(body, found.end())
+        if texts is None:
+            raise BadRequest(f"Invalid '{member}': expected a list of ids.", param=member, code="invalid_type")
+        for text in _TEXT.finditer(body, texts.start(), texts.end()):
             id = msgspec.json.decode(text[0], type=str)
             if kind != "file" or not id.startswith(_OF_CONTAINERS):
-                yield Place(Reference(kind, id, member), text.start(), text.end(), start, key[1:-1].decode())
+                key = level.key[1:-1].decode()
+                yield Place(Reference(kind, id, member), text.start(), text.end(), level.start, key)
 
 
 def put(
@@ -209,46 +233,57 @@ def _carry(body: bytes, place: Place, file: Carried) -> list[json_edit.Change]:
     return json_edit.change(body, values, (place.reference.param,), place.holder)
 
 
-def _texts(body: bytes, at: int) -> Iterator[re.Match[bytes]]:
-    """The text that begins there, or those of a list, whatever else is in it."""
-    depth = 0
-    for found in _TOKEN.finditer(body, at):
-        if found[0] in b"[{":
-            depth += 1
-        elif found[0] in b"]}":
-            depth -= 1
-        elif depth <= 1:
-            yield found
-        if depth <= 0:
-            return
+class _Level(NamedTuple):
+    """An object or a list that is open."""
+
+    start: int
+    #: Under which it stands, quoted; b"" in a list.
+    key: bytes
+    #: Whether it is, or is within, something that holds no references, and the tools.
+    nothing: bool
+    tools: bool
 
 
 class _Around:
-    """Which objects and lists are open at places that are asked for in their order, with the keys under which they stand.
+    """Which objects and lists are open at places that are asked for in their order: one pass over all of them."""
 
-    Keys are quoted, b"" in a list.
-    """
-
-    __slots__ = ("_at", "_body", "_open")
+    __slots__ = ("_body", "_brackets", "_levels", "_next", "_open")
 
     def __init__(self, body: bytes) -> None:
         self._body = body
-        self._at = 0
-        self._open: list[tuple[int, bytes]] = []
+        self._brackets = islice(_BRACKET.finditer(body), _MOST_BRACKETS)
+        self._next = next(self._brackets, None)
+        #: Where those begin that are open, with what stands before each; of the outermost ones it is known what they are.
+        self._open: list[re.Match[bytes]] = []
+        self._levels: list[_Level] = []
 
-    def at(self, place: int) -> list[tuple[int, bytes]]:
-        """Where each begins, and its key, from the outermost on."""
-        while (found := _BRACKET.match(self._body, self._at)) is not None and found.end() <= place:
+    def at(self, place: int) -> _Level | None:
+        """The innermost at a place; None outside of all. BadRequest where there are too many before it."""
+        opened, levels, found = self._open, self._levels, self._next
+        while found is not None and found.end() <= place:
             if found[1] in b"[{":
-                self._open.append((found.end() - 1, self._key(found.end() - 1)))
-            elif self._open:
-                self._open.pop()
-            self._at = found.end()
-        return self._open
+                opened.append(found)
+            elif opened:
+                opened.pop()
+                del levels[len(opened) :]
+            found = next(self._brackets, None)
+        if found is None:
+            raise BadRequest("The body has too many objects and lists for one that names files or other things.")
+        self._next = found
+        for one in opened[len(levels) :]:
+            levels.append(self._level(one, levels[-1] if levels else _OUTSIDE))
+        return levels[-1] if levels else None
 
-    def _key(self, bracket: int) -> bytes:
-        quote = self._body.rfind(b'"', self._at, bracket)
+    def _level(self, opened: re.Match[bytes], outer: _Level) -> _Level:
+        start = opened.end() - 1
+        key = self._key(opened.start(), start)
+        return _Level(start, key, outer.nothing or key in _NOT_BELOW, outer.tools or key == _TOOLS)
+
+    def _key(self, begin: int, bracket: int) -> bytes:
+        quote = self._body.rfind(b'"', begin, bracket)
         if quote < 0 or self._body[quote + 1 : bracket].strip() != b":":
             return b""
-        begin = self._body.rfind(b'"', self._at, quote)
-        return self._body[begin : quote + 1]
+        return self._body[self._body.rfind(b'"', begin, quote) : quote + 1]
+
+
+_OUTSIDE = _Level(0, b"", False, False)

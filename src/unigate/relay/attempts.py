@@ -124,7 +124,7 @@ async def _sent(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> 
     refused = _refused(call, candidate) if call.facts.optional else ()
     edited = _edited(call, plan, candidate, refused)
     if call.named is not None and call.named.rows:
-        edited = await _beside(len(edited), references.put, edited, call.named)
+        edited = await beside(len(edited), references.put, edited, call.named)
     translation = provider.translations.get(call.operation.name)
     body: bytes | Outgoing
     if translation is None and call.operation.body == "json":
@@ -174,7 +174,7 @@ async def _made(asked: Any, call: Call, svc: Services, channel: Channel) -> tupl
     body, ignored = provider.adjust_request(asked, options)
     translation = provider.translations.get(call.operation.name)
     if translation is not None:
-        body, unsaid = await _beside(len(body), translation.request, body, options)
+        body, unsaid = await beside(len(body), translation.request, body, options)
         ignored += unsaid
     return Whole(body, _JSON) if call.operation.body == "form" else body, ignored
 
@@ -184,14 +184,14 @@ async def _read(call: Call, svc: Services, opened: Opened, translation: Translat
     provider = opened.candidate.route.channel.provider
     body = await opened.answer.read(svc.settings.relay.answer_bytes)
     if translation is not None:
-        body = await _beside(len(body), translation.answer, body, call.body, call.id)
+        body = await beside(len(body), translation.answer, body, call.body, call.id)
     if chat_pictures.MARK in body and call.operation.family == "chat":
         body = await chat_pictures.in_answer(call, svc, body)
     opened.seen = call.dialect.read_answer(body, provider)
     if provider.private_usage:
         body = private_usage.hidden(body, provider.private_usage)
     if call.facts.finish:
-        body = await _beside(len(body), cast(FinishingDialect, call.dialect).finish_answer, body)
+        body = await beside(len(body), cast(FinishingDialect, call.dialect).finish_answer, body)
     if call.named is not None or call.facts.containers:
         body = await references.told(call, svc, opened.candidate, body)
     if call.facts.links:
@@ -233,7 +233,7 @@ def _edited(call: Call, plan: Plan, candidate: Candidate, drop: tuple[str, ...] 
     return call.dialect.edit(call.asked, facts, edits)
 
 
-async def _beside(size: int, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+async def beside(size: int, work: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
     """What a pure function makes of so many bytes: of many, beside the event loop."""
     if size <= CHANGED_HERE:
         return work(*args, **named)

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from unigate.base.errors import BadRequest, Conflict, NotFound, UpstreamRefused
 from unigate.dialects import Dialect, TaskDialect, operations
 from unigate.relay import references, task_uses, tuned
+from unigate.relay.attempts import beside
 from unigate.relay.call import Call, NamedFiles
 from unigate.relay.holding import most_tokens
 from unigate.relay.services import Services
@@ -52,10 +53,11 @@ async def begin(call: Call, svc: Services) -> None:
     admission = svc.limits.admit(key, tokens) or await svc.limits.take(key, tokens)
     try:
         call.marks += admission.headers()
-        draft, before = spoken.read_task(task_uses.submission(call, svc)), None
+        draft, before = await beside(len(call.body), spoken.read_task, task_uses.submission(call, svc)), None
         if facts.kept:
             before = await place(call, svc)
-            draft = replace(draft, body=spoken.read_task(task_uses.submission(call, svc)).body)
+            again = await beside(len(call.body), spoken.read_task, task_uses.submission(call, svc))
+            draft = replace(draft, body=again.body)
         given, made = most_tokens(call, svc.models.get(facts.model), svc.settings.hold.output_tokens)
         draft = replace(draft, units={"input": given, "output": made * facts.count}, pinned=before)
         reply = await task_uses.submit(call, svc, spoken, draft)

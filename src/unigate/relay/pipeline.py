@@ -8,7 +8,7 @@ from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import Dialect, meters
 from unigate.relay import background, chat_by_pictures, chat_pictures, pictures, references, tuned
-from unigate.relay.attempts import Opened, open_answer, served_conditions
+from unigate.relay.attempts import Opened, beside, open_answer, served_conditions
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan, plan
 from unigate.relay.services import Services
@@ -29,7 +29,7 @@ async def relay(call: Call, dialect: Dialect, svc: Services) -> Reply | Pieces |
     """
     call.dialect = dialect
     asked = call.form or call.body
-    facts = call.facts = dialect.read(asked)
+    facts = call.facts = await beside(len(call.body), dialect.read, asked)
     if (other := _other_way(call, svc)) is not None:
         return await other
     call.include_cost = facts.include_cost or call.x.header(b"x-unigate-include") == b"cost"

@@ -24,8 +24,6 @@ from unigate.spec.reference import Reference
 from unigate.spec.task import Json, Task
 from unigate.store.own_files import FileRow
 
-#: Things that one body may name.
-MOST = 200
 #: Characters of an id; there are no longer ones.
 LONGEST_ID = 200
 #: A file that goes in a body itself has so many bytes at most: it is in memory then.
@@ -40,11 +38,9 @@ T = TypeVar("T")
 async def pinned(call: Call, svc: Services, references: Sequence[Reference]) -> Binding | None:
     """Where a call must go because of what it names; None where that may be anywhere.
 
-    The files that it names are noted in the call. NotFound for what is not the user's; BadRequest where it names too much,
-    or things that lie in different places.
+    The files that it names are noted in the call. NotFound for what is not the user's; BadRequest for things that lie in
+    different places.
     """
-    if len(references) > MOST:
-        raise BadRequest(f"At most {MOST} files and other things can be named.", param=references[0].param)
     place: Binding | None = None
     rows: dict[str, FileRow] = {}
     for one in references:
@@ -133,10 +129,10 @@ async def in_order(task: Task, body: Json, candidate: Candidate, svc: Services) 
     if task.dialect not in DIALECTS:
         return body
     text = msgspec.json.encode(body)
-    found = openai_references.find(text)
-    if all(one.kind != "file" for one in found):
-        return body
     try:
+        found = await asyncio.to_thread(openai_references.find, text)
+        if all(one.kind != "file" for one in found):
+            return body
         changed: Json = msgspec.json.decode(await translated(text, found, candidate, svc))
     except UpstreamError as failure:
         failure.sent = False
