@@ -5,6 +5,7 @@ back (`annotations`, `results`). Every other byte of a body stays as it is. Pure
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,7 @@ from unigate.base.errors import BadRequest
 from unigate.dialects import json_edit, openai_body, sse
 from unigate.spec.reference import Reference
 
-__all__ = ["Carried", "Place", "find", "made_containers", "named_files", "names", "places", "put"]
+__all__ = ["Carried", "Place", "find", "made_containers", "named_files", "names", "places", "put", "times"]
 
 #: Member -> kind of the things that it names.
 KINDS: Mapping[str, str] = {
@@ -165,6 +166,7 @@ def put(
     body = clear(body)
     changes: list[json_edit.Change] = []
     changed: set[int] = set()
+    urls = {id: msgspec.json.encode(file.url) for id, file in (carried or {}).items()}
     for place in places(body, kinds):
         if place.reference.kind != "file":
             continue
@@ -173,10 +175,15 @@ def put(
             if place.holder in changed:
                 raise LookupError(f"{place.reference.param} stands more than once")
             changed.add(place.holder)
-            changes += _carry(body, place, carried[id])
+            changes += _carry(body, place, carried[id].filename, urls[id])
         elif id in ids:
             changes.append((place.start, place.end, msgspec.json.encode(ids[id])))
     return json_edit.apply(body, changes) if changes else body
+
+
+def times(body: bytes) -> Counter[str]:
+    """In how many places a body names each of its files."""
+    return Counter(place.reference.id for place in places(clear(body)) if place.reference.kind == "file")
 
 
 def names(answer: bytes, ours: Mapping[bytes, bytes]) -> bytes:
@@ -219,15 +226,15 @@ def _containers(told: bytes) -> set[str]:
     return {one.container_id for one in (*items, *notes) if one.container_id}
 
 
-def _carry(body: bytes, place: Place, file: Carried) -> list[json_edit.Change]:
+def _carry(body: bytes, place: Place, filename: str, url: bytes) -> list[json_edit.Change]:
     """Changes of the object that names a file, so that it has the file: as chats and responses have it."""
     there = {member.key: body[member.start : member.end] for member in json_edit.members(body, place.holder)}
     if there.get("type") == b'"input_image"':
-        values = {"image_url": msgspec.json.encode(file.url)}
+        values = {"image_url": url}
     elif place.key == "file" or there.get("type") == b'"input_file"':
-        values = {"file_data": msgspec.json.encode(file.url)}
+        values = {"file_data": url}
         if "filename" not in there:
-            values["filename"] = msgspec.json.encode(file.filename)
+            values["filename"] = msgspec.json.encode(filename)
     else:
         raise LookupError(f"{place.reference.param} has no form that carries a file")
     return json_edit.change(body, values, (place.reference.param,), place.holder)

@@ -124,7 +124,7 @@ async def _sent(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> 
     refused = _refused(call, candidate) if call.facts.optional else ()
     edited = _edited(call, plan, candidate, refused)
     if call.named is not None and call.named.rows:
-        edited = await beside(len(edited), references.put, edited, call.named)
+        edited = await beside(len(edited) + call.named.growth, references.put, edited, call.named)
     translation = provider.translations.get(call.operation.name)
     body: bytes | Outgoing
     if translation is None and call.operation.body == "json":

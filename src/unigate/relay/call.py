@@ -48,6 +48,8 @@ class NamedFiles:
     #: Where it is being sent: our id -> the provider's, and the files that go in the body itself.
     ids: dict[str, str] = field(default_factory=dict)
     carried: dict[str, Carried] = field(default_factory=dict)
+    #: Bytes by which the body grows by these, in all places together.
+    growth: int = 0
 
 
 class Call:

@@ -28,6 +28,8 @@ from unigate.store.own_files import FileRow
 LONGEST_ID = 200
 #: A file that goes in a body itself has so many bytes at most: it is in memory then.
 CARRIED = 8 << 20
+#: All that go in one body together, each as often as it is named there.
+CARRIED_ALL = 20 << 20
 #: Dialects of tasks that may name files.
 DIALECTS = frozenset({"openai_responses"})
 #: By which a provider says that it does not know something.
@@ -197,16 +199,18 @@ async def _file(call: Call, svc: Services, reference: Reference) -> FileRow:
 async def _placed(call: Call, svc: Services, candidate: Candidate, named: NamedFiles) -> None:
     """Have all files of a call where it is about to be sent."""
     began = monotonic()
-    named.ids, named.carried = {}, {}
-    channel = candidate.route.channel
+    named.ids, named.carried, named.growth = {}, {}, 0
+    carried: list[FileRow] = []
     try:
         for id, row in named.rows.items():
             try:
                 named.ids[id] = await svc.copies.ensure(candidate, row)
             except Unsupported:
-                if call.operation.name not in channel.provider.carries_files:
+                if call.operation.name not in candidate.route.channel.provider.carries_files:
                     raise
-                named.carried[id] = await _carried(svc, row)
+                carried.append(row)
+        if carried:
+            await _carry(call, svc, named, carried)
     finally:
         call.upstream_seconds += monotonic() - began
 
@@ -220,10 +224,22 @@ async def _lost(svc: Services, candidate: Candidate, named: NamedFiles) -> bool:
     return found
 
 
-async def _carried(svc: Services, row: FileRow) -> Carried:
-    """A file as it goes in a body. Unsupported for one that is too large for that."""
-    if row.size > CARRIED:
+async def _carry(call: Call, svc: Services, named: NamedFiles, rows: Sequence[FileRow]) -> None:
+    """Have files ready to go in a body. Unsupported, before any is read, where they are too large for that."""
+    if any(row.size > CARRIED for row in rows):
         raise Unsupported(f"No provider of this model takes a file of more than {CARRIED} bytes.", param="file_id")
+    times = await asyncio.to_thread(openai_references.times, call.body)
+    size = sum(row.size * times[row.id] for row in rows)
+    if size > CARRIED_ALL:
+        told = f"No provider of this model takes files of more than {CARRIED_ALL} bytes together."
+        raise Unsupported(told, param="file_id")
+    for row in rows:
+        named.carried[row.id] = await _carried(svc, row)
+    named.growth = 2 * size
+
+
+async def _carried(svc: Services, row: FileRow) -> Carried:
+    """A file as it goes in a body."""
     data = b"".join([piece async for piece in await svc.copies.content(row)])
     text = await asyncio.to_thread(b64encode, data)
     return Carried(
