@@ -183,3 +183,33 @@ def test_a_credential_problem_is_never_the_callers(status: int) -> None:
         assert final([failure]).status in (429, 502, 503, 504)
     else:
         assert status not in (401, 402, 403, 407)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 500, 503])
+def test_a_refusal_of_no_call_of_a_model_leaves_channel_and_credential_as_they_are(status: int) -> None:
+    world = World(channel("a", priority=1), channel("b"))
+    for _ in range(9):
+        tried = world.router.routes("m", "default", CHAT)
+        assert tried[0].take()
+        failure = UpstreamRefused(status, b'{"error": {"code": "insufficient_quota"}}', retry_after=30, aside=True)
+        verdict = world.router.failed(tried[0], failure)
+        assert (verdict.row, verdict.parked) == (row_of(failure), 0.0)
+        assert not tried[0].taken and tried[1].take()
+        tried[1].done()
+    health = world.router.health["a"]
+    assert health.clear and not health.failures and not health.bad
+    assert world.told() == []
+    assert world.names() == ["a-0", "b-0"]
+
+
+def test_a_refusal_of_no_call_of_a_model_proves_nothing_either() -> None:
+    world = World(channel("a"))
+    for _ in range(5):
+        (candidate,) = world.router.routes("m", "default", CHAT)
+        candidate.take()
+        world.router.failed(candidate, Unreachable())
+    world.clock.at += 2
+    (candidate,) = world.router.routes("m", "default", CHAT)
+    assert candidate.take() and candidate.probes
+    world.router.failed(candidate, UpstreamRefused(404, aside=True))
+    assert world.router.health["a"].parked

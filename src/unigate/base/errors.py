@@ -261,7 +261,8 @@ class TookTooLong(UpstreamError):
 class UpstreamRefused(UpstreamError):
     """The provider refused the call.
 
-    `upstream_status` and `body` are what the vendor said; routing's failure table decides what follows.
+    `upstream_status` and `body` are what the vendor said; routing's failure table decides what follows. `aside`: it was no
+    call of a model, but one about files or other things that are kept, so that it says nothing of how such calls would go.
     """
 
     def __init__(
@@ -271,11 +272,13 @@ class UpstreamRefused(UpstreamError):
         *,
         content_type: bytes = b"",
         retry_after: float | None = None,
+        aside: bool = False,
     ) -> None:
         super().__init__("The provider refused the call.", retry_after=retry_after)
         self.upstream_status = upstream_status
         self.body = body
         self.content_type = content_type
+        self.aside = aside
 
 
 class StreamBroken(UpstreamError):

@@ -230,6 +230,7 @@ async def _good(operation: Operation, candidate: Candidate, answer: Answer) -> A
             *provider.adjust_error(answer.status, await answer.read(ERROR_LIMIT)),
             content_type=answer.header(b"content-type") or b"",
             retry_after=read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms()),
+            aside=True,
         )
     finally:
         answer.abort()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from unigate.base.errors import UpstreamError
+from unigate.base.errors import UpstreamError, UpstreamRefused
 from unigate.routing.candidates import Candidate
 from unigate.routing.failures import Row, Verdict, parked_for, row_of
 from unigate.routing.health import FAILING, ChannelHealth, CredentialHealth, Rules
@@ -43,11 +43,16 @@ class Judge:
         self._notify = notify
 
     def failed(self, candidate: Candidate, failure: UpstreamError, *, delivered: bool) -> Verdict:
-        """A try failed: gives its place back, keeps what it says of the channel, and says what follows."""
+        """A try failed: gives its place back, keeps what it says of the channel, and says what follows.
+
+        A refusal `aside` says nothing of it: neither what may be called nor whether it is well.
+        """
         row = row_of(failure, self._table)
         if not candidate.taken:
             return Verdict(row, try_next=False)
         candidate.done()
+        if isinstance(failure, UpstreamRefused) and failure.aside:
+            return self._verdict(candidate, row, 0.0, delivered=delivered)
         health, owner, now = candidate.health, candidate.owner, self._clock()
         parking = health if row.parks == "channel" else owner
         # Calls that were on their way together when it was parked count as one failure.
