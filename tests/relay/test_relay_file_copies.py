@@ -11,7 +11,7 @@ import pytest
 import structlog.testing
 
 from support.form_vendor import Asked, FormVendor, answer, form_vendor, take
-from unigate.base.clock import now_ms
+from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NotFound, Unreachable, Unsupported, UpstreamRefused
 from unigate.base.live_settings import FileSettings
 from unigate.providers import catalogue
@@ -238,15 +238,42 @@ async def test_an_answer_that_is_lost_leaves_no_claim(rig: Rig) -> None:
     assert await copies.ensure(candidate, file) == "file-theirs2"
 
 
-@pytest.mark.parametrize(("status", "told"), [(413, 400), (400, 400), (401, 401), (429, 429), (500, 500)])
+@pytest.mark.parametrize(("status", "told"), [(413, 400), (400, 400), (429, 429), (500, 500)])
 async def test_refusals(rig: Rig, status: int, told: int) -> None:
     copies, candidate = rig.process()
     file = await rig.keep()
     rig.shelf.refuses = status
     with pytest.raises(UpstreamRefused) as refused:
         await copies.ensure(candidate, file)
-    assert refused.value.upstream_status == told
+    assert refused.value.upstream_status == told and refused.value.aside, "it says nothing of calls of models"
     assert await rig.row(file) is None
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 501])
+async def test_a_provider_that_takes_no_files_is_asked_again_later(
+    rig: Rig, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies, candidate = rig.process(provider="openai_compatible")
+    file = await rig.keep()
+    rig.shelf.refuses = status
+    for _ in range(2):
+        with pytest.raises(Unsupported):
+            await copies.ensure(candidate, file)
+    assert rig.shelf.uploads == 1
+    now = monotonic()
+    monkeypatch.setattr(copies._router, "_clock", lambda: now + 601)
+    rig.shelf.refuses = 0
+    assert await copies.ensure(candidate, file) == "file-theirs2"
+
+
+async def test_a_refused_deletion_parks_nothing(rig: Rig) -> None:
+    copies, candidate = rig.process()
+    file = await rig.keep()
+    await copies.ensure(candidate, file)
+    await rig.files.delete(file)
+    rig.shelf.refuses = 401
+    await copies.tidy()
+    assert not candidate.owner.parked and candidate.health.clear
 
 
 async def test_who_takes_no_files_is_not_asked_again(rig: Rig) -> None:

@@ -177,7 +177,7 @@ class Forwarding:
         except GatewayError:
             return None, None  # each line is told by itself
         channel = best.route.channel
-        if channel.options.get(OPTION) != FORWARD or not svc.copies.taken_by(channel):
+        if channel.options.get(OPTION) != FORWARD or not svc.copies.taken_by(best):
             return None, None
         return best, key
 

@@ -84,7 +84,7 @@ async def _good(answer: Answer, candidate: Candidate) -> bytes:
     status, told = candidate.route.channel.provider.adjust_error(answer.status, body)
     wait = read_retry_after(answer.header(b"retry-after"), answer.header(b"retry-after-ms"), now_ms())
     kind = answer.header(b"content-type") or b""
-    raise UpstreamRefused(status, told, content_type=kind, retry_after=wait)
+    raise UpstreamRefused(status, told, content_type=kind, retry_after=wait, aside=True)
 
 
 class _Elsewhere:

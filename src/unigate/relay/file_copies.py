@@ -52,6 +52,10 @@ _TOGETHER = 100
 #: By which a provider refuses the file, and by which it says that it takes none.
 _REFUSALS = frozenset({400, 413, 415, 422})
 _NO_FILES = frozenset({404, 405, 501})
+#: By which it says so of a credential, which may be good for models all the same.
+_NOT_ALLOWED = frozenset({401, 403})
+#: Seconds until it is asked again.
+_WITHOUT = 600.0
 _GONE = 404
 
 _Place = tuple[str, str, str]
@@ -74,13 +78,18 @@ class Copies:
         self._upstreams = upstreams
         self._router = router
         self._making: dict[_Place, _Making] = {}
-        #: Channels that turned out to take no files, as they were then.
-        self._without: dict[str, Channel] = {}
+        #: Channels, and credentials of them, that turned out to take no files: as the channel was then, and until when.
+        self._without: dict[tuple[str, str], tuple[Channel, float]] = {}
         self._wake = asyncio.Event()
 
-    def taken_by(self, channel: Channel) -> bool:
-        """Whether a channel's provider has files, as far as we know."""
-        return channel.provider.serves(copy_wire.CREATE) and self._without.get(channel.id) is not channel
+    def taken_by(self, candidate: Candidate) -> bool:
+        """Whether a candidate's provider takes files by its credential, as far as we know."""
+        channel = candidate.route.channel
+        for credential in ("", candidate.credential.id):
+            then, until = self._without.get((channel.id, credential), (None, 0.0))
+            if then is channel and self._router.now() < until:
+                return False
+        return channel.provider.serves(copy_wire.CREATE)
 
     async def ensure(self, candidate: Candidate, row: FileRow) -> str:
         """The id of a file at a candidate's channel and credential, where it is uploaded unless it was before.
@@ -88,7 +97,7 @@ class Copies:
         Raises UpstreamError as a failed try of the call does, UpstreamRefused with 400 where the provider refuses the file;
         Unsupported where it takes no files; StoreUnavailable.
         """
-        if not self.taken_by(candidate.route.channel):
+        if not self.taken_by(candidate):
             raise Unsupported("No provider of this model takes files.", param="file_id")
         wanted = _claim(candidate, row)
         place = (wanted.file_id, wanted.channel_id, wanted.credential_id)
@@ -206,7 +215,7 @@ class Copies:
             try:
                 upstream_id, expires_at = await copy_wire.upload(self._upstreams, candidate, file, opened)
             except UpstreamRefused as refused:
-                raise self._refusal(refused, candidate.route.channel) from None
+                raise self._refusal(refused, candidate) from None
             async with self._db.writing() as tx:
                 here = await own_files.find(tx, file.id, now=now_ms()) is not None
                 state: State = "ready" if here else "deleted"
@@ -253,10 +262,13 @@ class Copies:
                 async with self._db.writing() as tx:
                     await rows.keep(tx, row, due_at=now_ms() + CLAIMED_MS)
 
-    def _refusal(self, refused: UpstreamRefused, channel: Channel) -> GatewayError:
+    def _refusal(self, refused: UpstreamRefused, candidate: Candidate) -> GatewayError:
         """What a refused upload means for the call that needs it."""
-        if refused.upstream_status in _NO_FILES:
-            self._without[channel.id] = channel
+        status, channel = refused.upstream_status, candidate.route.channel
+        if status in _NO_FILES | _NOT_ALLOWED:
+            credential = candidate.credential.id if status in _NOT_ALLOWED else ""
+            self._without[channel.id, credential] = (channel, self._router.now() + _WITHOUT)
+            log.warning("a provider takes no files", channel=channel.name, credential=credential, status=status)
             return Unsupported("No provider of this model takes files.", param="file_id")
         if refused.upstream_status in _REFUSALS:
             refused.upstream_status = 400
