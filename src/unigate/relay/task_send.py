@@ -6,9 +6,10 @@ nobody sends it again meanwhile. Must not decide what the caller is told.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -20,6 +21,7 @@ from unigate.dialects import task_writer
 from unigate.relay import references
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
+from unigate.relay.task_taken import attempt_of, known, quote, taken
 from unigate.relay.task_wire import ask, definite, message_of, unreadable
 from unigate.routing.choice import Candidate, Verdict
 from unigate.routing.failures import final
@@ -27,7 +29,8 @@ from unigate.spec.channel import Channel
 from unigate.spec.record import Attempt, Note
 from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Progress, Task, TaskApi
 from unigate.store import task_changes
-from unigate.store.tasks import TaskRow, json, text
+from unigate.store.database import Tx
+from unigate.store.tasks import TaskRow, text
 from unigate.tasks.pace import interval
 
 log: Any = structlog.get_logger("unigate.tasks")
@@ -112,22 +115,24 @@ class Sender:
                 tries.full = tries.full or entered == "full"
                 return (Sent("lost", row.task) if entered == "lost" else None), None
             tries.left -= 1
-            accepted = await self._submit(row, tries.body, candidate, tries.parent)
+            accepted = await self._submit(tries, candidate)
         except UpstreamError as failure:
             unknown = not definite(failure) and not isinstance(failure, Refused)
             told = failure.refusal if isinstance(failure, Refused) else failure
             verdict = svc.router.failed(candidate, told, delivered=unknown)
             status = told.upstream_status if isinstance(told, UpstreamRefused) else 0
             svc.metrics.failed(candidate.route.channel.name, str(status or told.code))
-            attempts.append(_attempt(candidate, status, told.code, began))
+            attempts.append(attempt_of(candidate, status, told.code, began))
             if unknown:
                 return await self._unknown(row, candidate, told, attempts), None
             if verdict.passes_through:
                 return Sent("refused", row.task, told, attempts), None
             tries.failures.append(told)
             return None, verdict
-        except BaseException:
+        except BaseException as error:
             candidate.done()
+            if isinstance(error, _Lost):
+                return Sent("lost", row.task), None
             raise
         candidate.done()
         svc.router.worked(candidate, monotonic() - began)
@@ -160,7 +165,7 @@ class Sender:
             "to_percent": percent,
             "to_detail": detail,
             "to_previews": previews,
-            "to_quote": text(_quote(row, accepted)),
+            "to_quote": text(quote(row, accepted)),
             "started": now if progress.state == "running" else 0,
             "deadline": deadline,
             "due": until or due,
@@ -168,7 +173,7 @@ class Sender:
             "to_owner": engine.owner if until else "",
         }
         task = replace(
-            _known(row.task, accepted, now),
+            known(row.task, accepted, now),
             percent=percent,
             channel_id=channel.id,
             credential_id=credential_id,
@@ -189,7 +194,7 @@ class Sender:
             return Sent("taken", await self._ended(row, task, accepted), None, list(attempts))
         engine.notices.progress(row.task, task)
         if until:
-            engine.claims.adopt(_taken(row, task, accepted, attempts), due, until)
+            engine.claims.adopt(taken(row, task, accepted, attempts), due, until)
         else:
             engine.claims.poke()
         return Sent("taken", task, None, list(attempts))
@@ -202,7 +207,7 @@ class Sender:
 
     async def _ended(self, row: TaskRow, task: Task, accepted: Accepted) -> Task:
         """A task that its provider has done by taking it."""
-        now_row = replace(row, task=task, quote=_quote(row, accepted))
+        now_row = replace(row, task=task, quote=quote(row, accepted))
         try:
             return await self._finisher.finish(ending_of(now_row, accepted.progress)) or task
         except StoreUnavailable as error:  # it is running, and is asked after
@@ -228,31 +233,58 @@ class Sender:
 
     async def _enter(self, tries: "_Tries", candidate: Candidate) -> Literal["yes", "full", "lost"]:
         """Note where the task is about to be sent, if there is a place for it."""
-        engine, channel, row, attempts = self._engine, candidate.route.channel, tries.row, tries.attempts
+        engine, channel, row = self._engine, candidate.route.channel, tries.row
         task = row.task
         here = (task.channel_id, task.credential_id) == (channel.id, candidate.credential.id)
         fresh, tries.fresh = tries.fresh, False
         if here and fresh and task.state == "submitting":
             return "yes"
-        now = now_ms()
-        values = {
-            "channel": channel.id,
-            "credential": candidate.credential.id,
-            "model": candidate.route.model,
-            "attempts": text(attempts) if attempts else "",
-        }
-        until = engine.lease_until(now, sending=True)
+        note = self._going_to(tries, candidate)
         if not channel.concurrency:
-            kept = await engine.book.write(
-                lambda tx: task_changes.to_channel(tx, task.id, engine.owner, now=now, until=until, **values),
-                order=task.id,
-            )
-            return "yes" if kept else "lost"
+            return "yes" if await engine.book.write(note, order=task.id) else "lost"
         async with engine.db.writing() as tx:
             if not await task_changes.place(tx, row, channel.id, channel.concurrency):
                 return "full"
-            kept = await task_changes.to_channel(tx, task.id, engine.owner, now=now, until=until, **values)
+            kept = await note(tx)
         return "yes" if kept else "lost"
+
+    def _going_to(self, tries: "_Tries", candidate: Candidate) -> Callable[[Tx], Awaitable[bool]]:
+        """What notes where the task is about to be sent, and that it is ours from now on for as long as that may take."""
+        engine, now = self._engine, now_ms()
+        return partial(
+            task_changes.to_channel,
+            task_id=tries.row.task.id,
+            owner=engine.owner,
+            channel=candidate.route.channel.id,
+            credential=candidate.credential.id,
+            model=candidate.route.model,
+            attempts=text(tries.attempts) if tries.attempts else "",
+            now=now,
+            until=engine.lease_until(now, sending=True),
+        )
+
+    async def _with_copies(self, tries: "_Tries", candidate: Candidate) -> Json:
+        """What a task asks for, once the files that it names are where it goes: however long that takes, it stays ours.
+
+        Raises _Lost where it is not: nothing was sent, and nothing may be.
+        """
+        engine, task = self._engine, tries.row.task
+        if task.dialect not in references.DIALECTS:
+            return tries.body
+        work = references.in_order(task, tries.body, candidate, engine.svc)
+        copying = asyncio.get_running_loop().create_task(work)
+        try:
+            while True:
+                await asyncio.wait((copying,), timeout=engine.svc.settings.tasks.lease_seconds / 3)
+                done = copying.done()
+                if done and copying.result() is tries.body:
+                    return tries.body  # it names none
+                if not await engine.book.write(self._going_to(tries, candidate), order=task.id):
+                    raise _Lost
+                if done:
+                    return copying.result()
+        finally:
+            copying.cancel()
 
     async def go_on(self, row: TaskRow, body: Json, candidate: Candidate) -> Accepted:
         """Tell the provider with what a paused task goes on. Raises UpstreamError."""
@@ -265,12 +297,12 @@ class Sender:
         answered = await ask(self._engine.svc, channel, candidate.credential, message, seconds=seconds, submits=True)
         return accepted_of(api, order, answered)
 
-    async def _submit(self, row: TaskRow, body: Json, candidate: Candidate, parent: Json | None) -> Accepted:
+    async def _submit(self, tries: "_Tries", candidate: Candidate) -> Accepted:
         """Send it, and read what the provider says to it."""
-        svc, channel = self._engine.svc, candidate.route.channel
+        svc, channel, row = self._engine.svc, candidate.route.channel, tries.row
         api = channel.provider.tasks[row.task.called]
-        body = await references.in_order(row.task, body, candidate, svc)
-        order = self.order(row, body, candidate.route.model, channel, parent)
+        body = await self._with_copies(tries, candidate)
+        order = self.order(row, body, candidate.route.model, channel, tries.parent)
         message, seconds = written(api.submit, order, channel), svc.settings.tasks.send_seconds
         answered = await ask(svc, channel, candidate.credential, message, seconds=seconds, submits=True)
         return accepted_of(api, order, answered)
@@ -300,6 +332,10 @@ class Sender:
         noted: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._engine.svc.bank.journal.append(note, lambda kept: None if noted.done() else noted.set_result(kept))
         await noted
+
+
+class _Lost(Exception):
+    """Another process looks after the task by now."""
 
 
 class Refused(UpstreamError):
@@ -358,43 +394,3 @@ def ending_of(row: TaskRow, progress: Progress) -> Ending:
     return Ending(
         row=row, state="failed", progress=progress, error=Failure(code=plain(error.code), message=plain(error.message))
     )
-
-
-def _known(task: Task, accepted: Accepted, now: int) -> Task:
-    """A task after what a provider says by taking it."""
-    progress = accepted.progress
-    return replace(
-        task,
-        state="paused" if progress.state == "paused" else "running",
-        queued=progress.state == "queued",
-        detail=progress.detail,
-        previews=progress.previews,
-        handle=accepted.handle,
-        submitted_at=task.submitted_at or now,
-        started_at=now if progress.state == "running" else 0,
-        version=task.version + 1,
-    )
-
-
-def _quote(row: TaskRow, accepted: Accepted) -> Json:
-    """The price of a task that was taken."""
-    return {**row.quote, "free": True} if accepted.free else row.quote
-
-
-def _taken(row: TaskRow, task: Task, accepted: Accepted, attempts: Sequence[Attempt]) -> TaskRow:
-    """The row of a task that was taken, as the database has it by now."""
-    return replace(
-        row,
-        task=replace(task, handle=json(text(accepted.handle))),
-        body=b"",
-        quote=_quote(row, accepted),
-        attempts=text(attempts) if attempts else row.attempts,
-        polls=0,
-        errors=0,
-        missing_since=0,
-    )
-
-
-def _attempt(candidate: Candidate, status: int, code: str, began: float) -> Attempt:
-    milliseconds = int((monotonic() - began) * 1000)
-    return Attempt(candidate.route.channel.id, candidate.credential.id, status, code, milliseconds)
