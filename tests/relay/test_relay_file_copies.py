@@ -346,6 +346,27 @@ async def test_a_file_that_is_deleted_meanwhile_leaves_no_copy(rig: Rig) -> None
     assert rig.shelf.files == {} and await rig.row(file) is None
 
 
+async def test_a_file_that_is_deleted_just_as_its_copy_is_noted_leaves_none(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies, candidate = rig.process()
+    file = await rig.keep()
+    noted, deleting = rows.ready, []
+
+    async def ready(*args: Any, **more: Any) -> bool:
+        deleting.append(asyncio.create_task(rig.files.delete(file)))
+        await asyncio.wait(deleting, timeout=0.5)  # it can't be done before this transaction has ended
+        return await noted(*args, **more)
+
+    monkeypatch.setattr(rows, "ready", ready)
+    await copies.ensure(candidate, file)
+    await asyncio.gather(*deleting)
+    found = await rig.row(file)
+    assert found is not None and found.state == "deleted"
+    await copies.tidy()
+    assert rig.shelf.files == {} and await rig.row(file) is None
+
+
 async def test_a_copy_that_the_provider_lost_is_forgotten(rig: Rig) -> None:
     copies, candidate = rig.process()
     file = await rig.keep()

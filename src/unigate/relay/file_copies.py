@@ -217,7 +217,7 @@ class Copies:
             except UpstreamRefused as refused:
                 raise self._refusal(refused, candidate) from None
             async with self._db.writing() as tx:
-                here = await own_files.find(tx, file.id, now=now_ms()) is not None
+                here = await own_files.locked(tx, file.id, now=now_ms())
                 state: State = "ready" if here else "deleted"
                 due_at = expires_at if here else AT_ONCE
                 kept = await rows.ready(tx, wanted, upstream_id, state=state, expires_at=expires_at, due_at=due_at)

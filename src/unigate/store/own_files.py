@@ -56,6 +56,7 @@ _HERE = and_(
 )
 _ADD = insert(files)
 _FIND = select(files).where(files.c.id == bindparam("of"), _HERE)
+_LOCK = _FIND.with_for_update(key_share=True)
 _FIND_OWNED = select(files).where(files.c.id == bindparam("of"), files.c.user_id == bindparam("user"), _HERE)
 _READY = (
     update(files)
@@ -161,6 +162,11 @@ async def find(tx: Tx, id: str, *, now: int, user_id: str = "") -> FileRow | Non
     else:
         row = await tx.one(_FIND, {"of": id, "now": now})
     return _made(row) if row is not None else None
+
+
+async def locked(tx: Tx, id: str, *, now: int) -> bool:
+    """Whether anybody's file is there; it stays so until the transaction ends."""
+    return await tx.one(_LOCK, {"of": id, "now": now}) is not None
 
 
 async def page(
