@@ -49,6 +49,12 @@ def test_each_reference_is_found_where_it_stands_and_nowhere_else() -> None:
     assert openai_chat.read(CHAT).references == (Reference("file", "file-a", "file_id"),)
 
 
+@pytest.mark.parametrize("member", ["parameters", "schema", "json_schema", "input_schema"])
+def test_nothing_in_a_schema_is_a_reference(member: str) -> None:
+    tool = {"type": "mcp", "name": "f", member: {"properties": {"x": {"default": {"file_id": "file-x"}}}}}
+    assert openai_references.find(body(tools=[tool])) == ()
+
+
 def test_what_an_answer_told_and_comes_back_is_no_reference() -> None:
     said = {"type": "output_text", "text": "x", "annotations": [{"type": "file_citation", "file_id": "file-x"}]}
     items = [

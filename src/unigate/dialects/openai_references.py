@@ -37,7 +37,7 @@ _MOST_BRACKETS = 400_000
 _NOT_BELOW = frozenset(
     b'"%s"' % name
     for name in (
-        *(b"metadata", b"parameters", b"schema", b"json_schema", b"attributes", b"filters"),
+        *(b"metadata", b"parameters", b"schema", b"json_schema", b"input_schema", b"attributes", b"filters"),
         *(b"annotations", b"results", b"logprobs"),
     )
 )
