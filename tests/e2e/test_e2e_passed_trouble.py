@@ -9,7 +9,8 @@ import pytest
 
 from support.kept_vendor import KeptVendor, kept_vendor
 from support.own_files import ask, refused
-from support.stage import Stage, set_stage
+from support.stage import Caller, Stage, set_stage
+from support.waiting import wait_until
 from support.world import Process
 
 CONFIG = """
@@ -17,11 +18,15 @@ channels:
   - {name: main, provider: openai, base_url: "MAIN", credentials: sk-main, models: [base-1]}
 prices:
   - {model: base-1, per_call: 0.5}
+  - {operation: openai.evals.create, per_call: 0.25}
+  - {operation: openai.vector_stores.search, per_call: 0.125}
 users:
   - {name: alice, credit: 10}
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, platform]}
+  - {name: single, user: alice, secret: sk-single-0123456789, scopes: [relay, platform], limits: {concurrency: 1}}
 """
+SINGLE = "sk-single-0123456789"
 CHAT = {"model": "base-1", "messages": [{"role": "user", "content": "Hello"}]}
 
 
@@ -64,3 +69,39 @@ def test_calls_of_models_go_on_where_the_provider_refuses_what_it_keeps(places: 
     assert places.ask("POST", "chat/completions", json=CHAT).status_code == 200
     assert places.ask("GET", f"evals/{made}").status_code == 200
     assert places.ask("DELETE", f"evals/{made}").status_code == 200
+
+
+@pytest.mark.parametrize(("path", "cost"), [("evals", 0.25), ("vector_stores/STORE/search", 0.125)])
+def test_whoever_leaves_once_it_was_sent_pays_and_has_what_was_made(places: Places, path: str, cost: float) -> None:
+    path = path.replace("STORE", places.made("vector_stores"))
+    used = places.stage.settled()["used"]
+    places.main.go.clear()
+    places.main.then = ["wait"]
+    before = len(places.main.got)
+    with Caller(places.stage, {"name": "left"}, path=f"/v1/{path}", key=SINGLE):
+        wait_until(lambda: len(places.main.got) > before, what="the request at the vendor", seconds=20)
+        refused(places.ask("GET", "models", key=SINGLE), 429)
+    wait_until(lambda: places.ask("GET", "models", key=SINGLE).status_code == 200, what="the caller gone", seconds=20)
+    places.main.go.set()
+    wait_until(lambda: abs(places.stage.settled()["used"] - used - cost) < 1e-9, what="the call charged", seconds=20)
+    if path == "evals":
+        assert [one["name"] for one in places.ask("GET", "evals").json()["data"] if "name" in one] == ["left"]
+
+
+def test_what_is_lost_is_logged_and_costs_nothing(places: Places) -> None:
+    used = places.stage.settled()["used"]
+    places.main.then = ["break"]
+    reply = places.ask("POST", "evals", json={})
+    refused(reply, 502)
+    log = places.stage.process.log
+    wait_until(
+        lambda: any(
+            "what a call has done is not known" in line and reply.headers["x-request-id"] in line
+            for line in log.read_text().splitlines()
+        ),
+        what="a line of the log",
+        seconds=20,
+    )
+    places.main.then = [400]
+    refused(places.ask("POST", "evals", json={}), 400)
+    assert places.stage.settled()["used"] == used

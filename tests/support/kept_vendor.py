@@ -52,8 +52,9 @@ class KeptVendor:
     things: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
     got: list[Got] = field(default_factory=list)
     #: A status to refuse the next request with; "break": the connection is closed once the request was read; "half":
-    #: content breaks off.
+    #: content breaks off; "wait": it answers once `go` is set.
     then: list[int | str] = field(default_factory=list)
+    go: threading.Event = field(default_factory=threading.Event)
     made: int = 0
 
     @property
@@ -111,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         got = Got(self.command, self.path, headers, body)
         self.vendor.got.append(got)
         then = self.vendor.then.pop(0) if self.vendor.then else 0
+        if then == "wait":
+            self.vendor.go.wait(60)
         if then == "break":
             self.close_connection = True
             return

@@ -6,7 +6,7 @@ What is within such a thing (a file of a vector store, an item of a conversation
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 import structlog
@@ -51,7 +51,7 @@ async def passed(call: Call, svc: Services) -> Reply | None:
     return await passing_list.listed(call, svc, _seen)
 
 
-async def _create(call: Call, svc: Services) -> Reply:
+async def _create(call: Call, svc: Services) -> Reply | None:
     """Have a provider make a thing; where it may have been made, nobody else is asked."""
     asked = await passing_asked.read(call, svc)
     call.facts = Facts(model=asked.model)
@@ -63,24 +63,34 @@ async def _create(call: Call, svc: Services) -> Reply:
     else:
         candidates = svc.router.offering(group, call.operation)
     paid = await bill(call, svc)
-    try:
-        candidate, answer, body, told = await _first(call, svc, asked, candidates)
-    except BaseException:
+    return await _to_its_end(svc, call, paid, _made(call, svc, asked, candidates, paid))
+
+
+async def _to_its_end(svc: Services, call: Call, paid: Bill, work: Coroutine[Any, Any, Reply | None]) -> Reply | None:
+    """What comes of a call that changes something: once it was sent, its caller may leave, and it goes on."""
+    form, call.form = call.form, None
+
+    def ended(error: BaseException | None) -> None:
         paid.release()
-        raise
-    try:
-        id = openai_passed.read_made(body)
-        await svc.bindings.keep(call, candidate, id)
-        body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
-    except BaseException as error:
-        paid.release()
-        log.warning("a thing is left at its provider", request_id=call.id, kind=call.operation.binds, error=repr(error))
-        raise
+        if form is not None:
+            form.close()
+        if error is not None and paid.sent:
+            name = call.operation.name
+            log.warning("what a call has done is not known", request_id=call.id, operation=name, error=repr(error))
+
+    return await svc.detached.run(work, may_stop=lambda: not paid.sent, ended=ended)
+
+
+async def _made(call: Call, svc: Services, asked: Asked, candidates: Sequence[Candidate], paid: Bill) -> Reply:
+    """The reply about a thing that was made, once it is the user's."""
+    candidate, answer, body, told = await _first(call, svc, asked, candidates, paid)
+    await svc.bindings.keep(call, candidate, openai_passed.read_made(body))
+    body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
     return await _replied(call, candidate, answer, body, paid)
 
 
 async def _first(
-    call: Call, svc: Services, asked: Asked, candidates: Sequence[Candidate]
+    call: Call, svc: Services, asked: Asked, candidates: Sequence[Candidate], paid: Bill
 ) -> tuple[Candidate, Answer, bytes, Told]:
     """What the first provider says that makes the thing."""
     failures: list[UpstreamError] = []
@@ -90,11 +100,12 @@ async def _first(
             continue
         began = monotonic()
         try:
-            answer, told = await _sent(call, svc, candidate, "", asked)
+            answer, told = await _sent(call, svc, candidate, "", asked=asked, paid=paid)
             return candidate, answer, await _whole(svc, candidate, answer), told
         except Unsupported as error:  # nothing was sent
             unsupported = error
         except UpstreamError as failure:
+            paid.sent = paid.sent and not definite(failure)
             verdict = svc.router.failed(candidate, failure)
             note(call, candidate, getattr(failure, "upstream_status", 0), failure.code, began)
             if verdict.passes_through:
@@ -116,15 +127,22 @@ async def _about(call: Call, svc: Services) -> Reply | None:
     binding = await found(call, svc)
     asked = await passing_asked.read(call, svc)
     call.facts = Facts(model=binding.model)
-    deletes = call.operation.method == "DELETE" and call.operation.path.endswith("{id}")
     candidate = svc.router.bound(binding)
     paid = await bill(call, svc)
+    work = _asked(call, svc, binding, candidate, asked=asked, paid=paid)
+    return await (work if call.operation.method == "GET" else _to_its_end(svc, call, paid, work))
+
+
+async def _asked(
+    call: Call, svc: Services, binding: Binding, candidate: Candidate, *, asked: Asked, paid: Bill
+) -> Reply | None:
+    """What one provider says of a thing; None where the reply has gone out."""
+    deletes = call.operation.method == "DELETE" and call.operation.path.endswith("{id}")
     if not candidate.take():
-        paid.release()
         raise NoChannel(retry_after=1.0)
     began = monotonic()
     try:
-        answer, told = await _sent(call, svc, candidate, binding.upstream_id, asked)
+        answer, told = await _sent(call, svc, candidate, binding.upstream_id, asked=asked, paid=paid)
         if call.operation.answer == "bytes":
             svc.router.worked(candidate, monotonic() - began)
             await passing_bytes.passed_on(call, candidate, answer)
@@ -134,7 +152,7 @@ async def _about(call: Call, svc: Services) -> Reply | None:
         body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
         await tuned.keep(svc, call.operation, binding, body)
     except UpstreamError as failure:
-        paid.release()
+        paid.sent = paid.sent and not definite(failure)
         verdict = svc.router.failed(candidate, failure)
         note(call, candidate, getattr(failure, "upstream_status", 0), failure.code, began)
         if deletes and isinstance(failure, UpstreamRefused) and failure.upstream_status == _GONE:
@@ -142,9 +160,6 @@ async def _about(call: Call, svc: Services) -> Reply | None:
         if verdict.passes_through:
             raise
         raise final([failure]) from failure
-    except BaseException:
-        paid.release()
-        raise
     finally:
         candidate.done()
     if deletes:
@@ -189,9 +204,12 @@ async def _seen(call: Call, svc: Services, operation: Operation, binding: Bindin
         candidate.done()
 
 
-async def _sent(call: Call, svc: Services, candidate: Candidate, upstream_id: str, asked: Asked) -> tuple[Answer, Told]:
+async def _sent(
+    call: Call, svc: Services, candidate: Candidate, upstream_id: str, *, asked: Asked, paid: Bill
+) -> tuple[Answer, Told]:
     """The beginning of a good answer, and what was sent: once more where the provider has lost a copy of a file."""
     told = await passing_asked.told(call, svc, asked, candidate)
+    paid.sent = True
     try:
         return await _send(call, svc, candidate, upstream_id, told), told
     except UpstreamRefused as refused:

@@ -17,9 +17,11 @@ _ONE = Usage({"call": 1})
 class Bill:
     """The money of one call; released or settled once."""
 
-    __slots__ = ("_call", "_plan", "_svc")
+    __slots__ = ("_call", "_plan", "_svc", "sent")
 
     def __init__(self, call: Call, svc: Services, plan: Plan | None) -> None:
+        #: Something of the call may have gone out: it is seen to its end, whoever leaves.
+        self.sent = False
         self._call = call
         self._svc = svc
         self._plan = plan

@@ -12,6 +12,7 @@ from unigate.billing.prices import Prices
 from unigate.relay.batches import Batches
 from unigate.relay.bindings import Bindings
 from unigate.relay.call import Call
+from unigate.relay.detached import Detached
 from unigate.relay.file_copies import Copies
 from unigate.relay.files import Files
 from unigate.relay.keeping import Keeper
@@ -55,6 +56,8 @@ class Services:
     copies: Copies = field(init=False, repr=False, compare=False)
     #: The batches of users; set with them.
     batches: Batches = field(init=False, repr=False, compare=False)
+    #: Calls that are seen to their end without their callers.
+    detached: Detached = field(default_factory=Detached)
     #: Streams that are open by their addresses alone, by user.
     streams: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     #: Told of calls beside the metrics, None where nobody wants to be.

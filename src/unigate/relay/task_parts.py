@@ -33,6 +33,9 @@ from unigate.tasks.sending import LIMITS
 from unigate.tasks.signing import Secrets
 from unigate.upstream import Client
 
+#: Seconds for calls that are seen to their end without their callers.
+_REST = 10.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPlaces:
@@ -103,6 +106,7 @@ class TaskParts:
         self._copying.cancel()
         self._tidying.cancel()
         self._deleting.cancel()
+        await self._svc.detached.rest(_REST)
         await self.tasks.stop()
         self._outbox.stop()
         await self._delivering
