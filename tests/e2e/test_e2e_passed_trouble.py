@@ -16,16 +16,24 @@ from support.world import Process
 CONFIG = """
 channels:
   - {name: main, provider: openai, base_url: "MAIN", credentials: sk-main, models: [base-1]}
+  - {name: narrow, provider: openai, base_url: "MAIN", credentials: sk-n, models: [base-1], limits: {concurrency: 2}, groups: [narrow]}
+  - {name: slow, provider: openai, base_url: "MAIN", credentials: sk-s, models: [base-1], limits: {rpm: 4}, groups: [slow]}
 prices:
   - {model: base-1, per_call: 0.5}
   - {operation: openai.evals.create, per_call: 0.25}
   - {operation: openai.vector_stores.search, per_call: 0.125}
+groups: [{name: narrow}, {name: slow}]
 users:
   - {name: alice, credit: 10}
+  - {name: nina, credit: 10, group: narrow}
+  - {name: rita, credit: 10, group: slow}
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789, scopes: [relay, platform]}
   - {name: single, user: alice, secret: sk-single-0123456789, scopes: [relay, platform], limits: {concurrency: 1}}
+  - {name: nina, user: nina, secret: sk-nina-0123456789, scopes: [platform]}
+  - {name: rita, user: rita, secret: sk-rita-0123456789, scopes: [platform]}
 """
+NINA, RITA = "sk-nina-0123456789", "sk-rita-0123456789"
 SINGLE = "sk-single-0123456789"
 CHAT = {"model": "base-1", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -105,3 +113,25 @@ def test_what_is_lost_is_logged_and_costs_nothing(places: Places) -> None:
     places.main.then = [400]
     refused(places.ask("POST", "evals", json={}), 400)
     assert places.stage.settled()["used"] == used
+
+
+def test_a_list_takes_no_more_places_than_there_are(places: Places) -> None:
+    made = [places.made("containers", NINA) for _ in range(12)]
+    reply = places.ask("GET", "containers?order=asc", key=NINA)
+    assert [one["id"] for one in reply.json()["data"]] == made
+    assert "x-unigate-unreachable" not in reply.headers
+    made = [places.made("containers", RITA) for _ in range(3)]
+    reply = places.ask("GET", "containers?order=asc", key=RITA)
+    assert [one["id"] for one in reply.json()["data"]] == made[:1]
+    assert reply.headers["x-unigate-unreachable"] == ", ".join(made[1:])
+    refused(places.ask("GET", "containers", key=RITA), 503)
+
+
+def test_a_list_goes_on_where_one_thing_cannot_be_told(places: Places) -> None:
+    for trouble in (500, 400, 429):
+        places.main.then = [trouble]
+        reply = places.ask("GET", "containers", key=NINA)
+        assert reply.status_code == 200
+        left = [one["id"] for one in reply.json()["data"]]
+        missed = reply.headers["x-unigate-unreachable"].split(", ")
+        assert (len({*left, *missed}), len(missed)) == (12, 1)

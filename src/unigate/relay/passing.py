@@ -182,11 +182,13 @@ async def forget(svc: Services, candidate: Candidate, binding: Binding) -> None:
         await svc.bindings.remove(binding)
 
 
-async def _seen(call: Call, svc: Services, operation: Operation, binding: Binding) -> bytes | None:
-    """What the provider that knows a thing says of it, for a list; None where it is gone, and forgotten."""
-    candidate = svc.router.bound(binding)
-    if not candidate.take():
-        raise NoChannel(retry_after=1.0)
+async def _seen(
+    call: Call, svc: Services, operation: Operation, binding: Binding, candidate: Candidate
+) -> bytes | None:
+    """What the provider that knows a thing says of it, for a list; None where it is gone, and forgotten.
+
+    The candidate is taken, and given back here.
+    """
     try:
         target, request = svc.upstreams.about(candidate, operation, binding.upstream_id, "")
         request = _with_headers(call, request)

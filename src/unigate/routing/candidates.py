@@ -27,7 +27,7 @@ class Tour:
 class Candidate:
     """A route with a credential, for one try of one call. Take it before sending; `done` gives it back, once.
 
-    Callers look at `route` and `credential`; the rest is for the router.
+    Callers look at `route`, `credential` and `places`; the rest is for the router.
     """
 
     __slots__ = (
@@ -76,6 +76,11 @@ class Candidate:
     def taken(self) -> bool:
         """Whether it occupies a place at its channel."""
         return self._state == _TAKEN
+
+    @property
+    def places(self) -> int:
+        """How many calls its channel takes at a time, in this process."""
+        return self.health.most
 
     def take(self) -> bool:
         """Occupy a place at the channel; False where it is no longer free, or an earlier try made it pointless."""
