@@ -215,7 +215,9 @@ async def _sent(
     try:
         return await _send(call, svc, candidate, upstream_id, told), told
     except UpstreamRefused as refused:
-        if refused.upstream_status not in _UNKNOWN or not await passing_asked.lost(svc, asked, told, candidate):
+        if refused.upstream_status not in _UNKNOWN:
+            raise
+        if not await passing_asked.lost(svc, asked, told, candidate, refused.body):
             raise
     told = await passing_asked.told(call, svc, asked, candidate)
     return await _send(call, svc, candidate, upstream_id, told), told

@@ -34,6 +34,8 @@ _IN_FORM = "file_id"
 #: Files that one call may name, as the vendor has it; copies of so many are made at once.
 MOST = 2000
 _AT_ONCE = 4
+#: Copies that the provider of one refused call is asked for.
+_DOUBTED = 10
 #: The member by which a call is routed.
 _MODEL = "model"
 _NONE: Mapping[str, str] = {}
@@ -152,10 +154,20 @@ async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) ->
     )
 
 
-async def lost(svc: Services, asked: Asked, told: Told, candidate: Candidate) -> bool:
-    """Whether the provider does not know one of the copies any more. Raises as `Copies.lost`."""
-    found = [await svc.copies.lost(candidate, asked.files[id], theirs) for id, theirs in told.files.items()]
-    return any(found)
+async def lost(svc: Services, asked: Asked, told: Told, candidate: Candidate, refusal: bytes) -> bool:
+    """Whether the provider does not know one of the copies any more. Raises as `Copies.lost`.
+
+    It is asked for those that its refusal names (by our ids), or for a few where it names none: it need not be about files.
+    Only where one of these is lost it is asked for all others.
+    """
+    doubted = [id for id in told.files if id.encode() in refusal] or list(told.files)
+    first = doubted[:_DOUBTED]
+    found = [await svc.copies.lost(candidate, asked.files[id], told.files[id]) for id in first]
+    if not any(found):
+        return False
+    for id in told.files.keys() - first:
+        await svc.copies.lost(candidate, asked.files[id], told.files[id])
+    return True
 
 
 async def shown(
