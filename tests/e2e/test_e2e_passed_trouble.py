@@ -135,3 +135,22 @@ def test_a_list_goes_on_where_one_thing_cannot_be_told(places: Places) -> None:
         left = [one["id"] for one in reply.json()["data"]]
         missed = reply.headers["x-unigate-unreachable"].split(", ")
         assert (len({*left, *missed}), len(missed)) == (12, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shown"),
+    [
+        ("Text/HTML; charset=utf-8", "application/octet-stream"),
+        ("image/svg+xml", "application/octet-stream"),
+        ("text/csv; charset=utf-8", "text/csv"),
+        ("", "application/octet-stream"),
+    ],
+)
+def test_no_browser_runs_what_a_container_holds(places: Places, kind: str, shown: str) -> None:
+    path = f"containers/{places.made('containers')}/files/cfile_1/content"
+    places.main.content_type, places.main.disposition = kind, 'inline; filename="a.html"'
+    reply = places.ask("GET", path)
+    assert (reply.status_code, reply.headers["content-type"]) == (200, shown)
+    assert reply.headers["content-disposition"] == 'attachment; filename="a.html"'
+    assert "sandbox" in reply.headers["content-security-policy"]
+    assert reply.headers["x-content-type-options"] == "nosniff"

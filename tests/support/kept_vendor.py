@@ -56,6 +56,9 @@ class KeptVendor:
     then: list[int | str] = field(default_factory=list)
     go: threading.Event = field(default_factory=threading.Event)
     made: int = 0
+    #: Type and disposition of content.
+    content_type: str = "application/octet-stream"
+    disposition: str = ""
 
     @property
     def url(self) -> str:
@@ -129,12 +132,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _content(self, got: Got, *, half: bool) -> None:
         asked = got.headers.get("range", "")
         if not asked:
-            self._reply(200, CONTENT, "application/octet-stream", half=half)
+            told = (("content-disposition", self.vendor.disposition),) if self.vendor.disposition else ()
+            self._reply(200, CONTENT, self.vendor.content_type, told, half=half)
             return
         first, _, last = asked.removeprefix("bytes=").partition("-")
         part = CONTENT[int(first) : int(last) + 1]
-        told = (("content-range", f"bytes {first}-{last}/{len(CONTENT)}"),)
-        self._reply(206, part, "application/octet-stream", told)
+        ranged = (("content-range", f"bytes {first}-{last}/{len(CONTENT)}"),)
+        self._reply(206, part, "application/octet-stream", ranged)
 
     def _reply(
         self,

@@ -19,7 +19,7 @@ from unigate.base.errors import BadAnswer, Gone, NotFound, StoreUnavailable, Too
 from unigate.base.live_settings import AssetSettings
 from unigate.relay.own_files import ABANDONED_MS, SECONDS
 from unigate.relay.ranges import known, read_range, several, still
-from unigate.relay.served import OF_USERS, Served, served
+from unigate.relay.served import OF_USERS, SANDBOX, Served, served
 from unigate.spec.channel import Timeouts
 from unigate.spec.exchange import Exchange, Header
 from unigate.spec.task import Asset
@@ -38,7 +38,6 @@ from unigate.upstream import Answer, Client
 _ASKED = (b"range", b"if-range", b"if-none-match")
 _PASSED = (b"content-range", b"etag", b"last-modified")
 _NOSNIFF = (b"x-content-type-options", b"nosniff")
-_SANDBOX = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
 _ANY_SITE = (b"cross-origin-resource-policy", b"cross-origin")
 _HARMLESS = ("image/", "video/", "audio/")
 _SVG = "image/svg+xml"
@@ -292,7 +291,7 @@ class _Reply:
         shown = f"{kind}; charset=utf-8" if kind.startswith("text/") else kind or UNKNOWN
         said = f'{manner}; filename="{name}"' + ("" if name == told else f"; filename*=UTF-8''{quote(told, safe='')}")
         found = [(b"content-type", shown.encode()), (b"content-disposition", said.encode())]
-        return found if kind.startswith(_HARMLESS) and kind != _SVG else [*found, _SANDBOX]
+        return found if kind.startswith(_HARMLESS) and kind != _SVG else [*found, SANDBOX]
 
 
 async def _bounded(pieces: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:

@@ -2,14 +2,16 @@
 
 from unigate.base.errors import UpstreamError
 from unigate.relay.call import Call
+from unigate.relay.served import SANDBOX, harmless
 from unigate.routing.choice import Candidate
 from unigate.spec.provider import Request
+from unigate.tasks.media import UNKNOWN
 from unigate.upstream import Answer
 
 #: Statuses that are no failure where a range was asked for, or what has changed since.
 OTHERS = frozenset({304, 416})
 _ASKED = (b"range", b"if-range", b"if-none-match", b"if-modified-since")
-_PASSED = (b"content-type", b"content-disposition", b"content-range", b"accept-ranges", b"etag", b"last-modified")
+_PASSED = (b"content-range", b"accept-ranges", b"etag", b"last-modified")
 _MOST_DIGITS = 18
 
 
@@ -23,7 +25,13 @@ async def passed_on(call: Call, candidate: Candidate, answer: Answer) -> None:
     """Reply with an answer as it comes; UpstreamError before its beginning only. Whoever calls gives the place back."""
     x = call.x
     head = [(name, value) for name in _PASSED if (value := answer.header(name)) is not None]
-    head += [(b"x-content-type-options", b"nosniff"), (b"x-request-id", call.id.encode()), *call.marks]
+    head += [
+        *_shown(answer),
+        SANDBOX,
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-request-id", call.id.encode()),
+        *call.marks,
+    ]
     if call.key.role != "user":
         head.append((b"x-unigate-channel", candidate.route.channel.name.encode()))
     length = answer.header(b"content-length") or b""
@@ -39,6 +47,16 @@ async def passed_on(call: Call, candidate: Candidate, answer: Answer) -> None:
         x.end()
     finally:
         answer.abort()
+
+
+def _shown(answer: Answer) -> list[tuple[bytes, bytes]]:
+    """Type and name of content, which is the user's, or made by a model's code: no browser may run it at our address."""
+    kind = (answer.header(b"content-type") or b"").partition(b";")[0].strip().lower().decode("latin-1")
+    named = (answer.header(b"content-disposition") or b"").partition(b";")[2].strip()
+    return [
+        (b"content-type", harmless(kind or UNKNOWN).encode("latin-1")),
+        (b"content-disposition", b"attachment; " + named if named else b"attachment"),
+    ]
 
 
 async def _pour(call: Call, answer: Answer, piece: bytes | None) -> None:

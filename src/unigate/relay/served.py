@@ -8,6 +8,8 @@ from unigate.tasks.media import UNKNOWN
 
 #: How the ids of users' files begin, and those of tasks' files never do.
 OF_USERS = "file-"
+#: What is served beside a file that may run scripts: it does so in nobody's name.
+SANDBOX = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox")
 #: Types that a browser may run.
 _RUN = frozenset(
     {
