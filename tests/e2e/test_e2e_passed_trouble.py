@@ -16,7 +16,8 @@ from support.world import Process
 CONFIG = """
 channels:
   - {name: main, provider: openai, base_url: "MAIN", credentials: sk-main, models: [base-1]}
-  - {name: narrow, provider: openai, base_url: "MAIN", credentials: sk-n, models: [base-1], limits: {concurrency: 2}, groups: [narrow]}
+  - {name: narrow, provider: openai, base_url: "MAIN", credentials: sk-n, models: [base-1], limits: {concurrency: 2}, groups: [narrow], priority: 2}
+  - {name: other, provider: openai, base_url: "MAIN", credentials: sk-other, models: {base-2: theirs-2}, groups: [narrow]}
   - {name: slow, provider: openai, base_url: "MAIN", credentials: sk-s, models: [base-1], limits: {rpm: 4}, groups: [slow]}
 prices:
   - {model: base-1, per_call: 0.5}
@@ -154,3 +155,23 @@ def test_no_browser_runs_what_a_container_holds(places: Places, kind: str, shown
     assert reply.headers["content-disposition"] == 'attachment; filename="a.html"'
     assert "sandbox" in reply.headers["content-security-policy"]
     assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_models_go_only_where_they_are_served(places: Places) -> None:
+    made = places.made("evals", NINA)
+    before = len(places.main.got)
+    for path, body, status, param in (
+        ("evals", {"testing_criteria": [{"model": "nobodys"}]}, 404, "testing_criteria.0.model"),
+        ("evals", {"testing_criteria": [{"model": "ft:nobodys"}]}, 404, "testing_criteria.0.model"),
+        (f"evals/{made}/runs", {"data_source": {"model": "nobodys"}}, 404, "data_source.model"),
+        (f"evals/{made}/runs", {"data_source": {"model": "base-2"}}, 400, "model"),
+        ("evals", {"testing_criteria": [{"model": "base-1"}, {"model": "base-2"}]}, 400, "model"),
+    ):
+        reply = places.ask("POST", path, key=NINA, json=body)
+        refused(reply, status)
+        assert reply.json()["error"]["param"] == param
+    assert len(places.main.got) == before
+    assert places.ask("POST", f"evals/{made}/runs", key=NINA, json={"data_source": {"model": "base-1"}}).is_success
+    places.made("evals", NINA, testing_criteria=[{"model": "base-2"}])
+    assert places.main.got[-1].headers["authorization"] == "Bearer sk-other"
+    assert places.main.got[-1].json == {"testing_criteria": [{"model": "theirs-2"}]}

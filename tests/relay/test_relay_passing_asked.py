@@ -27,7 +27,7 @@ class Copies:
 
 async def ask(copies: Copies, refusal: bytes) -> bool:
     rows: Any = {id: id for id in FILES}
-    asked = Asked(value=None, form=None, places={}, query="", files=rows, model="", place=None)
+    asked = Asked(value=None, form=None, places={}, query="", files=rows, models={}, model="", place=None)
     told = Told(body=b"", places={}, query="", files=FILES)
     svc = cast(Any, SimpleNamespace(copies=copies))
     return await passing_asked.lost(svc, asked, told, cast(Any, None), refusal)

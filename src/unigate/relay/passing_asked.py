@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
-from unigate.base.errors import BadRequest, NotFound
+from unigate.base.errors import BadRequest, NotFound, Unsupported
 from unigate.dialects import form_read, json_places, openai_files, openai_passed
 from unigate.relay import tuned
 from unigate.relay.call import Call
@@ -21,6 +21,7 @@ from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.plans import upstream_name
 from unigate.spec.binding import Binding
+from unigate.spec.channel import Channel
 from unigate.spec.facts import TUNED
 from unigate.spec.form import Form
 from unigate.spec.operation import Operation
@@ -34,6 +35,8 @@ _IN_FORM = "file_id"
 #: Files that one call may name, as the vendor has it; copies of so many are made at once.
 MOST = 2000
 _AT_ONCE = 4
+#: Of a model's name, what an error repeats.
+_SHOWN = 200
 #: Copies that the provider of one refused call is asked for.
 _DOUBTED = 10
 #: The member by which a call is routed.
@@ -53,7 +56,9 @@ class Asked:
     query: str
     #: The files that it names, by our id.
     files: Mapping[str, FileRow]
-    #: The model that it is routed by; "" where it is by none.
+    #: The models that it names, each with where it was made, None where it was not for the user.
+    models: Mapping[str, Binding | None]
+    #: The one of them that it is routed by; "" where it is by none.
     model: str
     #: Where that was made, if it was for the user.
     place: Binding | None
@@ -79,7 +84,7 @@ def thing_id(call: Call) -> str:
 
 
 async def read(call: Call, svc: Services) -> Asked:
-    """Read a call. InvalidJson, BadRequest; Forbidden for a model; NotFound for a file that is not the user's."""
+    """Read a call. InvalidJson, BadRequest; Forbidden for a model; NotFound for a file or model that is not the user's."""
     operation, form = call.operation, call.form
     value = None
     if form is None and operation.body != "none":
@@ -88,11 +93,10 @@ async def read(call: Call, svc: Services) -> Asked:
     for told in places.values():
         if not _ID.fullmatch(told):
             raise NotFound(f"There is no '{told[:100]}' here.")
-    place = None
+    models: dict[str, Binding | None] = {}
     for param, name in json_places.texts(value, operation.models):
-        svc.keys.check(call.key, name, call.x.client, call.at, operation)
-        made_at = await tuned.place(call, svc, name) if name.startswith(TUNED) else None
-        place = made_at if param == _MODEL else place
+        if name not in models:
+            models[name] = await _made_at(call, svc, param, name)
     query = query_without_key(call.x.query)
     files: dict[str, FileRow] = {}
     for param, id in _named(call, value, places, query):
@@ -104,32 +108,35 @@ async def read(call: Call, svc: Services) -> Asked:
                 raise NotFound(openai_files.missing(id).message, param=param)
             files[id] = row
     model = value.get(_MODEL) if value is not None and _MODEL in operation.models else None
+    model = model if isinstance(model, str) else ""
     return Asked(
         value=value,
         form=form,
         places=places,
         query=query,
         files=files,
-        model=model if isinstance(model, str) else "",
-        place=place,
+        models=models,
+        model=model,
+        place=models.get(model),
     )
 
 
 async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) -> Told:
-    """A call as the provider of a candidate is told it, which gets copies of the files first. Raises as `Copies.ensure`."""
+    """A call as the provider of a candidate is told it, which gets copies of the files first.
+
+    Raises as `Copies.ensure`; Unsupported where that channel does not serve a model that the call names.
+    """
+    operation, channel = call.operation, candidate.route.channel
+    served = {name: _served(channel, name, made_at) for name, made_at in asked.models.items()}
     names: dict[str, str] = {}
     rows = list(asked.files.values())
     for at in range(0, len(rows), _AT_ONCE):
         some = rows[at : at + _AT_ONCE]
         copies = await asyncio.gather(*(svc.copies.ensure(candidate, row) for row in some))
         names |= {row.id: id for row, id in zip(some, copies, strict=True)}
-    operation, channel = call.operation, candidate.route.channel
 
     def theirs(id: str) -> str:
         return names.get(id, id)
-
-    def served(model: str) -> str:
-        return upstream_name(channel.models, model) or model
 
     body: bytes | Outgoing = b""
     if asked.form is not None:
@@ -141,7 +148,7 @@ async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) ->
         body = call.body or b"{}"
         if operation.files or operation.models:
             value = json_places.replaced(asked.value, _of_body(operation.files), theirs)
-            body = msgspec.json.encode(json_places.replaced(value, operation.models, served))
+            body = msgspec.json.encode(json_places.replaced(value, operation.models, served.__getitem__))
         if operation.body == "form":
             body = Whole(body, b"application/json")
     return Told(
@@ -188,6 +195,27 @@ async def shown(
     if not ours:
         return body
     return msgspec.json.encode(json_places.replaced(value, places, lambda id: ours.get(id, id)))
+
+
+async def _made_at(call: Call, svc: Services, param: str, model: str) -> Binding | None:
+    """Where a model was made for the user; None for one that channels serve. Forbidden, NotFound."""
+    svc.keys.check(call.key, model, call.x.client, call.at, call.operation)
+    try:
+        made_at = await tuned.place(call, svc, model) if model.startswith(TUNED) else None
+        if made_at is None:
+            svc.router.served(model, call.key.group.name, call.operation)
+    except NotFound as error:
+        error.param = param
+        raise
+    return made_at
+
+
+def _served(channel: Channel, model: str, made_at: Binding | None) -> str:
+    """The name of a model at a channel; Unsupported where it is not there."""
+    name = upstream_name(channel.models, model) if made_at is None else model
+    if name is None or (made_at is not None and made_at.channel_id != channel.id):
+        raise Unsupported(f"The model '{model[:_SHOWN]}' is not served where this is kept.", param=_MODEL)
+    return name
 
 
 def _named(call: Call, value: object, places: Mapping[str, str], query: str) -> list[tuple[str, str]]:
