@@ -175,3 +175,21 @@ def test_models_go_only_where_they_are_served(places: Places) -> None:
     places.made("evals", NINA, testing_criteria=[{"model": "base-2"}])
     assert places.main.got[-1].headers["authorization"] == "Bearer sk-other"
     assert places.main.got[-1].json == {"testing_criteria": [{"model": "theirs-2"}]}
+
+
+def test_a_credential_of_another_account_makes_a_list_forget_nothing(places: Places) -> None:
+    made = [places.made("fine_tuning/jobs", NINA, model="base-1") for _ in range(3)]
+
+    def listed() -> list[str]:
+        reply = places.ask("GET", "fine_tuning/jobs?order=asc", key=NINA)
+        assert reply.status_code == 200, reply.text
+        return [one["id"] for one in reply.json()["data"]]
+
+    account = places.main.things.pop("Bearer sk-n")
+    assert listed() == []
+    places.main.things["Bearer sk-n"] = account
+    assert listed() == made
+    gone = account.pop(made[1])
+    assert listed() == [made[0], made[2]]
+    account[made[1]] = gone
+    assert listed() == [made[0], made[2]], "what was gone is forgotten, since others were there"

@@ -185,7 +185,7 @@ async def forget(svc: Services, candidate: Candidate, binding: Binding) -> None:
 async def _seen(
     call: Call, svc: Services, operation: Operation, binding: Binding, candidate: Candidate
 ) -> bytes | None:
-    """What the provider that knows a thing says of it, for a list; None where it is gone, and forgotten.
+    """What the provider that knows a thing says of it, for a list; None where it knows none such.
 
     The candidate is taken, and given back here.
     """
@@ -197,7 +197,6 @@ async def _seen(
     except UpstreamError as failure:
         verdict = svc.router.failed(candidate, failure)
         if isinstance(failure, UpstreamRefused) and failure.upstream_status == _GONE:
-            await forget(svc, candidate, binding)
             return None
         if verdict.passes_through:
             raise

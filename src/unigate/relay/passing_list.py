@@ -55,6 +55,7 @@ async def listed(call: Call, svc: Services, look: Look) -> Reply:
             elif told is not None and asked.wants(told):
                 things.append(told)
         after, more = found.next, found.next is not None
+    await looks.forget()
     if asked.before:
         things.reverse()
     if lost:
@@ -79,7 +80,7 @@ async def _place(call: Call, svc: Services, asked: Listing) -> tuple[int | str, 
 class _Looks:
     """The questions that one list asks: never more at once than a channel has places."""
 
-    __slots__ = ("_call", "_full", "_look", "_operation", "_places", "_svc", "failure", "good")
+    __slots__ = ("_call", "_full", "_gone", "_known", "_look", "_operation", "_places", "_svc", "failure", "good")
 
     def __init__(self, call: Call, svc: Services, look: Look) -> None:
         self._call = call
@@ -89,6 +90,9 @@ class _Looks:
         self._places: dict[str, asyncio.Semaphore] = {}
         #: Channels at which a place was awaited in vain.
         self._full: set[str] = set()
+        #: What was not there, and the credentials that know others.
+        self._gone: list[Binding] = []
+        self._known: set[tuple[str, str]] = set()
         #: How many questions were answered, and what went wrong first.
         self.good = 0
         self.failure: GatewayError | None = None
@@ -119,7 +123,17 @@ class _Looks:
             self.failure = self.failure or error
             return error
         self.good += 1
+        if told is not None:
+            self._known.add((binding.channel_id, candidate.credential.id))
+        elif candidate.credential.id == binding.credential_id:
+            self._gone.append(binding)
         return told
+
+    async def forget(self) -> None:
+        """Forget what is gone, where the same credential knows others: else it may be of another account by now."""
+        for binding in self._gone:
+            if (binding.channel_id, binding.credential_id) in self._known:
+                await self._svc.bindings.remove(binding)
 
     async def _take(self, candidate: Candidate) -> None:
         """Wait for a place; NoChannel where there is none for long, at once where it was so before."""
