@@ -30,6 +30,7 @@ _attempts = msgspec.json.Decoder(list[Attempt])
 _ENDS: Mapping[str, End] = {"succeeded": "completed", "canceled": "canceled", "failed": "failed", "unknown": "failed"}
 #: What the row of usage shows as the call's status where no provider's own is known.
 _STATUS = {"succeeded": 200, "canceled": 200, "failed": 500, "unknown": 504}
+_FAILED_ID = "failed_id"
 OPEN_STATES: tuple[TaskState, ...] = ("submitting", "running", "paused", "waiting")
 
 
@@ -197,10 +198,19 @@ def _values(ending: Ending, cost: int, now: int) -> dict[str, Any]:
         "to_error_code": plain(error.code) if error is not None else "",
         "to_error_message": plain(error.message) if error is not None else "",
         "to_cost": cost,
+        "to_request": task.request_id if ending.charged else row.quote.get(_FAILED_ID, task.request_id),
         "to_attempts": row.attempts if ending.attempts is None else text(ending.attempts),
         "started": task.started_at or (now if ending.state == "succeeded" else 0),
         "now": now,
     }
+
+
+def failing_as(failed_id: str, id: str) -> dict[str, object]:
+    """What a task's terms say of the id that its request has once nothing is charged; nothing where that stays as it is.
+
+    A request that is made again under its id (a batch's line) would otherwise find that id taken by the try that failed.
+    """
+    return {_FAILED_ID: failed_id} if failed_id != id else {}
 
 
 def _record(ending: Ending, row: TaskRow, cost: int, units: dict[str, int]) -> Record:

@@ -15,6 +15,7 @@ from unigate.base.errors import GatewayError, StoreUnavailable
 from unigate.billing.bank import Taken
 from unigate.relay.call import Call
 from unigate.relay.task_entry import TaskEntry
+from unigate.relay.task_finish import failing_as
 from unigate.relay.task_made import Made, new_id
 from unigate.relay.task_send import Sent
 from unigate.relay.task_submit import ID_TRIES, Submitter
@@ -76,8 +77,10 @@ class SeveralSubmitter(Submitter):
         every = []
         for place, draft in enumerate(drafts):
             made = await self._make(call, draft, base, token if place == 0 else None)
-            task = replace(made.row.task, request_id=f"{call.id}-{place + 1}" if place else call.id)
-            every.append(replace(made, row=replace(made.row, task=task)))
+            part = f"-{place + 1}" if place else ""
+            task = replace(made.row.task, request_id=call.id + part)
+            quote = {**made.row.quote, **failing_as(call.failed_id + part, task.request_id)}
+            every.append(replace(made, row=replace(made.row, task=task, quote=quote)))
         return _named([draft.task_id for draft in drafts], every)
 
     async def _enter_all(self, call: Call, every: Sequence[Made]) -> list[Made]:

@@ -29,7 +29,7 @@ from unigate.billing.lease import Entry
 from unigate.relay.call import Call
 from unigate.relay.task_engine import Engine, binding_of, log
 from unigate.relay.task_entry import TaskEntry, under_way
-from unigate.relay.task_finish import Ending, Finisher, plain
+from unigate.relay.task_finish import Ending, Finisher, failing_as, plain
 from unigate.relay.task_made import Made, new_id
 from unigate.relay.task_send import Sender, Sent
 from unigate.relay.task_token import token_of
@@ -196,7 +196,7 @@ class Submitter:
             body=_encode(draft.body) if not at_once or (api is not None and api.recover is not None) else b"",
             secret=secrets.token_urlsafe(18),
             hold_id=ids.new("hld") if quote.rows else "",
-            quote={**quote.frozen(), "day": 0},
+            quote={**quote.frozen(), "day": 0, **failing_as(call.failed_id, call.id)},
             attempts="",
             owner=engine.owner,
         )

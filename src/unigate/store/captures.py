@@ -41,7 +41,9 @@ _SHORT = (
     )
 )
 _COST = select(usage.c.cost).where(usage.c.id == bindparam("call"))
-_RECORDED = select(usage.c.id).where(usage.c.id.in_(bindparam("calls", expanding=True)))
+_RECORDED = select(usage.c.id).where(
+    usage.c.id.in_(bindparam("calls", expanding=True)), usage.c.ended.in_(("completed", "empty"))
+)
 _CAPTURED = holds.c.captured + bindparam("more")
 _CAPTURE = (
     update(holds)
@@ -139,7 +141,7 @@ async def cost_of(tx: Tx, call_id: str) -> int | None:
 
 
 async def recorded(tx: Tx, call_ids: Sequence[str]) -> set[str]:
-    """Which of these calls have a row: they are charged, and will not be again."""
+    """Which of these calls have the row of an answer: they are charged, and will not be again."""
     found: set[str] = set()
     for at in range(0, len(call_ids), BATCH):
         some = {"calls": list(call_ids[at : at + BATCH])}

@@ -188,6 +188,7 @@ _END = (
         error_code=bindparam("to_error_code"),
         error_message=bindparam("to_error_message"),
         cost=bindparam("to_cost"),
+        request_id=bindparam("to_request"),
         attempts=bindparam("to_attempts"),
         body=b"",
         started_at=bindparam("started", type_=Integer()),
