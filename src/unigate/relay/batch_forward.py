@@ -23,7 +23,8 @@ from unigate.billing.periods import day_of
 from unigate.dialects import dialect, openai_batch_lines, openai_errors
 from unigate.dialects.openai_batch_lines import Answered
 from unigate.relay import batch_wire
-from unigate.relay.batch_files import BatchFiles, Lost
+from unigate.relay.batch_entry import Entry
+from unigate.relay.batch_files import BatchFiles, Lost, NoInput
 from unigate.relay.batch_lines import line_id, operation_at, shown_id
 from unigate.relay.call import Call
 from unigate.relay.holding import most_tokens
@@ -38,7 +39,7 @@ from unigate.spec.usage import Usage
 from unigate.store import batches as rows
 from unigate.store.batches import BatchRow, Result
 from unigate.store.captures import capture
-from unigate.store.database import Database, Tx
+from unigate.store.database import Database
 
 log: Any = structlog.get_logger("unigate.batches")
 OPTION, FORWARD = "batches", "forward"
@@ -48,6 +49,8 @@ ENDPOINTS = frozenset({"/v1/responses", "/v1/chat/completions", "/v1/embeddings"
 SOONEST_MS, LATEST_MS, PART_OF_AGE = 1_000, 60_000, 20
 #: So long after a batch expired nobody waits for its provider any more.
 GIVEN_UP_MS = 3_600_000
+#: What a provider says against a batch as such; any other refusal may pass.
+_DEFINITE = (400, 404, 413, 422)
 #: Answers that are kept, and charged, together.
 TOGETHER = 100
 _TIER = {"service_tier": "batch"}
@@ -65,35 +68,6 @@ class Step:
     due_at: int = 0
     #: Removes what is left at the provider, once the batch has ended.
     tidy: Callable[[], Awaitable[None]] | None = None
-
-
-class Entry:
-    """Where a batch goes, written together with its hold. Fulfils `billing.lease.Entry`."""
-
-    parts: Sequence[tuple[str, int]] = ()
-
-    def __init__(self, row: BatchRow) -> None:
-        self._row = row
-
-    async def enter(self, tx: Tx) -> bool:
-        """See Entry."""
-        row = self._row
-        told = {"hold_id": row.hold_id, "channel_id": row.channel_id, "credential_id": row.credential_id}
-        return await rows.change(tx, row, told, state="in_progress")
-
-    async def entered(self, tx: Tx) -> bool:
-        """See Entry."""
-        seen = await rows.find(tx, self._row.id)
-        told = self._row.hold_id, self._row.channel_id
-        return seen is not None and (seen.hold_id, seen.channel_id) == told
-
-    async def taken(self, tx: Tx) -> bool:
-        """See Entry."""
-        seen = await rows.find(tx, self._row.id)
-        return seen is None or seen.owner != self._row.owner or seen.state != "in_progress"
-
-    def orphaned(self) -> None:
-        """The batch's row names the hold: whoever claims the batch goes on with it."""
 
 
 class Forwarding:
@@ -116,6 +90,7 @@ class Forwarding:
         async with aclosing(self._files.lines(row, self._svc.settings.relay.body_bytes)) as lines:
             async for line in lines:
                 try:
+                    self._request(row, candidate, line)
                     bound = self._bound(row, key, line)
                 except GatewayError as error:
                     refused.append(_refusal(row, line, error))
@@ -130,12 +105,13 @@ class Forwarding:
             hold_id=ids.new("hld") if amount else "",
             channel_id=candidate.route.channel.id,
             credential_id=candidate.credential.id,
+            failed=len(refused),
         )
         try:
-            await self._svc.bank.enter(key, amount, Entry(placed), placed.hold_id, day=self._day(row))
+            await self._svc.bank.enter(key, amount, Entry(placed, refused), placed.hold_id, day=self._day(row))
         except Taken:
             return row  # it was cancelled, or is another's: whoever goes on with it sees that
-        return await self._keep(placed, candidate, refused, [])
+        return placed
 
     async def step(self, row: BatchRow) -> Step:
         """Send a batch, or ask how far it is, and take its answers when it has ended. Lost, StoreUnavailable."""
@@ -147,18 +123,16 @@ class Forwarding:
             if key is None:
                 raise BadAnswer(detail=f"the key of {row.id} is no more")
             return await self._asked(row, key, candidate) or later
-        except UpstreamRefused as refused:
-            if refused.upstream_status not in (400, 404, 413, 422):
-                log.warning("a provider refused a batch for now", batch=row.id, status=refused.upstream_status)
-                return later
-            return Step(ending="failed", errors=_told(refused))
+        except NoInput:
+            return Step(ending="failed")
         except GatewayError as error:
-            if now > row.expires_at + GIVEN_UP_MS:
-                log.warning("a batch is given up at its provider", batch=row.id, error=error.code, detail=error.detail)
-                return Step(ending="expired")
-            log.warning(
-                "a provider could not be asked after a batch", batch=row.id, error=error.code, detail=error.detail
-            )
+            if isinstance(error, UpstreamRefused) and error.upstream_status in _DEFINITE:
+                return Step(ending="failed", errors=_told(error))
+            told = {"batch": row.id, "error": error.code, "detail": error.detail}
+            if now > _given_up_at(row):
+                log.warning("a batch is given up at its provider", **told)
+                return Step(ending="cancelled" if row.state == "cancelling" else "expired")
+            log.warning("a provider could not be asked about a batch", **told)
             if not isinstance(error, UpstreamError) and error.code != "no_channel_available":
                 raise
             return later
@@ -186,7 +160,7 @@ class Forwarding:
         svc, operation = self._svc, operation_at(row.endpoint)
         spoken = dialect(operation.dialect)
         facts = spoken.read(line.body)
-        if facts.references or facts.previous or facts.background:
+        if facts.kept or facts.background or facts.stored or facts.containers:
             return None
         asked = Asked(operation=operation, key=key, body=line.body, id=line_id(row.id, line.number))
         call = Call(Memory(asked), asked.id, operation, key, row.in_progress_at)
@@ -194,6 +168,8 @@ class Forwarding:
         held = svc.settings.hold.output_tokens
         given, made = most_tokens(call, svc.models.get(facts.model), held)
         quote = svc.prices.quote(operation.name, facts.model, key.group, row.in_progress_at, row.discount)
+        if quote.pictures:
+            return None  # they are counted only where the answer is made
         made = min(made, max(held, facts.least_output)) * facts.count
         return quote.bound(given, made, {**facts.conditions, **_TIER}, facts.units)
 
@@ -241,17 +217,19 @@ class Forwarding:
 
     async def _requests(self, row: BatchRow, candidate: Candidate, answered: set[int]) -> AsyncGenerator[bytes, None]:
         """The lines as the provider gets them: with its name of the model, and our number before the caller's id."""
-        operation, route = operation_at(row.endpoint), candidate.route
-        spoken, provider = dialect(operation.dialect), route.channel.provider
         async with aclosing(self._files.lines(row, self._svc.settings.relay.body_bytes)) as lines:
             async for line in lines:
-                if line.number in answered:
-                    continue
-                body = line.body
-                if route.model != line.model:
-                    body = spoken.edit(body, spoken.read(body), spoken.Edits(model=route.model))
-                body, _ = provider.adjust_request(body, route.channel.options)
-                yield openai_batch_lines.write_request(line, row.endpoint, body)
+                if line.number not in answered:
+                    yield self._request(row, candidate, line)
+
+    @staticmethod
+    def _request(row: BatchRow, candidate: Candidate, line: Line) -> bytes:
+        """A line as the provider gets it; GatewayError where its body can't be read, or can't go there."""
+        spoken, route, body = dialect(operation_at(row.endpoint).dialect), candidate.route, line.body
+        if route.model != line.model:
+            body = spoken.edit(body, spoken.read(body), spoken.Edits(model=route.model))
+        body, _ = route.channel.provider.adjust_request(body, route.channel.options)
+        return openai_batch_lines.write_request(line, row.endpoint, body)
 
     async def _take(
         self, row: BatchRow, key: Key, candidate: Candidate, wire: "batch_wire.Wire", file_id: str
@@ -356,6 +334,12 @@ class Forwarding:
     def _day(self, row: BatchRow) -> int:
         """The day in whose budgets the batch counts: that on which it began."""
         return day_of(row.in_progress_at, self._svc.bank.terms.offset_minutes)
+
+
+def _given_up_at(row: BatchRow) -> int:
+    """When nobody waits any longer; one that is cancelled and may not have been sent is not waited for till its time is over."""
+    early = row.cancelling_at and not row.upstream_id
+    return (row.cancelling_at if early else row.expires_at) + GIVEN_UP_MS
 
 
 def no_money(row: BatchRow, error: NoFunds) -> str:

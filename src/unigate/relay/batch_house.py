@@ -181,6 +181,8 @@ class BatchHouse:
                     seen = await rows.find(tx, row.id)
                 if seen is None or seen.owner != row.owner:
                     raise Lost
+                if step.ending == "expired":
+                    seen = await self._unanswered(seen)
                 await self._end(seen, step.ending, errors=step.errors)
                 if step.tidy is not None:
                     await step.tidy()
