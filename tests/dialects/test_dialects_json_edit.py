@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unigate.base.errors import InvalidJson
 from unigate.dialects import json_edit
 
 SPACES = st.text(alphabet=" \t\r\n", max_size=2)
@@ -67,6 +68,14 @@ def test_only_the_named_object_is_touched() -> None:
     assert inner is not None
     assert text[inner.start : inner.end] == b"2"
     assert json_edit.edited(text, {"n": b"9"}, start=usage.start) == text.replace(b'"n":3', b'"n":9')
+
+
+def test_an_object_of_countless_members_is_refused() -> None:
+    """Each is a step, while the process does nothing else."""
+    many = [b'"x":1'] * json_edit.MOST
+    assert len(json_edit.members(b"{" + b",".join(many) + b"}")) == json_edit.MOST
+    with pytest.raises(InvalidJson):
+        json_edit.members(b"{" + b",".join([*many, b'"y":{}']) + b"}")
 
 
 @pytest.mark.parametrize("path", [("b",), ("a", "x"), ("a", "b", "c"), ("s", "x")])

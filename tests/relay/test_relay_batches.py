@@ -3,7 +3,14 @@
 import pytest
 
 from unigate.base.live_settings import BatchSettings
-from unigate.dialects.openai_batch_lines import BadLine, read_answered, read_line, write_answer, write_request
+from unigate.dialects.openai_batch_lines import (
+    LONGEST_ID,
+    BadLine,
+    read_answered,
+    read_line,
+    write_answer,
+    write_request,
+)
 from unigate.relay.batch_lines import line_id, operation_at, shown_id
 from unigate.relay.batch_run import at_once, spare
 
@@ -40,6 +47,26 @@ def test_a_request_keeps_its_body_to_the_byte() -> None:
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     text = b'{"custom_id":"a","custom_id":"b","method":"POST","url":"/v1/chat/completions","body":{"model":"m"}}'
+    with pytest.raises(BadLine) as bad:
+        read_line(1, text, CHAT)
+    assert bad.value.told["code"] == "invalid_json_line"
+
+
+@pytest.mark.parametrize(("length", "good"), [(LONGEST_ID, True), (LONGEST_ID + 1, False)])
+def test_a_custom_id_has_a_bound(length: int, good: bool) -> None:
+    text = b'{"custom_id":"%b","method":"POST","url":"/v1/chat/completions","body":{"model":"m"}}' % (b"i" * length)
+    if good:
+        assert len(read_line(1, text, CHAT).custom_id) == length
+        return
+    with pytest.raises(BadLine) as bad:
+        read_line(1, text, CHAT)
+    assert bad.value.told["code"] == "invalid_custom_id"
+
+
+def test_a_line_of_countless_members_is_refused() -> None:
+    text = (
+        b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m"}' + b',"x":1' * 1000 + b"}"
+    )
     with pytest.raises(BadLine) as bad:
         read_line(1, text, CHAT)
     assert bad.value.told["code"] == "invalid_json_line"

@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from unigate.base.errors import InvalidJson
+
+#: Members of one object that is looked into; those of any API are far fewer.
+MOST = 1000
 Change = tuple[int, int, bytes]
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -31,7 +35,10 @@ class Member(NamedTuple):
 
 
 def members(text: bytes, start: int = 0) -> list[Member]:
-    """All members of the object that begins at `start` (white space before it is skipped), in their order."""
+    """All members of the object that begins at `start` (white space before it is skipped), in their order.
+
+    InvalidJson for more than MOST: they are walked one by one, while everything else waits.
+    """
     at = _open(text, start)
     if _EMPTY.match(text, at):
         return []
@@ -41,6 +48,8 @@ def members(text: bytes, start: int = 0) -> list[Member]:
         if head is None:
             raise ValueError("not a JSON object")
         end = _value_end(text, head.end())
+        if len(found) >= MOST:
+            raise InvalidJson(f"An object of the body has more than {MOST} members.")
         found.append(Member(_key(head[1]), head.start(1), head.end(), end))
         after = _AFTER.match(text, end)
         if after is None:

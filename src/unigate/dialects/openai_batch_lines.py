@@ -15,6 +15,8 @@ from unigate.spec.batch import Line
 MOST_ERRORS = 100
 #: Members that ask for an answer which no line of a file can be.
 _LATER = ("stream", "background")
+#: Characters of a `custom_id`.
+LONGEST_ID = 512
 _LINE_MEMBERS = ("custom_id", "method", "url", "body")
 
 
@@ -67,6 +69,8 @@ def read_line(number: int, text: bytes, endpoint: str, *, model_optional: bool =
     custom_id = _needed(number, asked.custom_id, "custom_id")
     if not isinstance(custom_id, str) or not custom_id:
         raise BadLine(number, "invalid_custom_id", "'custom_id' is a text that is not empty.", "custom_id")
+    if len(custom_id) > LONGEST_ID:
+        raise BadLine(number, "invalid_custom_id", f"A 'custom_id' has at most {LONGEST_ID} characters.", "custom_id")
     if _needed(number, asked.method, "method") != "POST":
         raise BadLine(number, "invalid_method", "The method of a request is 'POST'.", "method")
     if _needed(number, asked.url, "url") != endpoint:

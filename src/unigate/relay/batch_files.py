@@ -7,6 +7,8 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
 
 import msgspec
 
@@ -27,6 +29,8 @@ PURPOSE = "batch_output"
 _TYPE = "application/jsonl"
 #: Answers that are read together.
 _SOME = 20
+#: Bytes of a request that is read beside the event loop.
+_LARGE = 1 << 16
 #: After so many lines others have their turn.
 _YIELDS = 32
 #: The endpoint whose calls need not name a model, since there is a default.
@@ -62,7 +66,7 @@ class BatchFiles:
             told = f"The input file is larger than {settings.file_bytes} bytes."
             return _wrong([BadLine(0, "file_too_large", told)])
         wrong: list[BadLine] = []
-        seen: set[str] = set()
+        seen: set[bytes] = set()
         models: set[str] = set()
         total = 0
         try:
@@ -73,15 +77,16 @@ class BatchFiles:
                         wrong.append(BadLine(0, "too_many_requests", f"A batch has at most {settings.lines} requests."))
                         break
                     try:
-                        line = self.line(row, number, text)
-                        if line.custom_id in seen:
+                        line = await _read(row, number, text)
+                        mark = blake2b(line.custom_id.encode(), digest_size=16).digest()
+                        if mark in seen:
                             raise twice(line)
                     except BadLine as error:
                         wrong.append(error)
                         if len(wrong) >= MOST_ERRORS:
                             break
                         continue
-                    seen.add(line.custom_id)
+                    seen.add(mark)
                     if len(models) < 2:
                         models.add(line.model)
         except BadLine as error:
@@ -100,14 +105,9 @@ class BatchFiles:
         try:
             async with aclosing(self._texts(row, line_bytes)) as texts:
                 async for number, text in texts:
-                    yield self.line(row, number, text)
+                    yield await _read(row, number, text)
         except BadLine:
             raise NoInput from None
-
-    @staticmethod
-    def line(row: BatchRow, number: int, text: bytes) -> Line:
-        """A request; BadLine."""
-        return read_line(number, text, row.endpoint, model_optional=row.endpoint in _MODEL_OPTIONAL)
 
     async def finish(self, row: BatchRow, values: dict[str, str | int]) -> None:
         """Make files of the answers, and change the batch in the transaction that shows them. Lost."""
@@ -174,6 +174,12 @@ class BatchFiles:
 
 class Lost(Exception):
     """The batch is another's by now."""
+
+
+async def _read(row: BatchRow, number: int, text: bytes) -> Line:
+    """A request, read beside the event loop where that may take long; BadLine."""
+    read = partial(read_line, number, text, row.endpoint, model_optional=row.endpoint in _MODEL_OPTIONAL)
+    return read() if len(text) <= _LARGE else await asyncio.to_thread(read)
 
 
 def gone(row: BatchRow) -> BadLine:
