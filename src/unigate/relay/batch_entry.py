@@ -1,8 +1,9 @@
-"""What is written in the transaction that decides that a provider runs a batch. Must not decide that."""
+"""What is written in the transactions that decide that a provider runs a batch, or not after all. Must not decide that."""
 
 from collections.abc import Sequence
 
 from unigate.store import batches as rows
+from unigate.store import holds
 from unigate.store.batches import BatchRow, Result
 from unigate.store.database import Tx
 
@@ -36,3 +37,11 @@ class Entry:
 
     def orphaned(self) -> None:
         """The batch's row names the hold: whoever claims the batch goes on with it."""
+
+
+async def leave(tx: Tx, row: BatchRow, *, now: int) -> bool:
+    """A provider that has a batch does not run it: the hold ends, and whoever claims it calls its lines; False where it is another's."""
+    if row.hold_id:
+        await holds.close(tx, row.hold_id, at=now)
+    values: dict[str, str | int] = dict.fromkeys(("hold_id", "channel_id", "credential_id", "upstream_id", "owner"), "")
+    return await rows.change(tx, row, {**values, "lease_until": 0, "due_at": now})

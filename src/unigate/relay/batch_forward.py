@@ -7,7 +7,7 @@ from batch and line. So every step may be done again: by the batch's name in its
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from unigate.billing.bank import Taken
 from unigate.billing.periods import day_of
 from unigate.dialects import dialect, openai_batch_lines, openai_errors
 from unigate.dialects.openai_batch_lines import Answered
-from unigate.relay import batch_wire
+from unigate.relay import batch_wire, batch_words
 from unigate.relay.batch_entry import Entry
 from unigate.relay.batch_files import BatchFiles, Lost, NoInput
 from unigate.relay.batch_lines import line_id, operation_at, shown_id
@@ -56,7 +56,8 @@ TOGETHER = 100
 _TIER = {"service_tier": "batch"}
 _ENDED = ("completed", "failed", "expired", "cancelled")
 _OK = range(200, 300)
-_UNTOLD = '[{"code":"provider_failed","message":"The provider failed to run this batch.","param":null,"line":null}]'
+#: What providers say whose queue has no room for so many tokens.
+_FULL = "token_limit_exceeded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,8 @@ class Step:
     ending: str = ""
     errors: str = ""
     due_at: int = 0
+    #: The provider has no room for it: its lines are called one by one after all.
+    here: bool = False
     #: Removes what is left at the provider, once the batch has ended.
     tidy: Callable[[], Awaitable[None]] | None = None
 
@@ -193,8 +196,21 @@ class Forwarding:
         for file_id in (seen.output_file_id, seen.error_file_id):
             if file_id:
                 row = await self._take(row, key, candidate, wire, file_id)
-        errors = seen.errors_told or (_UNTOLD if seen.status == "failed" else "")
-        return Step(ending=seen.status, errors=errors, tidy=partial(wire.tidy, seen))
+        tidy, failed = partial(wire.tidy, seen), seen.status == "failed"
+        if failed and row.state == "in_progress" and any(error.get("code") == _FULL for error in seen.errors):
+            return Step(here=True, tidy=tidy)
+        errors = await self._errors(row, seen.errors) if failed else ""
+        return Step(ending=seen.status, errors=errors, tidy=tidy)
+
+    async def _errors(self, row: BatchRow, told: Sequence[dict[str, Any]]) -> str:
+        """What a provider says against lines, by the numbers that their user knows."""
+        sent = list[int]()
+        async with self._db.reading() as tx:
+            answered = await rows.done(tx, row.id)
+        with suppress(NoInput):
+            async with aclosing(self._files.lines(row, self._svc.settings.relay.body_bytes)) as lines:
+                sent = [line.number async for line in lines if line.number not in answered]
+        return batch_words.errors(told, sent)
 
     async def _send(self, row: BatchRow, wire: "batch_wire.Wire", candidate: Candidate) -> "batch_wire.Seen":
         """Upload the requests and create the batch there."""
@@ -253,10 +269,13 @@ class Forwarding:
         """A line of ours, and what is charged for it."""
         id, shown = line_id(row.id, answered.number), shown_id(row.id, answered.number)
         good = answered.status in _OK
-        if not answered.status:
-            body = openai_batch_lines.write_unanswered(shown, answered.custom_id, answered.code, answered.message)
-        else:
+        if good:
             body = openai_batch_lines.write_answer(shown, answered.custom_id, answered.status, id, answered.body)
+        elif answered.status:
+            status, told = batch_words.refusal(candidate.route.channel.provider, answered, id)
+            body = openai_batch_lines.write_answer(shown, answered.custom_id, status, id, told)
+        else:
+            body = openai_batch_lines.write_unanswered(shown, answered.custom_id, *batch_words.unrun(answered.code))
         result = Result(line=answered.number, failed=not good, body=body)
         if not good:
             return result, None
@@ -267,10 +286,12 @@ class Forwarding:
             seen = spoken.read_answer(answered.body, route.channel.provider)
             if not seen.empty:
                 usage = seen.usage or spoken.estimate(b"{}", seen)
-        except GatewayError:
-            log.warning("an answer of a batch could not be read", batch=row.id, line=answered.number)
-        quote = self._svc.prices.quote(operation.name, row.model, key.group, row.in_progress_at, row.discount)
-        cost, price = quote.cost(usage, _TIER) if usage.units else (0, "")
+            quote = self._svc.prices.quote(operation.name, row.model, key.group, row.in_progress_at, row.discount)
+            multiplier = quote.multiplier
+            cost, price = quote.cost(usage, _TIER) if usage.units else (0, "")
+        except GatewayError as error:
+            log.warning("a batch's answer is not charged", batch=row.id, line=answered.number, error=error.code)
+            usage, cost, price, multiplier = Usage(), 0, "", 0
         lasted = max(now_ms() - row.in_progress_at, 0) * 1000
         return result, Record(
             id,
@@ -292,7 +313,7 @@ class Forwarding:
             lasted,
             0,
             price,
-            quote.multiplier,
+            multiplier,
             [],
             hold=row.hold_id if cost else "",
             day=self._day(row),

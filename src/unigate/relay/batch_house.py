@@ -15,6 +15,7 @@ from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.errors import NoFunds, StoreUnavailable
 from unigate.dialects.openai_batch_lines import write_unanswered
+from unigate.relay.batch_entry import leave
 from unigate.relay.batch_files import BatchFiles, Lost, NoInput, gone, told
 from unigate.relay.batch_forward import Forwarding, no_money
 from unigate.relay.batch_lines import shown_id
@@ -184,10 +185,15 @@ class BatchHouse:
                 if step.ending == "expired":
                     seen = await self._unanswered(seen)
                 await self._end(seen, step.ending, errors=step.errors)
-                if step.tidy is not None:
-                    await step.tidy()
-                return
+            if step.tidy is not None:
+                await step.tidy()
+        if step.ending:
+            return
         async with self._db.writing() as tx:
+            if step.here:
+                if not await leave(tx, row, now=now_ms()):
+                    raise Lost
+                return
             await rows.change(tx, row, {"owner": "", "lease_until": 0, "due_at": step.due_at})
 
     async def _expire(self, row: BatchRow) -> None:

@@ -1,6 +1,6 @@
 """What is said to providers that run batches: files up and down, batches created, found, asked after, cancelled. Knows no row."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ NAME = "unigate_batch"
 #: Batches of a provider's list that are looked through for ours.
 LISTED = 100
 _READ = 4 << 20
+#: So long after its batch expired a file of requests is gone there, whoever forgot to delete it.
+_LASTS_MS = 86_400_000
 _ROWS = {row.name: row for row in (*openai_batches.OPERATIONS, *openai_files.OPERATIONS)}
 CREATE, LIST, GET, CANCEL = (_ROWS[f"openai.batches.{name}"] for name in ("create", "list", "get", "cancel"))
 CONTENT, DELETE = _ROWS["openai.files.content"], _ROWS["openai.files.delete"]
@@ -58,8 +60,8 @@ class Seen:
     input_file_id: str = ""
     output_file_id: str = ""
     error_file_id: str = ""
-    #: JSON list; "": none.
-    errors_told: str = ""
+    #: Each with code, message, param and line, as far as it tells them.
+    errors: Sequence[dict[str, Any]] = ()
 
 
 class Wire:
@@ -82,6 +84,7 @@ class Wire:
             path="",
             counted=0,
             created_at=now_ms(),
+            expires_at=row.expires_at + _LASTS_MS,
         )
         file_id, _ = await copy_wire.upload(self._svc.upstreams, self._candidate, file, opened)
         return file_id
@@ -185,5 +188,5 @@ def _seen(told: _Told) -> Seen:
         input_file_id=told.input_file_id or "",
         output_file_id=told.output_file_id or "",
         error_file_id=told.error_file_id or "",
-        errors_told=msgspec.json.encode(told.errors.data).decode() if told.errors and told.errors.data else "",
+        errors=told.errors.data if told.errors is not None else (),
     )
