@@ -194,6 +194,7 @@ LINE = {"custom_id": "a", "method": "POST", "url": CHAT, "body": BODY}
     ("lines", "code", "line"),
     [
         ([b"", b"  "], "empty_file", None),
+        ([b""] * 100_001, "too_many_lines", None),
         ([LINE, b"{not json"], "invalid_json_line", 2),
         ([LINE, b"[1]"], "invalid_json_line", 2),
         ([LINE, b"", b'{"custom_id": "\xff"}'], "invalid_json_line", 3),

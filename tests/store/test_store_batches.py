@@ -73,7 +73,10 @@ async def test_an_answer_is_kept_once(database: Database) -> None:
     async with database.reading() as tx:
         assert await batches.done(tx, "batch_1") == {1, 2, 3, 4}
         assert await batches.sizes(tx, "batch_1") == ((3, 33), (1, 11))
-        found = await batches.results(tx, "batch_1", failed=False, after=1, most=10)
+        found = await batches.results(tx, "batch_1", failed=False, after=1, most=20)
+        (one,) = await batches.results(tx, "batch_1", failed=False, after=1, most=1)
+        assert one.line == 3, "as many as there is room for, but one in any case"
+        assert await batches.results(tx, "batch_1", failed=False, after=4, most=20) == []
         assert await recorded(tx, ["req_1", "req_2"]) == set()
     assert [one.line for one in found] == [3, 4]
     async with database.writing() as tx:

@@ -27,8 +27,8 @@ from unigate.store.own_files import FileRow
 
 PURPOSE = "batch_output"
 _TYPE = "application/jsonl"
-#: Answers that are read together.
-_SOME = 20
+#: Bytes of answers that are read together.
+_SOME = 1 << 20
 #: Bytes of a request that is read beside the event loop.
 _LARGE = 1 << 16
 #: After so many lines others have their turn.
@@ -70,7 +70,7 @@ class BatchFiles:
         models: set[str] = set()
         total = 0
         try:
-            async with aclosing(self._texts(row, line_bytes)) as texts:
+            async with aclosing(self._texts(row, line_bytes, 2 * settings.lines)) as texts:
                 async for number, text in texts:
                     total += 1
                     if total > settings.lines:
@@ -131,6 +131,7 @@ class BatchFiles:
             async with self._db.writing() as tx:
                 if row.hold_id:
                     await holds.close(tx, row.hold_id, at=now)
+                await rows.lock(tx, row.user_id)
                 for _, file, stored in written:
                     await self._files.settle(tx, file, stored, row.lasts, counted=False)
                 made |= {"completed": sizes[0].lines, "failed": sizes[1].lines}
@@ -139,8 +140,13 @@ class BatchFiles:
                     raise Lost
                 await rows.wake(tx, row.user_id, now=now)
 
-    async def _texts(self, row: BatchRow, line_bytes: int) -> AsyncGenerator[tuple[int, bytes], None]:
-        """The lines of a file that are not empty, with their numbers from 1. NoInput; BadLine for one that is too long."""
+    async def _texts(
+        self, row: BatchRow, line_bytes: int, most_lines: int = 0
+    ) -> AsyncGenerator[tuple[int, bytes], None]:
+        """The lines of a file that are not empty, with their numbers from 1. NoInput; BadLine for one that is too long, or too many.
+
+        `most_lines`: empty ones included; 0: any number.
+        """
         file = await self._files.find(row.input_file_id, row.user_id)
         if file is None:
             raise NoInput
@@ -152,6 +158,10 @@ class BatchFiles:
             *whole, left = (left + piece).split(b"\n")
             for text in whole:
                 number += 1
+                if number > most_lines > 0:
+                    raise BadLine(
+                        0, "too_many_lines", f"The input file has more than {most_lines} lines, empty ones included."
+                    )
                 if not number % _YIELDS:
                     await asyncio.sleep(0)
                 if text.strip():
@@ -169,7 +179,8 @@ class BatchFiles:
             if not some:
                 return
             after = some[-1].line
-            yield b"".join(one.body + b"\n" for one in some)
+            for one in some:
+                yield one.body + b"\n"
 
 
 class Lost(Exception):

@@ -6,6 +6,7 @@ several calls with one id one is charged, whichever process made them. Must not 
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,8 +137,9 @@ async def inner(asked: Asked, svc: Services) -> Answer:
         reply = await relay(call, dialect(operation.dialect), svc)
         if isinstance(reply, Pieces):
             x.start(reply.status, reply.headers, None)
-            async for piece in reply.pieces:
-                x.write(piece)
+            async with aclosing(reply.pieces) as pieces:
+                async for piece in pieces:
+                    x.write(piece)
             x.end()
         elif reply is not None:
             x.reply(reply.status, reply.headers, reply.body)

@@ -112,15 +112,21 @@ _SIZES = (
     .where(batch_results.c.batch_id == bindparam("of"))
     .group_by(batch_results.c.failed)
 )
+_BEHIND = (
+    batch_results.c.batch_id == bindparam("of"),
+    batch_results.c.failed == bindparam("which", type_=Integer()),
+    batch_results.c.line > bindparam("after", type_=Integer()),
+)
+_LENGTHS = (
+    select(batch_results.c.line, func.length(batch_results.c.body))
+    .where(*_BEHIND)
+    .order_by(batch_results.c.line)
+    .limit(AT_ONCE)
+)
 _RESULTS = (
     select(batch_results.c.line, batch_results.c.failed, batch_results.c.body)
-    .where(
-        batch_results.c.batch_id == bindparam("of"),
-        batch_results.c.failed == bindparam("which", type_=Integer()),
-        batch_results.c.line > bindparam("after", type_=Integer()),
-    )
+    .where(*_BEHIND, batch_results.c.line <= bindparam("until", type_=Integer()))
     .order_by(batch_results.c.line)
-    .limit(bindparam("most", type_=Integer()))
 )
 _SOME = select(batch_results.c.line).where(batch_results.c.batch_id == bindparam("of")).limit(AT_ONCE)
 _DROP = delete(batch_results).where(
@@ -189,6 +195,11 @@ async def begin(tx: Tx, row: BatchRow, *, most: int, now: int) -> bool:
     return await change(tx, row, {"state": "in_progress", "in_progress_at": now}, state="validating")
 
 
+async def lock(tx: Tx, user_id: str) -> None:
+    """Lock a user's open batches in the order in which whoever begins one does, before one of them ends and others are woken."""
+    await tx.all(_LOCK_OPEN, {"user": user_id})
+
+
 async def wake(tx: Tx, user_id: str, *, now: int) -> None:
     """One of a user's batches has ended: look again at those that wait."""
     await tx.run(_WAKE, {"user": user_id, "now": now})
@@ -220,9 +231,16 @@ async def sizes(tx: Tx, batch_id: str) -> tuple[Size, Size]:
 
 
 async def results(tx: Tx, batch_id: str, *, failed: bool, after: int, most: int) -> list[Result]:
-    """Answers in the order of their lines, behind a line."""
-    values = {"of": batch_id, "which": int(failed), "after": after, "most": most}
-    return [Result(line=row[0], failed=bool(row[1]), body=bytes(row[2])) for row in await tx.all(_RESULTS, values)]
+    """Answers in the order of their lines, behind a line: of so many bytes at most together, but one at least, if there is one."""
+    values = {"of": batch_id, "which": int(failed), "after": after}
+    until, size = 0, 0
+    for line, length in await tx.all(_LENGTHS, values):
+        size += length
+        if until and size > most:
+            break
+        until = line
+    found = await tx.all(_RESULTS, {**values, "until": until}) if until else ()
+    return [Result(line=row[0], failed=bool(row[1]), body=bytes(row[2])) for row in found]
 
 
 async def drop(tx: Tx, batch_id: str) -> bool:
