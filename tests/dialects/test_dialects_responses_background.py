@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from responses_cases import MESSAGE, USAGE, response
+from responses_cases import MESSAGE, UNITS, USAGE, response
 
 from unigate.base.errors import BadAnswer, BadRequest
 from unigate.dialects import openai_responses as responses
@@ -110,6 +110,18 @@ def test_how_an_answer_is_read() -> None:
     assert "id" not in done.detail and done.detail["output"] == [MESSAGE]
     cut = told(response("incomplete", id="resp_v", usage=USAGE))
     assert cut.state == "succeeded" and cut.units
+
+
+def test_pictures_are_counted_with_what_decides_their_price() -> None:
+    picture = {"type": "image_generation_call", "id": "ig_1", "result": "aGk=", "size": "auto", "quality": "low"}
+    later = {**picture, "id": "ig_2", "size": "1024x1536"}
+    empty = {"type": "image_generation_call", "id": "ig_3", "result": None, "quality": "high"}
+    done = told(response("completed", id="resp_v", output=[picture, picture, later, empty, MESSAGE], usage=USAGE))
+    assert done.units == {**UNITS, "images": 2}
+    assert done.conditions == {"quality": "low", "size": "1024x1536"}
+    gone = told(response("cancelled", id="resp_v", output=[picture], usage=None))
+    assert (gone.billed, gone.units) == (True, {"images": 1})
+    assert "images" not in (told(response("completed", id="resp_v", output=[MESSAGE], usage=USAGE)).units or {})
 
 
 def test_how_failures_are_read() -> None:

@@ -1,4 +1,4 @@
-"""Pictures that responses draw by their tool: as the vendor gives them, counted by size and quality, also in streams."""
+"""Pictures that responses draw by their tool: as the vendor gives them, counted by size and quality, in every way."""
 
 import base64
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from openai import OpenAI
 
 from support.image_stage import opened
 from support.stage import Stage, mark, set_stage
+from support.waiting import wait_until
 from support.world import Process
 from unigate.base.clock import now_ms
 
@@ -20,11 +21,12 @@ channels:
     provider: openai
     base_url: SANDBOX/openai/v1
     credentials: sk-upstream-main
-    models: {artist: gpt-4o-mini, writer: gpt-4o-mini}
+    models: {artist: gpt-4o-mini, painter: gpt-4o-mini, writer: gpt-4o-mini}
 prices:
   - {model: artist, input: 1, output: 2, per_image: 0.04}
   - {model: artist, when: {quality: low}, per_image: 0.01, input: 1, output: 2}
   - {model: artist, when: {quality: low, size: 1536x1024}, per_image: 0.015, input: 1, output: 2}
+  - {model: painter, per_image: 0.04}
   - {model: writer, input: 1, output: 2}
 users:
   - {name: alice, credit: 100}
@@ -96,6 +98,19 @@ def test_in_streams_too(client: OpenAI, stage: Stage) -> None:
     assert row["cost"] == 10_000_000 + tokens(done.response.usage)
 
 
+def test_in_the_background_too(client: OpenAI, stage: Stage) -> None:
+    raw = client.responses.with_raw_response.create(
+        model="artist", input="Draw a fox.", tools=tool(quality="low"), background=True, max_output_tokens=100
+    )
+    id = raw.parse().id
+    wait_until(lambda: client.responses.retrieve(id).status == "completed", seconds=60)
+    done = client.responses.retrieve(id)
+    assert [one.type for one in done.output if one.type == "image_generation_call"]
+    row = stage.row(raw.headers["x-request-id"])
+    assert row["units"]["images"] == 1
+    assert row["cost"] == 10_000_000 + tokens(done.usage)
+
+
 def test_what_is_not_drawn_or_has_no_price_is_not_charged(client: OpenAI, stage: Stage) -> None:
     for model, more in (
         ("artist", {}),
@@ -108,9 +123,10 @@ def test_what_is_not_drawn_or_has_no_price_is_not_charged(client: OpenAI, stage:
         assert row["cost"] == tokens(raw.parse().usage)
 
 
-def test_money_for_no_picture_does_not_begin_one(stage: Stage) -> None:
+@pytest.mark.parametrize("background", [False, True])
+def test_money_for_no_picture_does_not_begin_one(stage: Stage, *, background: bool) -> None:
     word, began = mark(), now_ms()
-    sent = {"model": "artist", "input": word, "tools": tool(), "max_output_tokens": 100}
+    sent = {"model": "painter", "input": word, "tools": tool(), "background": background}
     head = {"authorization": "Bearer sk-short-0123456789"}
     reply = httpx.post(f"{stage.base}/responses", json=sent, headers=head, timeout=60)
     assert reply.status_code == 402, reply.text

@@ -3,15 +3,17 @@
 https://platform.openai.com/docs/guides/background
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal
 from urllib.parse import quote
 
 import msgspec
 
 from unigate.base.errors import BadAnswer
-from unigate.dialects.openai_responses_usage import read_usage
+from unigate.dialects.openai_pictures import told_conditions
+from unigate.dialects.openai_responses_usage import drawn, read_usage
 from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Pace, Progress, TaskApi
+from unigate.spec.usage import Usage
 
 #: Name of the operation that it serves.
 OPERATION = "openai.responses.background"
@@ -70,16 +72,30 @@ def _response(answered: Answered) -> dict[str, object]:
 def _progress(told: dict[str, object]) -> Progress:
     """`incomplete` is an end with an answer; a vendor that tells no usage of a cancelled one bills nothing for it."""
     state = _STATES[str(told["status"])]
-    usage = read_usage(told.get("usage"))
-    used = usage is not None and bool(usage.tokens)
+    usage, pictures = read_usage(told.get("usage")), drawn(told.get("output"))
+    used = bool(pictures) or (usage is not None and bool(usage.tokens))
     shown = {name: value for name, value in told.items() if name not in ("id", "previous_response_id")}
     return Progress(
         state=state,
         detail=shown,
         error=_failure(told) if state == "failed" else None,
-        units=usage.units if usage is not None else None,
+        units=_units(usage, len(pictures)),
+        conditions=_conditions(pictures.values()),
         billed=used and state == "canceled",
     )
+
+
+def _units(usage: Usage | None, pictures: int) -> dict[str, int] | None:
+    units = usage.units if usage is not None else {}
+    return {**units, "images": pictures} if pictures else units or None
+
+
+def _conditions(pictures: Iterable[Mapping[str, object]]) -> dict[str, str | int]:
+    """Size and quality of the last picture that tells them."""
+    found: dict[str, str | int] = {}
+    for one in pictures:
+        found.update(told_conditions(one.get("size"), one.get("quality")))
+    return found
 
 
 def _failure(told: dict[str, object]) -> Failure:

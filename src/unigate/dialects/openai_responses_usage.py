@@ -70,6 +70,12 @@ def item_tokens(item: object) -> int:
     return estimate.value_tokens(read) + calls + (len(sealed) // _SEALED if isinstance(sealed, str) else 0)
 
 
+def drawn(output: object) -> dict[str, Mapping[str, object]]:
+    """The pictures in an answer's output that the tool of responses made, by their ids."""
+    items = (item for item in _listed(output) if isinstance(item, Mapping) and item.get("type") == _DRAWN)
+    return {str(item.get("id")): item for item in items if isinstance(item.get("result"), str) and item["result"]}
+
+
 def speaks(output: object) -> bool:
     """Whether an answer's output holds anything but empty messages and thoughts."""
     return isinstance(output, list) and any(map(_item_speaks, output))
@@ -100,6 +106,8 @@ def _read(part: object) -> object:
     return {key: value for key, value in part.items() if key not in _LABELS and not key.endswith("_url")}
 
 
+#: The item that holds a picture.
+_DRAWN = "image_generation_call"
 #: Where messages and thoughts have what they say.
 _SAID = ("content", "summary", "encrypted_content")
 #: Members of items and parts that the model does not read as text.

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 
 from unigate.base.errors import BadRequest, Conflict, NotFound, UpstreamRefused
 from unigate.dialects import Dialect, TaskDialect, operations
-from unigate.relay import references, task_uses, tuned
+from unigate.relay import chat_pictures, references, task_uses, tuned
 from unigate.relay.attempts import beside
 from unigate.relay.call import Call, NamedFiles
 from unigate.relay.holding import most_tokens
@@ -59,7 +59,13 @@ async def begin(call: Call, svc: Services) -> None:
             again = await beside(len(call.body), spoken.read_task, task_uses.submission(call, svc))
             draft = replace(draft, body=again.body)
         given, made = most_tokens(call, svc.models.get(facts.model), svc.settings.hold.output_tokens)
-        draft = replace(draft, units={"input": given, "output": made * facts.count}, pinned=before)
+        chat_pictures.expect(call)
+        draft = replace(
+            draft,
+            units={**facts.units, "input": given, "output": made * facts.count},
+            conditions={**draft.conditions, **facts.conditions},
+            pinned=before,
+        )
         reply = await task_uses.submit(call, svc, spoken, draft)
     finally:
         admission.done(tokens)  # what comes out is not known yet, and is not counted

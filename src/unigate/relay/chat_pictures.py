@@ -9,7 +9,7 @@ import asyncio
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -18,6 +18,7 @@ import structlog
 from unigate.base.errors import GatewayError, StreamBroken
 from unigate.dialects import sse
 from unigate.dialects.openai_pictures import told_conditions
+from unigate.dialects.openai_responses_usage import drawn
 from unigate.relay.call import Call
 from unigate.relay.picture_links import link
 from unigate.relay.services import Services
@@ -32,8 +33,8 @@ _DATA = "data:"
 _object = msgspec.json.Decoder(dict[str, Any])
 
 
-#: The tool by which responses draw, and the item that holds what it made.
-_TOOL, _DRAWN = "image_generation", "image_generation_call"
+#: The tool by which responses draw.
+_TOOL = "image_generation"
 _CHAT = "chat"
 
 
@@ -84,8 +85,8 @@ class Counter:
             told = _object.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        for item in _drawn(told):
-            self._seen.add(str(item.get("id")))
+        for id, item in _drawn(told).items():
+            self._seen.add(id)
             self.conditions.update(told_conditions(item.get("size"), item.get("quality")))
         for place, said in _said(told, member):
             content = said.get("content")
@@ -102,15 +103,15 @@ def expect(call: Call) -> None:
         asked = _asked.decode(call.body)
     except msgspec.DecodeError:
         asked = _Asked()
-    told = {"size": asked.size, "quality": asked.quality}
+    told = told_conditions(asked.size, asked.quality)
     if call.operation.family != _CHAT:
         tool = next((one for one in asked.tools or () if isinstance(one, dict) and one.get("type") == _TOOL), None)
         if tool is None:
             return
-        told = {"size": tool.get("size"), "quality": tool.get("quality")}
+        told = told_conditions(tool.get("size"), tool.get("quality"))
     call.pictures = Counter()
     facts.units = {**facts.units, "images": facts.count}
-    facts.conditions.update({name: value for name, value in told.items() if isinstance(value, str) and value})
+    facts.conditions.update(told)
 
 
 def with_pictures(call: Call, usage: Usage) -> Usage:
@@ -197,20 +198,12 @@ def _said(told: dict[str, Any], member: str) -> Iterator[tuple[int, dict[str, An
             yield index if isinstance(index, int) else place, said
 
 
-def _drawn(told: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _drawn(told: Mapping[str, Any]) -> dict[str, Mapping[str, object]]:
     """What the tool of responses made: in a whole one, or as an item of a stream that is done."""
-    output = told.get("output")
-    items = output if isinstance(output, list) else [told.get("item")]
     if told.get("type") not in (None, "response.output_item.done"):
-        return
-    for item in items:
-        if (
-            isinstance(item, dict)
-            and item.get("type") == _DRAWN
-            and isinstance(item.get("result"), str)
-            and item["result"]
-        ):
-            yield item
+        return {}
+    output = told.get("output")
+    return drawn(output if isinstance(output, list) else told.get("item"))
 
 
 def _images(said: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -175,8 +175,14 @@ def _cost(ending: Ending) -> tuple[int, dict[str, int]]:
     if not ending.charged or not row.hold_id or row.quote.get("free"):
         return 0, {}
     units = units_of(ending.progress.units if ending.progress is not None else None) or dict(row.units)
-    cost, _ = Quote.thawed(row.quote).cost(Usage(units), row.task.conditions)
+    cost, _ = Quote.thawed(row.quote).cost(Usage(units), _conditions(ending))
     return min(cost, MAX_AMOUNT), units
+
+
+def _conditions(ending: Ending) -> Mapping[str, str | int]:
+    """What price conditions may ask for, as the provider told it in the end."""
+    told = ending.progress.conditions if ending.progress is not None else {}
+    return {**ending.row.task.conditions, **told}
 
 
 def _values(ending: Ending, cost: int, now: int) -> dict[str, Any]:
@@ -218,7 +224,7 @@ def _record(ending: Ending, row: TaskRow, cost: int, units: dict[str, int]) -> R
     task, quote = row.task, row.quote
     price = ""
     if cost:
-        _, price = Quote.thawed(quote).cost(Usage(units), task.conditions)
+        _, price = Quote.thawed(quote).cost(Usage(units), _conditions(ending))
     lasted = max(task.finished_at - task.created_at, 0) * 1000
     multiplier, day = quote.get("multiplier", 0), quote.get("day", 0)
     return Record(

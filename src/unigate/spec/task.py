@@ -163,6 +163,8 @@ class Progress:
     error: Failure | None = None
     #: What was consumed, where the provider tells; each in 0..2^40.
     units: Mapping[str, int] | None = None
+    #: What the provider tells in the end that price conditions may ask for, in place of what the draft says of it.
+    conditions: Mapping[str, str | int] = field(default_factory=dict)
     #: Canceled, and the provider bills it all the same; what failed is never charged.
     billed: bool = False
 
