@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from unigate.base import ids
+from unigate.base.clock import now_ms
 from unigate.base.errors import BadAnswer, Unsupported, UpstreamRefused
 from unigate.dialects.picture_vendors import NAME, Painter, pictures
 
@@ -40,6 +42,12 @@ def test_what_goes_without_saying_is_not_told() -> None:
 def test_an_answer_without_pictures_is_none(told: bytes) -> None:
     with pytest.raises(BadAnswer):
         NAMED.answer(told, b"", "req_x")
+
+
+@pytest.mark.parametrize("id", [ids.new("req"), ids.new("req") + "_17"])
+def test_an_answer_tells_when_it_was_made(id: str) -> None:
+    made = json.loads(SIDED.answer(b'{"data": [{"url": "https://x/y.png"}]}', b"", id))
+    assert abs(now_ms() // 1000 - made["created"]) < 600
 
 
 def test_a_refusal_in_a_good_answer_is_one() -> None:

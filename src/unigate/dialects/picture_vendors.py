@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from unigate.base.clock import now_ms
 from unigate.base.errors import BadAnswer, Unsupported
 from unigate.base.id_times import made_at
 from unigate.dialects import json_read
@@ -101,4 +102,5 @@ def _answer(vendor: Painter, body: bytes, _asked: bytes, id: str) -> bytes:
     made = told.pop(vendor.pictures, None)
     if not isinstance(made, list):
         raise no_answer(told, body, vendor.pictures)
-    return msgspec.json.encode({"created": made_at(id) // 1000, **told, "data": made})
+    made_ms = made_at(id) or now_ms()  # the ids of batches' lines do not tell
+    return msgspec.json.encode({"created": made_ms // 1000, **told, "data": made})
