@@ -24,7 +24,9 @@ channels:
     provider: openai
     base_url: SANDBOX/openai/v1
     credentials: sk-upstream-main
-    models: [gpt-4-all, gpt-4o-image, gpt-image-1, dall-e-3, sandbox-*]
+    models: [gpt-4-all, gpt-4o-image, gpt-image-1, dall-e-*, sandbox-*]
+  - {name: near, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate,
+     models: {dall-e-2: black-forest-labs/flux-schnell}}
   - {name: router, provider: openrouter, base_url: SANDBOX/openrouter/api/v1, credentials: sk-or,
      models: [google/gemini-2.5-flash-image]}
   - {name: spare, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: "*"}
@@ -251,6 +253,16 @@ def test_a_model_whose_pictures_are_addresses_or_made_by_tasks_chats(stage: Stag
     (url,) = _MARKDOWN.findall(reply.json()["choices"][0]["message"]["content"])
     assert opened(fetched(url)).format == "WEBP"
     assert Decimal(reply.headers["x-unigate-cost"]) == Decimal("0.003")
+
+
+def test_a_model_that_tasks_make_rather_than_who_answers_at_once_chats(stage: Stage) -> None:
+    word = mark()
+    reply = ask(stage, "dall-e-2", word)
+    assert reply.status_code == 200, reply.text
+    (url,) = _MARKDOWN.findall(reply.json()["choices"][0]["message"]["content"])
+    assert opened(fetched(url)).format == "WEBP"
+    (sent,) = stage.received(word)
+    assert "/replicate/" in sent["path"]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -19,7 +19,7 @@ from unigate.dialects import Dialect, dialect, json_read, openai_errors, openai_
 from unigate.relay.call import Call
 from unigate.relay.late_stream import in_time
 from unigate.relay.picture_links import link
-from unigate.relay.pictures import served
+from unigate.relay.pictures import served, tasks_rather
 from unigate.relay.services import Services
 from unigate.spec.exchange import Exchange, Header
 from unigate.spec.operation import Operation
@@ -163,7 +163,7 @@ async def _made(call: Call, svc: Services, relay: Relay, row: Operation, body: d
     x = Inside(call.x)
     inner = Call(x, call.id, row, call.key, call.at)
     inner.failed_id, inner.discount = call.failed_id, call.discount
-    if not openai_pictures.counts_tokens(str(body["model"])) and _answers(call, svc, row):
+    if not openai_pictures.counts_tokens(str(body["model"])) and not _by_tasks(call, svc, row):
         body["response_format"] = "b64_json"
     inner.body = msgspec.json.encode(body)
     try:
@@ -178,9 +178,9 @@ async def _made(call: Call, svc: Services, relay: Relay, row: Operation, body: d
     return await asyncio.wait_for(x.taken, _ENDS)
 
 
-def _answers(call: Call, svc: Services, row: Operation) -> bool:
-    """Whether a provider answers with the pictures at once."""
-    return bool(served(svc, call.facts.model, call.key.group.name, row))
+def _by_tasks(call: Call, svc: Services, row: Operation) -> bool:
+    """Whether tasks make the pictures, whose answer has links of ours."""
+    return tasks_rather(svc, call.facts.model, call.key.group.name, row)
 
 
 async def _link(call: Call, svc: Services, place: int, one: Any) -> str:

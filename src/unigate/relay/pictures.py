@@ -64,8 +64,9 @@ def by_tasks(call: Call, svc: Services) -> bool:
 
     BadRequest where none is named and none that may be meant is served.
     """
-    facts, group, tasks = call.facts, call.key.group.name, _within(call.operation.name)
+    facts, group = call.facts, call.key.group.name
     if not facts.model:
+        tasks = _within(call.operation.name)
         named = next((one for one in _meant(call, svc) if _may_mean(svc, one, group, call.operation, tasks)), "")
         if not named:
             told = "Missing required parameter: 'model'."
@@ -75,11 +76,14 @@ def by_tasks(call: Call, svc: Services) -> bool:
             call.form = call.form.with_value("model", named.encode())
         else:
             call.body = json_edit.edited(call.body, {"model": msgspec.json.encode(named)})
-    return tasks is not None and _tasks_rather(svc, facts.model, group, call.operation, tasks)
+    return tasks_rather(svc, facts.model, group, call.operation)
 
 
-def _tasks_rather(svc: Services, model: str, group: str, operation: Operation, tasks: Operation) -> bool:
-    """Whether a model is made by tasks: where they alone are, or their channel names it more closely, or it is known so."""
+def tasks_rather(svc: Services, model: str, group: str, operation: Operation) -> bool:
+    """Whether tasks make a model's pictures: where they alone do, or their channel names it more closely, or it is known so."""
+    tasks = _within(operation.name)
+    if tasks is None:
+        return False
     at_once, later = served(svc, model, group, operation), served(svc, model, group, tasks)
     if not later or not at_once:
         return bool(later)
