@@ -91,6 +91,13 @@ def form(session: object, *, twice: bool = False) -> dict[str, Any]:
     return {"files": parts}
 
 
+#: A session whose part is named in a way that some readers don't know.
+HIDDEN = (
+    b"--b\r\nContent-Disposition: form-data; name*=utf-8''session\r\n\r\n"
+    b'{"type":"realtime","model":"gpt-realtime"}\r\n--b--\r\n'
+)
+
+
 def test_who_may_connect_directly_gets_the_vendors_own_secret(stage: Stage) -> None:
     head = {"authorization": f"Bearer {STAFF}"}
     body = {"session": {"type": "realtime", "model": "talk"}}
@@ -138,6 +145,11 @@ def test_an_offer_with_its_session_names_the_vendors_models(stage: Stage) -> Non
         (form("{"), 400, "session"),
         (form("[]"), 400, "session"),
         (form({"model": "talk"}, twice=True), 400, "session"),
+        (
+            {"query": "?model=talk", "content": HIDDEN, "headers": {"content-type": "multipart/form-data; boundary=b"}},
+            400,
+            None,
+        ),
         ({"query": "?model=talk", "content": b"hello", "headers": SDP}, 400, "sdp"),
         (form({"model": "talk", "audio": {"output": {"voice": "nobody"}}}), 400, "session.audio.output.voice"),
         ({"query": "?model=no%20more", "content": b"v=0", "headers": SDP}, 404, None),

@@ -7,8 +7,6 @@ directly: then offer and answer (SDP) pass as they are.
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from email.message import Message
-from email.parser import BytesParser
 from typing import Any
 from urllib.parse import parse_qs, quote
 
@@ -17,6 +15,7 @@ import msgspec
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import BadRequest, Forbidden, UpstreamError, UpstreamRefused
 from unigate.relay.call import Call
+from unigate.relay.offer_form import BLANK, boundary_of, split
 from unigate.relay.realtime_secrets import writer_in
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
@@ -27,7 +26,7 @@ from unigate.spec.reply import Reply
 
 _ERROR_LIMIT = 256 << 10
 _PASSED = (b"location", b"content-type")
-_LINE, _BLANK = b"\r\n", b"\r\n\r\n"
+_LINE = b"\r\n"
 
 
 async def create(call: Call, svc: Services) -> Reply:
@@ -112,9 +111,9 @@ class _Offer:
         if writer is not None:
             heard = writer["model"]
             writer["model"] = upstream_name(candidate.route.channel.models, heard) or heard
-        head, _, _ = self.parts[self.place].partition(_BLANK)
+        head, _, _ = self.parts[self.place].partition(BLANK)
         parts = list(self.parts)
-        parts[self.place] = head + _BLANK + msgspec.json.encode(session)
+        parts[self.place] = head + BLANK + msgspec.json.encode(session)
         return self.delimiter.join(parts).removeprefix(_LINE)
 
 
@@ -122,19 +121,17 @@ def _read(call: Call) -> _Offer:
     """The offer of a call; BadRequest. Of a form the session's own words count, as they do for the vendor."""
     kind = call.x.header(b"content-type") or b""
     named = parse_qs(call.x.query.decode("ascii", "replace")).get("model", [""])[-1]
-    typed = Message()
-    typed["content-type"] = kind.decode("latin-1")
-    boundary = typed.get_boundary() if typed.get_content_maintype() == "multipart" else None
+    boundary = boundary_of(kind)
     if boundary is None:
         return _Offer(kind, _known(named), [call.body])
-    delimiter = _LINE + b"--" + boundary.encode("latin-1", "replace")
-    parts = (_LINE + call.body).split(delimiter)
-    places = [place for place, part in enumerate(parts) if _name(part) == "session"]
+    delimiter, found = split(call.body, boundary)
+    parts = [part for _, part in found]
+    places = [place for place, (name, _) in enumerate(found) if name == "session"]
     if len(places) > 1:
         raise BadRequest("The form has more than one 'session'.", param="session")
     if not places:
         return _Offer(kind, _known(named), [call.body])
-    session = _decoded(parts[places[0]].partition(_BLANK)[2])
+    session = _decoded(parts[places[0]].partition(BLANK)[2])
     if session is None:
         raise BadRequest("The 'session' is not a JSON object.", param="session")
     model = session.get("model") or named
@@ -145,12 +142,6 @@ def _known(model: object) -> str:
     if not isinstance(model, str) or not model:
         raise BadRequest("You must provide a model parameter.", param="session.model", code="missing_model")
     return model
-
-
-def _name(part: bytes) -> object:
-    """The name of a form's part."""
-    head = BytesParser().parsebytes(part.partition(_BLANK)[0].removeprefix(_LINE) + _BLANK, headersonly=True)
-    return head.get_param("name", header="content-disposition")
 
 
 def _decoded(data: bytes) -> dict[str, Any] | None:
