@@ -168,7 +168,17 @@ async def test_writes_to_transports_that_closed_under_us() -> None:
         assert (await callers[5].reply()).body == b"xxxxx"
 
 
-async def test_what_a_caller_sent_who_left_is_given_up_without_a_round_of_the_garbage_collector() -> None:
+SENT = b"x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        head(b"Host: a", b"Content-Length: 2000000") + SENT,
+        head(b"Host: a", b"Transfer-Encoding: chunked") + b"f4240\r\n" + SENT + b"\r\nnot a chunk\r\n",
+    ],
+)
+async def test_what_a_caller_sent_in_vain_is_given_up_without_a_round_of_the_garbage_collector(sent: bytes) -> None:
     async def handler(x: Exchange) -> None:
         await x.read(1 << 30)
 
@@ -180,8 +190,9 @@ async def test_what_a_caller_sent_who_left_is_given_up_without_a_round_of_the_ga
     gc.disable()
     try:
         async with wire(handler) as w:
-            caller = await w.ask(head(b"Host: a", b"Content-Length: 2000000") + b"x" * 1_000_000)
+            caller = await w.ask(sent[:-20])
             await until(lambda: there() > before)
+            await caller.send(sent[-20:])
             caller.close()
             await until(lambda: not w.server.state.connections)
             await until(lambda: there() == before)

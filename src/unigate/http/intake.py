@@ -103,7 +103,9 @@ class Intake(asyncio.Protocol, Line):
                 else:
                     return
         except GatewayError as error:
-            self.refuse(error)
+            # It is kept: the frames in which it came about hold the body, in a cycle.
+            error.__cause__ = error.__context__ = None
+            self.refuse(error.with_traceback(None))
         if self.incoming is not None:
             self._body_goes_on(self.incoming)
 

@@ -123,6 +123,8 @@ class Connection(Intake):
                 state.tasks.discard(x.task)
                 # A task that was cancelled holds its frames, and they the body: no cycle may keep it until garbage is collected.
                 x.task = None
+            if x.refused is not None:
+                x.refused.__traceback__ = None  # so do those of an error that is kept
 
     def _fail(self, x: Exchange, error: GatewayError) -> None:
         if x.ended or x.gone:
