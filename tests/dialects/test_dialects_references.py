@@ -134,6 +134,21 @@ def test_containers_that_were_made_are_those_of_items_not_of_what_was_asked() ->
     assert not openai_responses.read(body(input="x", tools=[{"type": "file_search"}])).containers
 
 
+@pytest.mark.parametrize(
+    "item", [{"type": "item_reference", "id": "msg_1"}, {"id": "msg_1"}, {"type": None, "id": "msg_1"}], ids=str
+)
+def test_items_are_named_only_with_what_shows_whose_they_are(item: dict[str, Any]) -> None:
+    given = [{"role": "user", "content": "hi", "id": "msg_0"}, item]
+    for asked in (body(input=given), body(input=given).replace(b'"id"', b'"\\u0069d"')):
+        with pytest.raises(BadRequest) as refused:
+            openai_responses.read(asked)
+        assert refused.value.param == "input.1"
+    for more in ({"previous_response_id": "resp_1"}, {"conversation": "conv_1"}):
+        assert openai_responses.read(body(input=given, **more)).open_input
+    openai_responses.read(body(input=given[:1]))
+    openai_responses.read(body(input='it has an "id"'))
+
+
 @pytest.mark.parametrize("named", ["conv_1", {"id": "conv_1"}], ids=["id", "object"])
 def test_a_response_may_go_on_in_a_conversation(named: object) -> None:
     facts = openai_responses.read(body(input="hi", conversation=named))

@@ -100,7 +100,7 @@ def test_names_inside_the_input_are_not_ours() -> None:
         ({"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "file_1"}]}]}, True),
         ({"input": [{"role": "user", "content": [{"type": "input_file", "file_url": "https://x.y/a.pdf"}]}]}, True),
         ({"input": [{"role": "user", "content": [{"type": "input_file", "file_data": "data:x;base64,AA"}]}]}, True),
-        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, True),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}], "previous_response_id": "resp_1"}, True),
         ({"previous_response_id": "resp_1"}, True),
         ({"prompt": {"id": "pmpt_1"}}, True),
         ({"tools": [{"type": "web_search"}]}, True),

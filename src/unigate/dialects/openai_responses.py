@@ -164,7 +164,17 @@ class _Call(msgspec.Struct, gc=False):
     prompt: object = None
 
 
+class _Item(msgspec.Struct, gc=False):
+    type: str | None = None
+    content: msgspec.Raw = msgspec.Raw(b"")
+
+
+class _Input(msgspec.Struct, gc=False):
+    input: list[_Item] | str | None = None
+
+
 _call = msgspec.json.Decoder(_Call)
+_input = msgspec.json.Decoder(_Input)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -224,6 +234,8 @@ def read(body: bytes) -> Facts:
         facts.references = openai_references.find(body)
     if call.conversation is not None:
         facts.references += (_conversation(call.conversation),)
+    if not facts.previous and call.conversation is None and (b'"id"' in body or b"\\u00" in body):
+        _refuse_items_by_reference(body)
     facts.open_input = bool(
         facts.previous or hosted or facts.references or call.prompt is not None or _names_input(body)
     )
@@ -322,6 +334,23 @@ def _check_background(call: _Call) -> None:
         raise BadRequest("Responses in the background are not streamed here: leave 'stream' out.", param="stream")
     if call.store is False:
         raise BadRequest("A response in the background must be stored: leave 'store' out.", param="store")
+
+
+def _refuse_items_by_reference(body: bytes) -> None:
+    """BadRequest for items that the vendor keeps: nobody can say whose they are, as all users share its account.
+
+    `type` may be left out there: an item that has no content either is one.
+    """
+    try:
+        items = _input.decode(body).input
+    except msgspec.ValidationError:
+        return  # the vendor's to refuse
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        if item.type == "item_reference" or (item.type is None and not item.content):
+            raise BadRequest(
+                "Items are taken by reference only together with 'previous_response_id' or 'conversation': send the item.",
+                param=f"input.{number}",
+            )
 
 
 def _conversation(told: object) -> Reference:
