@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from unigate.base.clock import now_ms
+from unigate.base.errors import TooMany
 from unigate.base.live_settings import BatchSettings, LiveSettings
 from unigate.relay.batch_files import BatchFiles
-from unigate.relay.batch_run import FULL, BatchRun
+from unigate.relay.batch_run import FULL, LONG_PAUSE, BatchRun
 from unigate.relay.inner import Answer
 from unigate.relay.services import Services
 from unigate.spec.batch import Line
@@ -69,7 +70,15 @@ class NoKeys:
         """Nothing."""
 
 
-async def test_answers_on_their_way_to_the_database_are_kept(database: Database) -> None:
+class Refused(BatchRun):
+    """A run whose lines are refused for a minute."""
+
+    async def _called(self, line: Line, id: str) -> Answer:
+        return Answer(status=429, body=b"{}", error=TooMany("Later.", retry_after=60))
+
+
+async def claimed(database: Database) -> BatchRow:
+    """A batch that is being worked on."""
     now = now_ms()
     row = BatchRow(
         id="batch_1",
@@ -88,13 +97,16 @@ async def test_answers_on_their_way_to_the_database_are_kept(database: Database)
     )
     async with database.writing() as tx:
         await batches.add(tx, row)
-        (claimed,) = await QUEUE.claim(tx, "me", now=now, until=now + 60_000, most=1)
+        (found,) = await QUEUE.claim(tx, "me", now=now, until=now + 60_000, most=1)
+    return batches.made(found)
+
+
+async def test_answers_on_their_way_to_the_database_are_kept(database: Database) -> None:
+    row = await claimed(database)
     slow = Slow(database)
     settings = LiveSettings(batches=BatchSettings(at_once=256))
     services = cast(Services, SimpleNamespace(settings=settings, keys=NoKeys()))
-    run = Run(
-        cast(Database, slow), services, cast(BatchFiles, Lines()), batches.made(claimed), asyncio.Semaphore(LINES)
-    )
+    run = Run(cast(Database, slow), services, cast(BatchFiles, Lines()), row, asyncio.Semaphore(LINES))
     run.slow = slow
     async with asyncio.timeout(30):
         assert await run.run() == "completed"
@@ -102,3 +114,14 @@ async def test_answers_on_their_way_to_the_database_are_kept(database: Database)
         assert await batches.done(tx, row.id) == set(range(1, LINES + 1))
         seen = await batches.find(tx, row.id)
     assert seen is not None and (seen.completed, seen.failed) == (LINES, 0)
+
+
+async def test_a_batch_whose_lines_all_pause_makes_place_for_others(database: Database) -> None:
+    services = cast(Services, SimpleNamespace(settings=LiveSettings(batches=BatchSettings(at_once=4)), keys=NoKeys()))
+    row, files = await claimed(database), cast(BatchFiles, Lines())
+    run = Refused(database, services, files, row, asyncio.Semaphore(LINES), crowded=lambda: True)
+    async with asyncio.timeout(30):
+        assert await run.run() == "waiting"
+    assert run.rest >= LONG_PAUSE
+    async with database.reading() as tx:
+        assert await batches.done(tx, row.id) == set()

@@ -137,7 +137,9 @@ class BatchHouse:
         if row.channel_id:
             await self._forward(row)
             return
-        run = BatchRun(self._db, self._svc, self._files, row, self._places)
+        run = BatchRun(
+            self._db, self._svc, self._files, row, self._places, crowded=lambda: len(self._at_work) >= BATCHES
+        )
         self._runs[row.id] = run
         if self._stopping:
             run.stop()
@@ -148,9 +150,10 @@ class BatchHouse:
             ending = await run.run()
         finally:
             del self._runs[row.id]
-        if ending == "stopping":
+        if ending in ("stopping", "waiting"):
+            due = now_ms() + (int(run.rest * 1000) or AGAIN_MS)
             async with self._db.writing() as tx:
-                await rows.change(tx, row, {"owner": "", "lease_until": 0, "due_at": now_ms() + AGAIN_MS})
+                await rows.change(tx, row, {"owner": "", "lease_until": 0, "due_at": due})
             return
         async with self._db.reading() as tx:
             seen = await rows.find(tx, row.id)

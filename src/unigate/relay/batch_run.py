@@ -8,7 +8,7 @@ cannot be served now (429, 503, no money) waits and is tried again until the bat
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -38,6 +38,8 @@ BEAT = 1.0
 FULL, FULL_BYTES = 50, 1 << 20
 #: Seconds before a line is tried again: at first, and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+#: Where all lines that were begun pause for so many seconds, another batch that waits has its turn.
+LONG_PAUSE = 8.0
 #: Statuses of lines that are tried again: no money, too many calls, nobody who could serve it.
 WAITS = frozenset({402, 429, 503})
 #: Of what a key's limits allow, batches take one part of so many.
@@ -51,16 +53,28 @@ class BatchRun:
     """A batch that was claimed and is `in_progress`, up to its last line."""
 
     def __init__(
-        self, db: Database, svc: Services, files: BatchFiles, row: BatchRow, places: asyncio.Semaphore
+        self,
+        db: Database,
+        svc: Services,
+        files: BatchFiles,
+        row: BatchRow,
+        places: asyncio.Semaphore,
+        *,
+        crowded: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`places`: lines that this worker calls at once, of all batches."""
+        """`places`: lines that this worker calls at once, of all batches; `crowded`: whether it has no place for another batch."""
         self._db = db
         self._svc = svc
         self._files = files
         self._row = row
         self._places = places
+        self._crowded = crowded
+        #: Lines that wait before they are tried again.
+        self._pausing = 0
+        #: Seconds after which a batch that made place for others is to go on.
+        self.rest = 0.0
         self._operation = operation_at(row.endpoint)
-        #: Why no more lines are begun: the state that the batch is to end in, or `stopping`; "": they are.
+        #: Why no more lines are begun: the state that the batch is to end in, `stopping` or `waiting`; "": they are.
         self._halt = ""
         #: A line has ended, or something is to be seen to.
         self._turn = asyncio.Event()
@@ -88,7 +102,10 @@ class BatchRun:
         self._stop_for("stopping")
 
     async def run(self) -> str:
-        """Call the lines that have no answer; the state that the batch is to end in, or `stopping`. Lost, StoreUnavailable."""
+        """Call the lines that have no answer; the state that the batch is to end in, `stopping`, or `waiting` for `rest`.
+
+        Lost, StoreUnavailable.
+        """
         try:
             beat = asyncio.create_task(self._beat())  # noqa: TID251 - kept until the end of this function
             feed = asyncio.create_task(self._feed())  # noqa: TID251 - as above
@@ -235,11 +252,17 @@ class BatchRun:
 
     async def _pause(self, seconds: float) -> bool:
         """Wait before a line is tried again; False where it is not to be."""
+        self._pausing += 1
+        if self._pausing >= len(self._lines) and seconds >= LONG_PAUSE and self._crowded():
+            self.rest = seconds
+            self._stop_for("waiting")
         try:
             async with asyncio.timeout(seconds):
                 await self._halted.wait()
         except TimeoutError:
             return True
+        finally:
+            self._pausing -= 1
         return False
 
     def _stop_for(self, why: str) -> None:
