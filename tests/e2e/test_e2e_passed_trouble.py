@@ -20,6 +20,7 @@ channels:
   - {name: other, provider: openai, base_url: "MAIN", credentials: sk-other, models: {base-2: theirs-2}, groups: [narrow]}
   - {name: slow, provider: openai, base_url: "MAIN", credentials: sk-s, models: [base-1], limits: {rpm: 4}, groups: [slow]}
 prices:
+  - {model: "ft:*", per_call: 0.5}
   - {model: base-1, per_call: 0.5}
   - {operation: openai.evals.create, per_call: 0.25}
   - {operation: openai.vector_stores.search, per_call: 0.125}
@@ -193,3 +194,13 @@ def test_a_credential_of_another_account_makes_a_list_forget_nothing(places: Pla
     assert listed() == [made[0], made[2]]
     account[made[1]] = gone
     assert listed() == [made[0], made[2]], "what was gone is forgotten, since others were there"
+
+
+def test_tuned_models_are_called_in_the_background_too(places: Places) -> None:
+    name = "ft:base-1:me::7"
+    job = places.made("fine_tuning/jobs", model="base-1", fine_tuned_model=name)
+    assert places.ask("GET", f"fine_tuning/jobs/{job}").status_code == 200
+    places.main.then = [400]
+    refused(places.ask("POST", "responses", json={"model": name, "input": "Hello", "background": True}), 400)
+    got = places.main.got[-1]
+    assert (got.path, got.json["model"]) == ("/v1/responses", name)

@@ -74,10 +74,8 @@ async def _kept_candidates(call: Call, svc: Services) -> list[Candidate]:
     """Where a call may go that names kept things, best first. NotFound, BadRequest, and what the router raises."""
     facts, group = call.facts, call.key.group.name
     place = await background.place(call, svc)
-    if place is not None and place.kind == tuned.KIND:
-        return [svc.router.bound(place)]
     if place is not None:
-        return svc.router.pinned(place, facts.model, group, call.operation)
+        return tuned.candidates(call, svc, place, facts.model)
     candidates = svc.router.routes(facts.model, group, call.operation)
     return candidates if call.named is None else await references.best_first(svc, call.named, candidates)
 

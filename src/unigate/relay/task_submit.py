@@ -26,6 +26,7 @@ from unigate.base.errors import (
 )
 from unigate.billing.bank import Taken
 from unigate.billing.lease import Entry
+from unigate.relay import tuned
 from unigate.relay.call import Call
 from unigate.relay.task_engine import Engine, binding_of, log
 from unigate.relay.task_entry import TaskEntry, under_way
@@ -217,7 +218,7 @@ class Submitter:
         router, group, operation = self._engine.svc.router, call.key.group.name, call.operation
         try:
             if place is not None:
-                return router.pinned(place, draft.model, group, operation)
+                return tuned.candidates(call, self._engine.svc, place, draft.model)
             return router.routes(draft.model, group, operation)
         except NoChannel:
             if not router.busy(draft.model, group, operation):

@@ -10,6 +10,7 @@ from unigate.base.errors import NotFound
 from unigate.dialects import json_places, openai_passed
 from unigate.relay.call import Call
 from unigate.relay.services import Services
+from unigate.routing.choice import Candidate
 from unigate.spec.binding import Binding
 from unigate.spec.operation import Operation
 
@@ -24,6 +25,20 @@ async def place(call: Call, svc: Services, model: str) -> Binding | None:
         told = f"The model '{model[:_NAME]}' does not exist, or you do not have access to it."
         raise NotFound(told, code="model_not_found", param="model")
     return binding
+
+
+def candidates(call: Call, svc: Services, place: Binding, model: str) -> list[Candidate]:
+    """Where a call of a model may go that belongs to one place: that of a tuned model serves it whatever its channel says.
+
+    Raises as `pinned` and `bound` of the router; NotFound where that provider does not offer the operation.
+    """
+    if place.kind != KIND:
+        return svc.router.pinned(place, model, call.key.group.name, call.operation)
+    candidate = svc.router.bound(place)
+    if not candidate.route.channel.provider.serves(call.operation):
+        told = f"No channel of the model '{model[:_NAME]}' offers {call.operation.path}."
+        raise NotFound(told, code="model_not_found", param="model")
+    return [candidate]
 
 
 async def keep(svc: Services, operation: Operation, job: Binding, body: bytes) -> None:
