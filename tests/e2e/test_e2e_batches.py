@@ -1,11 +1,13 @@
 """Batches by OpenAI's official client: each line is a call of its own, answered once, charged once, and in the output file."""
 
+import base64
 from collections.abc import Iterator
 
 import pytest
 from openai import APIStatusError, BadRequestError, NotFoundError, OpenAI
 
 from support.batches import CHAT, PRICES, charged, ended, lines_of, made, price, request
+from support.image_stage import opened
 from support.node import tell
 from support.own_files import ask, refused
 from support.stage import MAIN, Stage, set_stage
@@ -119,6 +121,25 @@ def test_each_endpoint(stage: Stage, openai: OpenAI, endpoint: str, body: dict[s
     (line,) = lines_of(openai, batch.output_file_id)
     assert line["response"]["status_code"] == 200 and line["response"]["body"]
     assert charged(stage, batch).keys() == {line["response"]["request_id"]}
+
+
+@pytest.mark.endpoint("O17")
+def test_pictures_are_made_and_charged_by_what_was_made(stage: Stage, openai: OpenAI) -> None:
+    url = "/v1/images/generations"
+    asked = {"model": "gpt-image-1", "prompt": "a fox", "size": "1024x1024", "quality": "low"}
+    lines = [
+        {"custom_id": "good", "method": "POST", "url": url, "body": {**asked, "n": 2}},
+        {"custom_id": "bad", "method": "POST", "url": url, "body": {**asked, "size": "7x7"}},
+    ]
+    batch = ended(openai, made(openai, lines, endpoint=url))
+    (good,), (bad,) = lines_of(openai, batch.output_file_id), lines_of(openai, batch.error_file_id)
+    assert (batch.status, good["custom_id"], bad["custom_id"]) == ("completed", "good", "bad")
+    assert bad["response"]["status_code"] == 400
+    body = good["response"]["body"]
+    assert [opened(base64.b64decode(one["b64_json"])).size for one in body["data"]] == [(1024, 1024)] * 2
+    paid = charged(stage, batch)
+    assert paid[good["response"]["request_id"]] == body["usage"]["input_tokens"] * 5_000 + 2 * 272 * 40_000
+    assert sum(paid.values()) == paid[good["response"]["request_id"]]
 
 
 @pytest.mark.endpoint("O17")
