@@ -158,7 +158,7 @@ def _judged(body: bytes) -> tuple[Result, Record | None]:
 
 
 def test_errors_name_the_lines_of_the_caller_s_file() -> None:
-    told = [
+    told: list[dict[str, Any]] = [
         {"code": "invalid", "message": "Bad.", "param": None, "line": 2, "more": SECRET},
         {"code": "billing", "message": SECRET, "param": None, "line": None},
     ]

@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from unigate.base.clock import now_ms
 from unigate.base.errors import TooMany
 from unigate.base.live_settings import BatchSettings, LiveSettings
+from unigate.relay import batch_run
 from unigate.relay.batch_files import BatchFiles
 from unigate.relay.batch_run import FULL, LONG_PAUSE, BatchRun
 from unigate.relay.inner import Answer
@@ -125,3 +128,27 @@ async def test_a_batch_whose_lines_all_pause_makes_place_for_others(database: Da
     assert run.rest >= LONG_PAUSE
     async with database.reading() as tx:
         assert await batches.done(tx, row.id) == set()
+
+
+class Late(BatchRun):
+    """A run of a line whose task takes longer than a call waits."""
+
+    tries = 0
+
+    async def _called(self, line: Line, id: str) -> Answer:
+        self.tries += 1
+        return Answer(status=200 if self.tries > LINES else 504, body=b"{}")
+
+
+async def test_a_line_whose_task_is_at_work_is_asked_for_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_run, "FIRST_PAUSE", 0.01)
+    services = cast(Services, SimpleNamespace(settings=LiveSettings(batches=BatchSettings(at_once=256)), keys=NoKeys()))
+    row = await claimed(database)
+    run = Late(database, services, cast(BatchFiles, Lines()), row, asyncio.Semaphore(LINES))
+    async with asyncio.timeout(30):
+        assert await run.run() == "completed"
+    async with database.reading() as tx:
+        good, bad = await batches.sizes(tx, row.id)
+    assert (good.lines, bad.lines, run.tries) == (LINES, 0, 2 * LINES)

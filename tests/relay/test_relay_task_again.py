@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ async def house(database: Database, tmp_path: Path) -> AsyncIterator[Rig]:
         yield made
 
 
-async def tried(node: Node, *bodies: dict[str, object]) -> list[Task]:
+async def tried(node: Node, *bodies: dict[str, Any]) -> list[Task]:
     call = node.call("one", idempotency_key=ID)
     call.id, call.failed_id = ID, ids.new("req")
     drafts = [Draft(operation="test.film", model="film", body=body) for body in bodies]

@@ -47,6 +47,8 @@ SHARE = 2
 _MINUTE = 60.0
 _FAILED = "internal_error", "The gateway failed to serve this request."
 _OK = range(200, 300)
+#: A reply, no error, that says that its tasks are still at work: the same call asks after them.
+_LATE = 504
 
 
 class BatchRun:
@@ -215,9 +217,10 @@ class BatchRun:
         pause = FIRST_PAUSE
         while True:
             answer = await self._called(line, id)
-            if answer.error is None or answer.status not in WAITS:
+            late = answer.error is None and answer.status == _LATE
+            if not late and (answer.error is None or answer.status not in WAITS):
                 return answer
-            told = min(answer.error.retry_after or 0.0, LONGEST_PAUSE)
+            told = min((answer.error.retry_after if answer.error is not None else None) or 0.0, LONGEST_PAUSE)
             if not await self._pause(max(pause, told) * random.uniform(0.75, 1.25)):  # noqa: S311 - spreads lines
                 return None
             pause = min(pause * 2, LONGEST_PAUSE)
