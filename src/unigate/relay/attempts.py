@@ -12,7 +12,7 @@ from unigate.dialects import FinishingDialect, RawDialect, RawWatcher, Watcher, 
 from unigate.relay import chat_pictures, picture_links, references
 from unigate.relay.call import Call
 from unigate.relay.holding import Plan
-from unigate.relay.outgoing import FormBody
+from unigate.relay.outgoing import FormBody, spooled
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final, read_retry_after
@@ -170,7 +170,7 @@ async def _made(asked: Any, call: Call, svc: Services, channel: Channel) -> tupl
     provider, options = channel.provider, channel.options
     if isinstance(asked, Form):
         form, ignored = provider.adjust_form(asked, options)
-        return FormBody(form, svc.spool), ignored
+        return FormBody(form, spooled(svc.spool)), ignored
     body, ignored = provider.adjust_request(asked, options)
     translation = provider.translations.get(call.operation.name)
     if translation is not None:

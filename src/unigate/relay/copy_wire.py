@@ -1,18 +1,18 @@
 """What is said to providers about copies of files: uploaded from where they lie, asked after, deleted. Knows no row of theirs."""
 
-import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any, BinaryIO
 
 import structlog
 
 from unigate.base.clock import now_ms
-from unigate.base.errors import StoreUnavailable, UpstreamError, UpstreamRefused
-from unigate.dialects import multipart, openai_files
+from unigate.base.errors import UpstreamError, UpstreamRefused
+from unigate.dialects import openai_files
+from unigate.relay.outgoing import FormBody
 from unigate.relay.upstreams import Upstreams
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import read_retry_after
-from unigate.spec.form import FilePart, Form
+from unigate.spec.form import FilePart
 from unigate.spec.operation import Operation
 from unigate.spec.own_file import OwnFile
 from unigate.store.own_files import FileRow
@@ -50,11 +50,16 @@ async def upload(upstreams: Upstreams, candidate: Candidate, file: FileRow, open
     purpose = provider.file_purposes.get(file.purpose, file.purpose)
     form, expires_at = openai_files.copy_form(kept, part, purpose, now=now_ms())
     form, _ = provider.adjust_form(form, channel.options)
+
+    async def stored(_part: FilePart) -> AsyncGenerator[bytes, None]:
+        async for piece in await opened():
+            yield piece
+
     where, request = upstreams.to(candidate, CREATE)
     try:
         # On no connection from the pool: where it had ended, nobody could say whether the file arrived.
         answer = await upstreams.client.send(
-            where, request, _StoredForm(form, opened), channel.timeouts, may_repeat=False, fresh=True
+            where, request, FormBody(form, stored), channel.timeouts, may_repeat=False, fresh=True
         )
         return openai_files.read_copy(await _good(answer, candidate)), expires_at
     except UpstreamError as failure:
@@ -100,27 +105,3 @@ class _Elsewhere:
 
     def close(self) -> None:
         """Nothing is held."""
-
-
-class _StoredForm:
-    """A form whose file lies in a storage, as a body. Fulfils `upstream.Outgoing`."""
-
-    def __init__(self, form: Form, opened: Opener) -> None:
-        boundary = secrets.token_hex(16).encode()
-        self._opened = opened
-        self._segments = multipart.segments(form, boundary)
-        self.content_type = multipart.content_type(boundary)
-        self.length = sum(each.size if isinstance(each, FilePart) else len(each) for each in self._segments)
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        """See Outgoing. StoreUnavailable where the file can't be read."""
-        for segment in self._segments:
-            if isinstance(segment, bytes):
-                yield segment
-                continue
-            left = segment.size
-            async for piece in await self._opened():
-                left -= len(piece)
-                yield piece
-            if left:
-                raise StoreUnavailable(detail="storage: a file has another length than it had")

@@ -16,7 +16,7 @@ from unigate.base.errors import BadRequest, NotFound, Unsupported
 from unigate.dialects import form_read, json_places, openai_files, openai_passed
 from unigate.relay import tuned
 from unigate.relay.call import Call
-from unigate.relay.outgoing import FormBody
+from unigate.relay.outgoing import FormBody, spooled
 from unigate.relay.services import Services
 from unigate.routing.choice import Candidate
 from unigate.routing.plans import upstream_name
@@ -143,7 +143,7 @@ async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) ->
         form = asked.form
         for theirs_id in names.values():
             form = form.with_value(_IN_FORM, theirs_id.encode())
-        body = FormBody(form, svc.spool)
+        body = FormBody(form, spooled(svc.spool))
     elif asked.value is not None:
         body = call.body or b"{}"
         if operation.files or operation.models:
