@@ -18,6 +18,7 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-unigate-overhead-ms": ("The gateway's own share of the time until the reply began, in milliseconds.", text()),
     "x-unigate-channel": ("The channel that answered. Only operators' keys are told.", text()),
     "x-unigate-ignored": ("What the call asked for and the provider could not be asked, by name.", text()),
+    "x-unigate-unreachable": ("Things that a list leaves out, since their providers cannot be asked now, by id.", text()),
     "x-unigate-failed": (
         "How many of the orders that a call was divided into came to nothing, which is free.",
         whole(low=1),
@@ -76,6 +77,9 @@ def of_answer(operation: Operation) -> dict[str, object]:
         names.append("x-accel-buffering")
     elif operation.use == "own_file_content":
         names.append("x-content-type-options")
+    elif operation.use == "passed":
+        names += ["x-unigate-channel"] if operation.free else ["x-unigate-channel", "x-unigate-cost"]
+        names += ["x-unigate-unreachable"] if operation.path.count("{") == 0 and operation.method == "GET" else []
     elif operation.use in {"task", "task_get", "task_cancel"}:
         names += ["x-unigate-cost", "x-unigate-ignored"] if operation.use == "task" else ["x-unigate-cost"]
         names += ["x-unigate-failed"] if operation.family == "images" else []
