@@ -18,7 +18,10 @@ HEADERS: Mapping[str, tuple[str, Schema]] = {
     "x-unigate-overhead-ms": ("The gateway's own share of the time until the reply began, in milliseconds.", text()),
     "x-unigate-channel": ("The channel that answered. Only operators' keys are told.", text()),
     "x-unigate-ignored": ("What the call asked for and the provider could not be asked, by name.", text()),
-    "x-unigate-unreachable": ("Things that a list leaves out, since their providers cannot be asked now, by id.", text()),
+    "x-unigate-unreachable": (
+        "Things that a list leaves out, since their providers cannot be asked now, by id.",
+        text(),
+    ),
     "x-unigate-failed": (
         "How many of the orders that a call was divided into came to nothing, which is free.",
         whole(low=1),
