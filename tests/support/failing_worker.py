@@ -13,10 +13,10 @@ def failing_worker(settings: server.WorkerSettings, sock: socket.socket, ready: 
     """A worker whose prices cannot be asked for one model."""
     right = Prices.quote
 
-    def quote(self: Prices, operation: str, model: str, group: Group, at_ms: int) -> Quote:
+    def quote(self: Prices, operation: str, model: str, group: Group, at_ms: int, discount: int = 0) -> Quote:
         if model == "explode":
             raise ZeroDivisionError("a mistake in the code")
-        return right(self, operation, model, group, at_ms)
+        return right(self, operation, model, group, at_ms, discount)
 
     with mock.patch.object(Prices, "quote", quote):
         server.main(settings, sock, ready)
