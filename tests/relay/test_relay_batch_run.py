@@ -139,6 +139,9 @@ class Late(BatchRun):
         self.tries += 1
         return Answer(status=200 if self.tries > LINES else 504, body=b"{}")
 
+    async def _look(self) -> None:
+        """Nobody cancelled it, and its file is there, which it is not in this database."""
+
 
 async def test_a_line_whose_task_is_at_work_is_asked_for_again(
     database: Database, monkeypatch: pytest.MonkeyPatch
