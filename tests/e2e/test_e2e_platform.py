@@ -12,6 +12,7 @@ from openai import OpenAI
 
 from support.gateways import BOB, Gateways
 from support.node import tell
+from unigate.base.clock import now_ms
 
 HARBOUR = b"The harbour has nine cranes. The lighthouse keeper is called Wilhelmina. Boats leave at dawn."
 KITCHEN = b"Bread needs flour and patience. The oven stands beside the window. Soup is served at noon."
@@ -248,11 +249,11 @@ def test_node(gateways: Gateways) -> None:
 
 
 def test_nothing_of_it_costs_anything(gateways: Gateways, sdk: OpenAI) -> None:
-    used = gateways.stages[0].settled()["used"]
+    since = now_ms()
     store = sdk.vector_stores.create()
     sdk.vector_stores.search(store.id, query="x")
     sdk.vector_stores.delete(store.id)
-    assert gateways.stages[0].settled()["used"] == used
+    assert gateways.stages[0].charged(since) == 0
     gateways.sound()
 
 
