@@ -25,7 +25,8 @@ ROWS = {row.name: row for row in operations()}
 FAMILIES = {"speech", "transcriptions", "images"}
 NANO = 1_000_000_000
 GROUP = Group(id="g", name="g", multiplier=1_000_000)
-ID = "req_of_the_case"
+#: Made at 1795291943 s.
+ID = "req_01M7ZVT4J42ZSVZGW8H2MD03VT"
 Told = dict[str, Any]
 
 
