@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from form_stage import FormStage, Gate, Upload, form_stage
@@ -17,6 +18,7 @@ from form_stage import FormStage, Gate, Upload, form_stage
 from support.form_vendor import Asked, answer, good, take
 from support.stage import alive, resident
 from support.waiting import wait_until
+from unigate.base.clock import now_ms
 
 MB = 1 << 20
 SOUND = os.urandom(2 * MB)
@@ -158,15 +160,19 @@ def test_a_caller_who_leaves_in_the_middle_of_an_upload(stage: FormStage) -> Non
 
 
 def test_a_caller_who_leaves_while_the_vendor_takes_the_form(stage: FormStage) -> None:
-    before = stage.gateway.rows().keys()
+    since = now_ms()
     upload = Upload(stage, "slow", 30 * MB)
     upload.send()
     wait_until(lambda: stage.vendor.asked)
     upload.leave()
     wait_until(lambda: not stage.spooled())
     GATE.open()
-    wait_until(lambda: stage.gateway.rows().keys() - before, seconds=20)
-    (row,) = [row for id, row in stage.gateway.rows().items() if id not in before]
+
+    def told() -> list[dict[str, Any]]:
+        return [row for row in stage.gateway.rows().values() if row["at"] >= since]
+
+    wait_until(told, seconds=20)
+    (row,) = told()
     assert (row["ended"], row["cost"]) == ("caller_left", 0)
 
 
