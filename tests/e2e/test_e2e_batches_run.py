@@ -160,13 +160,13 @@ def test_live_calls_of_the_same_key_find_a_place(stage: Stage) -> None:
 def test_a_key_that_is_disabled_meanwhile_fails_the_rest(stage: Stage, openai: OpenAI) -> None:
     secret = stage.manage("key", "create", "short", "--user", "bob")["secret"]
     with of(stage, secret) as short:
-        batch = made(short, slow(mark(), 8))
+        batch = made(short, slow(mark(), 80))
         started(short, batch)
         stage.manage("key", "disable", "short")
     with of(stage, "sk-narrow-0123456789") as bob:
         batch = ended(bob, batch)
         good, bad = lines_of(bob, batch.output_file_id), lines_of(bob, batch.error_file_id)
-    assert batch.status == "completed" and len(good) + len(bad) == 8 and good and bad
+    assert batch.status == "completed" and len(good) + len(bad) == 80 and good and bad
     assert {line["response"]["status_code"] for line in bad} == {401}
     assert sum(charged(stage, batch).values()) == price(good)
 
