@@ -110,11 +110,11 @@ async def first_good(
     raise final(failures)
 
 
-async def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
+def _attempt(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Coroutine[Any, Any, Opened]:
     """One try: the answer is read whole, or until its first content."""
     if call.named is None or not call.named.rows:
-        return await _sent(call, svc, plan, candidate)
-    return await references.with_copies(call, svc, candidate, partial(_sent, call, svc, plan, candidate))
+        return _sent(call, svc, plan, candidate)
+    return references.with_copies(call, svc, candidate, partial(_sent, call, svc, plan, candidate))
 
 
 async def _sent(call: Call, svc: Services, plan: Plan, candidate: Candidate) -> Opened:
