@@ -3,10 +3,10 @@
 https://platform.openai.com/docs/guides/background
 """
 
-from unigate.sandbox.forms import openai_errors
+from unigate.sandbox.forms import platform
 from unigate.sandbox.serving.answer import Object
 from unigate.sandbox.serving.face import Call
-from unigate.sandbox.serving.jobs import Job, Stage, Timeline, speed_of
+from unigate.sandbox.serving.jobs import Job, Stage, Timeline
 
 #: In seconds at the usual speed.
 _TIMELINE: Timeline = (
@@ -20,17 +20,7 @@ _CANCELLED = Stage(name="cancelled", ended=True)
 
 def begun(call: Call, id: str) -> Job:
     """A response that begins now."""
-    job = Job(
-        id=id,
-        credential=call.credential,
-        timeline=_TIMELINE,
-        failed=_FAILED,
-        refuse=openai_errors.failure,
-        speed=speed_of(call.body, call.world.options.task_speed),
-        fault=call.fault,
-    )
-    job.begin()
-    return job
+    return platform.begun(call, id, _TIMELINE, _FAILED)
 
 
 def shown(response: Object, job: Job) -> Object:
