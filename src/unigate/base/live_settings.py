@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from unigate.base.config_reader import Text
+from unigate.base.money import format_usd, parse_usd
+
 _State = Literal["live", "deprecated", "off"]
 _Count = Annotated[int, msgspec.Meta(ge=1)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0.001, le=86_400)]
@@ -14,6 +17,15 @@ _Pause = Annotated[float, msgspec.Meta(ge=0, le=604_800)]
 _Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 #: An address of http or https without a query, or nothing.
 _Address = Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s?#]+)?$")]
+#: Decimal USD as text.
+_Usd = Annotated[
+    str,
+    Text(lambda text: format_usd(parse_usd(text)), "an amount of USD"),
+    msgspec.Meta(pattern=r"^(1000000|[0-9]{1,6}(\.[0-9]{1,9})?)$"),
+]
+_Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/@]*$", max_length=255)]
+_Mailbox = Annotated[str, msgspec.Meta(pattern=r"^([^\s@<>]+@[^\s@<>]+)?$", max_length=320)]
+_Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
 #: What is refused until an operator says otherwise.
 BANNED_WORDS = (
     "bestiality", "child porn", "childporn", "cp porn", "erotic", "explicit nudity", "fellatio", "gore", "hentai",
@@ -55,8 +67,43 @@ class RealtimeSettings(msgspec.Struct, frozen=True, kw_only=True):
     direct_groups: tuple[str, ...] = ()
 
 
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """By which server mails are sent; none are without a host."""
+
+    host: _Host = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 465
+    #: The connection is encrypted from its beginning on; or, with `starttls`, before anything is said.
+    tls: bool = True
+    starttls: bool = False
+    #: A file of certificates to trust in place of the system's.
+    ca_file: _Line = ""
+    from_name: _Line = "unigate"
+    from_address: _Mailbox = ""
+    username: _Line = ""
+    #: Sealed where it is kept.
+    password: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+    def __repr__(self) -> str:
+        return f"MailSettings({self.host!r}, {self.port})"
+
+    @property
+    def usable(self) -> bool:
+        """Whether mails can be sent at all."""
+        return bool(self.host and self.from_address)
+
+
 class NotifySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How callers are told of their tasks."""
+    """How callers are told of their tasks, and accounts of what concerns them."""
+
+    #: A balance below this is low, for users who have not said otherwise; "0": none is.
+    low_balance_usd: _Usd = "1"
+    #: Of texts to users who have not said otherwise.
+    language: Literal["en", "zh"] = "en"
+    #: Where users top up, named in what tells them to; "": `public_url`.
+    topup_url: _Address = ""
+    #: Of events that may come often a target gets at most so many of one type in so many minutes.
+    max_per_type: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 2
+    window_minutes: Annotated[float, msgspec.Meta(gt=0, le=1440)] = 10.0
 
     #: Let callbacks and webhooks lead to private networks, whose answers the delivery log shows.
     allow_private_targets: bool = False
@@ -206,6 +253,7 @@ class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: lead to where the caller reached us, and no provider is asked to call back.
     public_url: _Address = ""
     notify: NotifySettings = NotifySettings()
+    mail: MailSettings = MailSettings()
     assets: AssetSettings = AssetSettings()
     files: FileSettings = FileSettings()
     tasks: TaskSettings = TaskSettings()

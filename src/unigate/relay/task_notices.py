@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 
 from unigate.spec.task import Task, View
+from unigate.store import news, notifications, webhooks
 from unigate.store import outbox as rows
-from unigate.store import webhooks
 from unigate.store.database import Tx
-from unigate.tasks.notices import notices
+from unigate.tasks.notices import notices, task_news
 from unigate.tasks.outbox import Outbox
 
 
@@ -20,13 +20,18 @@ class TaskNotices:
 
     async def add(self, tx: Tx, changes: Sequence[tuple[Task, Task]]) -> None:
         """Enter what is to be said of tasks that end (before, after), in the transaction in which they do."""
-        found = []
+        found, happened = [], []
+        minds = await notifications.of_users(tx, {after.user_id for _, after in changes})
         for user_id in sorted({after.user_id for _, after in changes}):
             hooks = await webhooks.of_user(tx, user_id)
+            mind = minds.get(user_id)
             for before, after in changes:
                 if after.user_id == user_id and (hooks or after.notify is not None):
                     found += notices(before, after, self._view(after), hooks, dialects=self._outbox.dialects)
+                if after.user_id == user_id and mind is not None and mind.wanted:
+                    happened += task_news(after, self._view(after), mind.wanted, dialects=self._outbox.dialects)
         await rows.add(tx, found)
+        await news.add(tx, happened)
 
     def added(self) -> None:
         """The transaction is durable."""

@@ -28,6 +28,7 @@ from unigate.store.database import Database
 from unigate.store.objects import Storages
 from unigate.tasks.assets import Links
 from unigate.tasks.copying import Copier
+from unigate.tasks.herald import Herald
 from unigate.tasks.outbox import Outbox, lasts
 from unigate.tasks.sending import LIMITS
 from unigate.tasks.signing import Secrets
@@ -63,7 +64,10 @@ class TaskParts:
         self._secrets = Secrets(gateway=(places.secret, *places.others), unseal=vault.open)
         #: Sends messages to callers' addresses, and nothing else.
         self.letters = Client(LIMITS)
-        self._outbox = Outbox(db, self.letters, self._secrets, lambda: svc.settings.notify)
+        self._outbox = Outbox(
+            db, self.letters, self._secrets, lambda: svc.settings.notify, mail=lambda: svc.settings.mail
+        )
+        self._herald = Herald(db, lambda: svc.settings, self._outbox.poke)
         #: Serves files below `/files/`, by links that `links` signs.
         self.files = svc.files = Files(db, client, storages, lambda: svc.settings.assets, keep=places.keep)
         self.links = Links(places.secret, keep=places.keep, settings=lambda: svc.settings.assets, others=places.others)
@@ -89,6 +93,7 @@ class TaskParts:
         self._tidying: asyncio.Task[None]
         self._deleting: asyncio.Task[None]
         self._batching: asyncio.Task[None]
+        self._telling: asyncio.Task[None]
 
     def start(self) -> None:
         """Begin to work."""
@@ -98,6 +103,7 @@ class TaskParts:
         self._tidying = loop.create_task(self._house.run())
         self._deleting = loop.create_task(self._svc.copies.run())
         self._batching = loop.create_task(self._batches.run())
+        self._telling = loop.create_task(self._herald.run())
         self.tasks.start()
 
     async def stop(self) -> None:
@@ -106,12 +112,13 @@ class TaskParts:
         self._copying.cancel()
         self._tidying.cancel()
         self._deleting.cancel()
+        self._telling.cancel()
         await self._svc.detached.rest(_REST)
         await self.tasks.stop()
         self._outbox.stop()
         await self._delivering
         await self._batching
-        for ending in (self._copying, self._tidying, self._deleting):
+        for ending in (self._copying, self._tidying, self._deleting, self._telling):
             with suppress(asyncio.CancelledError):
                 await ending
         await self.letters.close()

@@ -16,8 +16,8 @@ from unigate.base import ids
 from unigate.base.money import MAX_SUM
 from unigate.spec.record import Attempt, Record
 from unigate.spec.usage import INPUT_UNITS, OUTPUT_UNITS
+from unigate.store import crossings, hours
 from unigate.store import holds as hold_rows
-from unigate.store import hours
 from unigate.store.database import Tx
 from unigate.store.holds import HoldRow
 from unigate.store.ledger import change_wallet, lock_wallet, note_transfer, window_ids
@@ -89,6 +89,9 @@ class Captured:
     losses: dict[str, tuple[int, int]] = field(default_factory=dict)
     #: Holds that records name and the database does not know.
     unknown: list[str] = field(default_factory=list)
+    #: Wallets that paid, and windows in which that counts.
+    wallets: set[str] = field(default_factory=set)
+    windows: set[str] = field(default_factory=set)
 
 
 async def capture(tx: Tx, records: Sequence[Record], *, at: int) -> Captured:
@@ -103,6 +106,7 @@ async def capture(tx: Tx, records: Sequence[Record], *, at: int) -> Captured:
     for short in await _capture_new(tx, new, transfers, done, at=at):
         rows[short["call"]]["charged"] = short["to_charged"]
     await hours.count(tx, [rows[record.id] for record in new])
+    await crossings.spent(tx, done.wallets, done.windows, at=at)
     return done
 
 
@@ -203,6 +207,9 @@ async def _capture_wallet(tx: Tx, wallet_id: str, groups: Sequence[_Group], done
     counted = sorted(wallet.captured.items())
     await tx.many(_WINDOW_CAPTURED, [{"id": w, "key_id": key, **new, "captured": n} for w, (key, n) in counted])
     done.charged += wallet.charged
+    if wallet.charged:
+        done.wallets.add(wallet_id)
+        done.windows.update(wallet.captured)
     if wallet.lost and row is not None:
         day = max(record.day for group in groups for record in group.records)
         so_far = wallet.lost + (row.written_off if row.written_off_day == day else 0)

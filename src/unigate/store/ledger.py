@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select, update
 
 from unigate.base.errors import BadRequest, Conflict, NoFunds, NotFound
 from unigate.base.money import MAX_AMOUNT, MAX_SUM
-from unigate.store import hours
+from unigate.store import crossings, hours
 from unigate.store.database import Tx
 from unigate.store.ledger_tables import GRANTS, REVENUE, accounts, transfers, usage, windows
 from unigate.store.metadata import insert
@@ -121,6 +121,7 @@ async def grant(tx: Tx, *, id: str, wallet_id: str, amount: int, at: int, note: 
     if wallet.granted + amount > MAX_SUM:
         raise BadRequest("This would exceed the largest amount that a wallet can be given.")
     await change_wallet(tx, wallet_id, granted=amount, posted=amount)
+    await crossings.given(tx, wallet_id, at=at)
     return True
 
 
@@ -138,6 +139,7 @@ async def take_back(tx: Tx, *, id: str, wallet_id: str, amount: int, at: int, no
         row = {"debit": wallet_id, "credit": GRANTS, "amount": taken, "code": "take_back", "at": at, "note": note}
         await note_transfer(tx, id=id, **row)  # type: ignore[arg-type]
         await change_wallet(tx, wallet_id, granted=-taken, posted=-taken)
+        await crossings.spent(tx, [wallet_id], at=at)
     return taken
 
 
@@ -160,8 +162,10 @@ async def refund(tx: Tx, *, id: str, call_id: str, amount: int, at: int, note: s
         raise BadRequest("More than was charged cannot be refunded.")
     await change_wallet(tx, wallet_id, posted=amount)
     await tx.run(_REFUNDED, {"call": call_id, "more": amount})
-    await tx.run(_WINDOW_REFUND, {"ids": list(window_ids(call[0], call[1])), "less": amount})
+    counted = window_ids(call[0], call[1])
+    await tx.run(_WINDOW_REFUND, {"ids": list(counted), "less": amount})
     await hours.refund(tx, call_id, amount)
+    await crossings.given(tx, wallet_id, counted, at=at)
     return True
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import ColumnElement, Integer, Update, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Integer, Update, bindparam, delete, func, insert, select, update
 
 from unigate.store.claims import Queue, one_of
 from unigate.store.database import Tx
+from unigate.store.notifications import TARGET
 from unigate.store.pages import Listing, Page, Slice
 from unigate.store.task_tables import deliveries, outbox
 
@@ -123,12 +124,25 @@ _SOON = update(outbox).where(_THE_ONE, _WAITING).values(due_at=bindparam("now"))
 _LIST = Listing(
     select(outbox),
     (outbox.c.created_at, outbox.c.id),
-    {name: outbox.c[name] == bindparam(name) for name in ("user_id", "task_id", "webhook_id", "state")},
+    {
+        **{name: outbox.c[name] == bindparam(name) for name in ("user_id", "task_id", "webhook_id", "state")},
+        "told": outbox.c.webhook_id.like(bindparam("told")),
+    },
 )
 _TRIES = (
     select(deliveries)
     .where(deliveries.c.message_id.in_(bindparam("ids", expanding=True)))
     .order_by(deliveries.c.at, deliveries.c.id)
+)
+_COUNT = (
+    select(func.count())
+    .select_from(outbox)
+    .where(
+        outbox.c.user_id == bindparam("user"),
+        outbox.c.webhook_id == bindparam("hook"),
+        outbox.c.event.in_(bindparam("events", expanding=True)),
+        outbox.c.created_at > bindparam("since"),
+    )
 )
 _OLD = (
     select(outbox.c.id)
@@ -203,6 +217,12 @@ async def again(tx: Tx, id: str, now: int, *, url: str, host: str) -> None:
         await tx.run(_SOON, {"of": id, "now": now})
 
 
+async def count(tx: Tx, user_id: str, webhook_id: str, events: Collection[str], since: int) -> int:
+    """How many messages about these events were made for one of a user's receivers after then."""
+    row = await tx.one(_COUNT, {"user": user_id, "hook": webhook_id, "events": sorted(events), "since": since})
+    return int(row[0]) if row else 0
+
+
 async def by_id(tx: Tx, id: str) -> OutboxRow | None:
     """The message of that id."""
     row = await tx.one(_BY_ID, {"of": id})
@@ -217,9 +237,18 @@ async def page(
     task_id: str | None = None,
     webhook_id: str | None = None,
     state: str | None = None,
+    told: bool = False,
 ) -> Slice[OutboxRow]:
-    """A page of messages, newest first."""
-    found = await _LIST.read(tx, page, user_id=user_id, task_id=task_id, webhook_id=webhook_id, state=state)
+    """A page of messages, newest first; `told`: only those to targets of notifications."""
+    found = await _LIST.read(
+        tx,
+        page,
+        user_id=user_id,
+        task_id=task_id,
+        webhook_id=webhook_id,
+        state=state,
+        told=f"{TARGET}%" if told else None,
+    )
     return found.map(lambda row: OutboxRow(*row))
 
 

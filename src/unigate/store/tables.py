@@ -174,4 +174,5 @@ generations = Table(
 
 Index("keys_by_user", keys.c.user_id)
 Index("users_by_group", users.c.group_id)
+Index("users_by_wallet", users.c.wallet_id)
 Index("prices_by_model", prices.c.model)

@@ -13,6 +13,8 @@ from unigate.base import ids
 from unigate.base.clock import now_ms, utc
 from unigate.dialects import TaskDialect, writer
 from unigate.spec.task import Headers, Task, TaskState, View
+from unigate.store import news
+from unigate.store.news import News
 from unigate.store.outbox import OutboxRow
 from unigate.store.webhooks import Webhook
 from unigate.tasks.addresses import place
@@ -109,6 +111,20 @@ def _own(after: Task, view: View, webhooks: Sequence[Webhook], *, dialects: Dial
         )
         for one in wanted
     ]
+
+
+def task_news(after: Task, view: View, wanted: str, *, dialects: Dialects = spoken) -> list[News]:
+    """What accounts are told of a task's end where they want to hear of it: `wanted` has the events between bars."""
+    event = _EVENTS[after.state] if after.ended else ""
+    if f"|{event}|" not in wanted:
+        return []
+    try:
+        task = dialects(_UNIFIED).write_task(after, view).decode()
+    except Exception:
+        log.exception("an event could not be written", task=after.id, dialect=after.dialect)
+        return []
+    facts = {"task_id": after.id, "operation": after.operation, "task": task}
+    return [news.made(event, after.user_id, facts, now_ms())]
 
 
 def asked_for(webhook: Webhook) -> list[str]:

@@ -8,7 +8,7 @@ import asyncio
 import math
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -18,14 +18,19 @@ import structlog
 from unigate.base import ids
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import GatewayError
-from unigate.base.live_settings import NotifySettings
+from unigate.base.live_settings import MailSettings, NotifySettings
 from unigate.spec.task import Task, View
+from unigate.store import news
+from unigate.store import notifications as target_rows
 from unigate.store import outbox as rows
 from unigate.store import webhooks as webhook_rows
 from unigate.store.database import Database, Tx
+from unigate.store.notifications import TARGET, Target
 from unigate.store.outbox import Delivery, OutboxRow
 from unigate.store.webhooks import Webhook
 from unigate.tasks import notices as told
+from unigate.tasks.account_events import OFF
+from unigate.tasks.account_post import MAILTO, Post
 from unigate.tasks.addresses import check_address
 from unigate.tasks.notices import notices
 from unigate.tasks.progress import ProgressNotices
@@ -37,6 +42,8 @@ __all__ = ["OneByOne", "Outbox", "Writes", "check_address", "lasts", "notices"]
 
 log: Any = structlog.get_logger("unigate.tasks")
 T = TypeVar("T")
+#: Whose a message is, beside its row.
+Receiver = Webhook | Target
 #: Seconds between looking for what is due, deleting what is old, and tries to write down how a message fared.
 _LOOK, _HOUSE, _AGAIN = 1.0, 60.0, 0.5
 #: And after a claim, so that what falls due meanwhile is taken together.
@@ -81,8 +88,10 @@ class Outbox:
         writes: Writes | None = None,
         owner: str = "",
         dialects: told.Dialects = told.spoken,
+        mail: Callable[[], MailSettings] = MailSettings,
     ) -> None:
         """`client` had better be one of its own (`sending.LIMITS`); `owner` names this process, and no other, ever."""
+        self._post = Post(client=client, unseal=secrets.unseal, notify=settings, mail=mail)
         self._db = db
         self._client = client
         self._secrets = secrets
@@ -161,13 +170,13 @@ class Outbox:
         enough = {user for user, count in self._users.items() if count >= share}
         until = now + round(terms.lease_seconds * 1000)
 
-        async def claim(tx: Tx) -> tuple[list[OutboxRow], dict[str, Webhook]]:
+        async def claim(tx: Tx) -> tuple[list[OutboxRow], dict[str, Receiver]]:
             taken = await rows.claim(
                 tx, self._owner, now=now, until=until, most=most, without=full, without_users=enough
             )
-            return taken, await webhook_rows.by_ids(tx, {row.webhook_id for row in taken if row.webhook_id})
+            return taken, await receivers(tx, {row.webhook_id for row in taken if row.webhook_id})
 
-        taken, webhooks = await self._writes.write(claim)
+        taken, known = await self._writes.write(claim)
         left = []
         for row in taken:
             if self._busy[row.host] >= terms.per_host or self._users[row.user_id] >= share:
@@ -175,21 +184,21 @@ class Outbox:
             else:
                 self._busy[row.host] += 1
                 self._users[row.user_id] += 1
-                group.create_task(self._deliver(row, webhooks.get(row.webhook_id)))
+                group.create_task(self._deliver(row, known.get(row.webhook_id)))
         if left:
             await self._writes.write(lambda tx: rows.QUEUE.give_back(tx, self._owner, left, now=now))
         return 0 if left or len(taken) == most else _LOOK if full or enough else min(_LOOK, _REST)
 
-    async def _deliver(self, row: OutboxRow, webhook: Webhook | None) -> None:
+    async def _deliver(self, row: OutboxRow, receiver: Receiver | None) -> None:
         """Send a message, and write down how that went."""
         try:
-            if row.webhook_id and (webhook is None or not webhook.enabled):
+            if row.webhook_id and (receiver is None or not receiver.enabled):
                 await self._noted(row, None)
                 return
             terms = self._settings()
             if row.task_id:
                 await self._progress.over(row.task_id, terms.seconds)
-            outcome = await self._send(row, webhook)
+            outcome = await self._send(row, receiver)
             await self._noted(row, outcome)
         except Exception:
             log.exception("a message could not be delivered", message=row.id)
@@ -205,11 +214,15 @@ class Outbox:
         if not outcome.ok:
             log.info("a notice of progress was not taken", task=row.task_id, error=outcome.error)
 
-    async def _send(self, row: OutboxRow, webhook: Webhook | None, *, may_repeat: bool = True) -> Outcome:
+    async def _send(self, row: OutboxRow, receiver: Receiver | None, *, may_repeat: bool = True) -> Outcome:
+        if receiver is None and row.url.startswith(MAILTO):  # to an account itself, whatever its targets are
+            receiver = Target("", row.user_id, 0, "email", "")
+        if isinstance(receiver, Target):
+            return await self._post.send(row, receiver)
         terms = self._settings()
         secrets: tuple[str, ...] = ()
-        if row.signed and webhook is not None:
-            secrets = self._secrets.of_webhook(webhook.id, webhook.user_id, webhook.secret, now_ms())
+        if row.signed and receiver is not None:
+            secrets = self._secrets.of_webhook(receiver.id, receiver.user_id, receiver.secret, now_ms())
         elif row.signed:
             secrets = self._secrets.of_user(row.user_id)
         letter = Letter(id=row.id, url=row.url, headers=told.headers_of(row), body=row.body, secrets=secrets)
@@ -243,16 +256,21 @@ class Outbox:
         await rows.note(tx, self._after(row, outcome, at, terms), tried(row, outcome, at))
         if not row.webhook_id:
             return
+        known = target_rows if row.webhook_id.startswith(TARGET) else webhook_rows
         if outcome.ok:
-            await webhook_rows.worked(tx, row.webhook_id)
+            await known.worked(tx, row.webhook_id)
             return
-        off = outcome.gone and await webhook_rows.switch_off(tx, row.webhook_id, "its address answered 410")
+        why = "its address answered 410"
+        off = outcome.gone and await known.switch_off(tx, row.webhook_id, why)
         if not off:
             days = f"{terms.failing_days:g}"
             since, why = at - round(terms.failing_days * _DAY_MS), f"for {days} days it took nothing: {outcome.error}"
-            off = await webhook_rows.failed(tx, row.webhook_id, at, since=since, why=why)
+            off = await known.failed(tx, row.webhook_id, at, since=since, why=why)
         if off:
             await rows.end_of_webhook(tx, row.webhook_id, at)
+            if known is target_rows:
+                facts = {"target_id": row.webhook_id, "address": row.url, "why": why}
+                await news.add(tx, [news.made(OFF, row.user_id, facts, at)])
             log.warning("a webhook was switched off", webhook=row.webhook_id, user=row.user_id, error=outcome.error)
 
     def _after(self, row: OutboxRow, outcome: Outcome, at: int, terms: NotifySettings) -> OutboxRow:
@@ -274,6 +292,13 @@ class Outbox:
         dropped = _TOGETHER
         while dropped >= _TOGETHER and not self._stopping:
             dropped = await self._writes.write(lambda tx: rows.drop_old(tx, before, _TOGETHER))
+
+
+async def receivers(tx: Tx, ids: Collection[str]) -> dict[str, Receiver]:
+    """Webhooks and targets by id, of those that exist."""
+    ours = {id for id in ids if id.startswith(TARGET)}
+    found: dict[str, Receiver] = {**await webhook_rows.by_ids(tx, set(ids) - ours)}
+    return found | (await target_rows.by_ids(tx, ours))
 
 
 def lasts(terms: NotifySettings) -> int:

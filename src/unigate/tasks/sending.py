@@ -56,6 +56,7 @@ class Letter:
     url: str
     headers: Headers
     body: bytes
+    method: str = "POST"
     #: By which it is signed; empty: it is not.
     secrets: Sequence[str] = ()
 
@@ -72,7 +73,7 @@ async def send(
     try:
         where = place(letter.url, allow_private=allow_private)
         signature = sign(letter.secrets, letter.id, now_ms() // 1000, letter.body) if letter.secrets else ()
-        request = Request("POST", where.target, (_AGENT, *letter.headers, *signature))
+        request = Request(letter.method, where.target, (_AGENT, *letter.headers, *signature))
         limits = Timeouts(connect=seconds, first_byte=seconds, idle=seconds, total=seconds)
         answer = await client.send(where.endpoint, request, letter.body, limits, may_repeat=may_repeat, once=True)
         status = answer.status

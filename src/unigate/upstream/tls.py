@@ -31,23 +31,29 @@ class Contexts:
 
 
 def _make(*, verify: bool, ca_file: str | None) -> ssl.SSLContext:
-    if not verify:
+    if verify:
+        context = trusting(ca_file)
+    else:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif ca_file is not None:
-        context = ssl.create_default_context(cafile=ca_file)
-    elif sys.platform == "darwin":
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def trusting(ca_file: str | None) -> ssl.SSLContext:
+    """A new context that trusts these certificates, None: the system's. OSError where the file can't be read."""
+    if ca_file is not None:
+        return ssl.create_default_context(cafile=ca_file)
+    if sys.platform == "darwin":
         import truststore  # noqa: PLC0415 - asks the keychain; on Linux it would load all certificates per connection
 
-        context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    else:
-        context = ssl.create_default_context()
-        if not _system_has_certificates(context):
-            import certifi  # noqa: PLC0415 - only where the system has none
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.create_default_context()
+    if not _system_has_certificates(context):
+        import certifi  # noqa: PLC0415 - only where the system has none
 
-            context.load_verify_locations(cafile=certifi.where())
-    context.set_alpn_protocols(["http/1.1"])
+        context.load_verify_locations(cafile=certifi.where())
     return context
 
 

@@ -1,0 +1,132 @@
+"""Thresholds of money: a balance that became low or empty, a budget of a key that is nearly or wholly used.
+
+Looked at within the transactions that move the money, while the wallet is locked, so that each crossing is one row of news
+however many processes move money. A balance is what was not charged yet: what is only held for calls on their way counts.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Text, bindparam, literal_column, select
+
+from unigate.base.live_settings import NotifySettings
+from unigate.base.money import MAX_SUM, parse_usd
+from unigate.store import marks, news, settings_rows
+from unigate.store.database import Tx
+from unigate.store.ledger_tables import accounts, windows
+from unigate.store.marks import Mark
+from unigate.store.news import News
+from unigate.store.notice_tables import marks as marks_table
+from unigate.store.notice_tables import notifications
+from unigate.store.tables import users
+
+#: Percent of a budget that are told.
+NEARLY, WHOLLY = 80, 100
+_LOW = literal_column("'low/'", Text())
+_BUDGET = literal_column("'budget/'", Text())
+_WALLETS = (
+    select(accounts.c.id, accounts.c.posted, users.c.id, notifications.c.low_balance, marks_table.c.level)
+    .join(users, users.c.wallet_id == accounts.c.id)
+    .outerjoin(notifications, notifications.c.user_id == users.c.id)
+    .outerjoin(marks_table, marks_table.c.subject == _LOW + accounts.c.id)
+    .where(accounts.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(accounts.c.id)
+)
+_WINDOWS = (
+    select(
+        windows.c.id, windows.c.budget, windows.c.captured, users.c.id, marks_table.c.level, marks_table.c.bound,
+        windows.c.key_id,
+    )
+    .join(users, users.c.wallet_id == windows.c.wallet_id)
+    .outerjoin(marks_table, marks_table.c.subject == _BUDGET + windows.c.id)
+    .where(windows.c.id.in_(bindparam("ids", expanding=True)), windows.c.budget < MAX_SUM, windows.c.budget > 0)
+    .order_by(windows.c.id)
+)  # fmt: skip
+
+
+async def spent(tx: Tx, wallet_ids: Collection[str], window_ids: Collection[str] = (), *, at: int) -> None:
+    """Money has left wallets, which are locked, and counts in windows: tell of what was crossed."""
+    found = await _balances(tx, wallet_ids, at, told=True)
+    await news.add(tx, found + await _budgets(tx, window_ids, at, told=True))
+
+
+async def given(tx: Tx, wallet_id: str, window_ids: Collection[str] = (), *, at: int) -> None:
+    """A wallet, which is locked, got money, which counts in windows no more."""
+    await marks.cleared(tx, f"empty/{wallet_id}")
+    await _balances(tx, [wallet_id], at, told=False)
+    await _budgets(tx, window_ids, at, told=False)
+
+
+async def refused(tx: Tx, wallet_id: str, counted: Collection[str], *, at: int) -> None:
+    """A call was refused for lack of money in a wallet, which is locked, or within one of these windows: the scarcer."""
+    wallets = await _rows(tx, _WALLETS, [wallet_id])
+    if not wallets:
+        return
+    _, posted, user, _, _ = wallets[0]
+    tight = min(await _rows(tx, _WINDOWS, counted), key=lambda row: row[1] - row[2], default=None)
+    if tight is not None and tight[1] - tight[2] < posted:
+        if await marks.raised(tx, Mark(subject=f"budget/{tight[0]}", level=WHOLLY, bound=tight[1], at=at)):
+            await news.add(tx, [news.made("key.budget", user, {**_facts(tight), "percent": WHOLLY}, at)])
+    elif await marks.raised(tx, Mark(subject=f"empty/{wallet_id}", at=at)):
+        await news.add(tx, [news.made("balance.empty", user, {"balance": posted}, at)])
+
+
+async def low_balance(tx: Tx) -> int:
+    """The threshold of those who have set none, in nano-USD."""
+    row = await settings_rows.setting(tx, "notify")
+    value: Any = msgspec.json.decode(row.value).get("low_balance_usd") if row is not None else None
+    try:
+        return parse_usd(value if isinstance(value, str) else NotifySettings().low_balance_usd)
+    except ValueError:
+        return parse_usd(NotifySettings().low_balance_usd)
+
+
+async def _balances(tx: Tx, wallet_ids: Collection[str], at: int, *, told: bool) -> list[News]:
+    """Set and take away marks of low balances; what is to be told."""
+    found: list[News] = []
+    rows = await _rows(tx, _WALLETS, wallet_ids)
+    usual = await low_balance(tx) if rows else 0
+    for wallet, posted, user, own, level in rows:
+        bound = usual if own is None or own < 0 else own
+        if posted >= bound:
+            if level:
+                await marks.cleared(tx, f"low/{wallet}")
+        elif told and not level:
+            await marks.put(tx, Mark(subject=f"low/{wallet}", bound=bound, at=at))
+            found.append(news.made("balance.low", user, {"balance": posted, "threshold": bound}, at))
+    return found
+
+
+async def _budgets(tx: Tx, window_ids: Collection[str], at: int, *, told: bool) -> list[News]:
+    """Set and take away marks of budgets; what is to be told."""
+    found: list[News] = []
+    for row in await _rows(tx, _WINDOWS, window_ids):
+        window, budget, captured, user, level, bound, _ = row
+        reached = _reached(captured, budget)
+        before = level or 0
+        if before and bound != budget:  # of what was told of another budget, no more counts than is so of this one
+            before = min(before, reached)
+        if told and reached > before:
+            found.append(news.made("key.budget", user, {**_facts(row), "percent": reached}, at))
+            before = reached
+        if not reached and level:
+            await marks.cleared(tx, f"budget/{window}")
+        elif before and (before, budget) != (level, bound):
+            await marks.put(tx, Mark(subject=f"budget/{window}", level=before, bound=budget, at=at))
+    return found
+
+
+async def _rows(tx: Tx, statement: Any, some: Collection[str]) -> list[tuple[Any, ...]]:
+    return await tx.all(statement, {"ids": sorted(some)}) if some else []
+
+
+def _reached(captured: int, budget: int) -> int:
+    """The highest of the told parts of a budget that was used."""
+    used = captured * 100
+    return WHOLLY if used >= budget * WHOLLY else NEARLY if used >= budget * NEARLY else 0
+
+
+def _facts(row: Sequence[Any]) -> dict[str, object]:
+    """What is said of a window."""
+    return {"key_id": row[6], "window": row[0], "budget": row[1], "spent": row[2]}
