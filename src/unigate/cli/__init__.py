@@ -23,6 +23,7 @@ _GROUPS = (
     ("code", "codes", "app", "Redemption codes: credit that whoever has the code can take, once."),
     ("webhook", "webhooks", "app", "Webhooks: addresses that are told of the ends of their user's tasks."),
     ("delivery", "webhooks", "delivery_app", "Messages to callers' addresses, and how each try went."),
+    ("notification", "notifications", "app", "Notifications: what accounts are told, by mail or webhook."),
     ("task", "tasks", "app", "Tasks: what is made while nobody waits."),
     ("usage", "usage", "app", "What was used: sums by time and by user, key, model, channel, operation or end."),
     ("secret", "secret", "app", "The secret that seals credentials at rest."),

@@ -13,7 +13,9 @@ from unigate.base.clock import utc
 from unigate.base.money import format_multiplier, format_usd
 
 #: Fields that hold nano-USD, and those that hold milliseconds since 1970.
-_MONEY = frozenset({"balance", "used", "in_use", "granted", "amount", "cost", "charged", "refunded", "held"})
+_MONEY = frozenset(
+    {"balance", "used", "in_use", "granted", "amount", "cost", "charged", "refunded", "held", "low_balance_usd"}
+)
 _MOMENTS = frozenset(
     {"created_at", "expires_at", "redeemed_at", "since", "until", "start", "at", "due_at", "ended_at", "failing_since"}
     | {"started_at", "finished_at", "submitted_at", "deadline_at"}

@@ -55,7 +55,7 @@ async def apply(desk: Desk, config: Config, owner: str = OWNED_BY_FILE) -> Appli
                 await _apply_keys(tx, desk, config.keys, done)
                 await apply_channels(tx, desk, config.channels, done)
                 await apply_prices(tx, config.prices, done)
-                await apply_settings(tx, config.settings, done)
+                await apply_settings(tx, desk, config.settings, done)
                 await generations.bump(tx, done.kinds)
         except ConstraintFailed as error:
             if error.kind != "unique":

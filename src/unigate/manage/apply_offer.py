@@ -11,7 +11,7 @@ from unigate.manage.audit import noted
 from unigate.manage.channel_rows import channel_row, given_credentials, seal_options
 from unigate.manage.channels import channel_facts, group_names, put_credentials
 from unigate.manage.desk import FILE, Desk
-from unigate.manage.live import setting_facts, setting_row
+from unigate.manage.live import sealed, setting_facts, setting_row
 from unigate.manage.price_forms import rates_of, rates_text, subject_of
 from unigate.manage.prices import facts, in_force, new_price, title
 from unigate.store import channels as channel_rows
@@ -87,11 +87,12 @@ async def apply_prices(tx: Tx, entries: list[PriceEntry], done: Applied) -> None
             done.left.append(f"price {_title(row)}")
 
 
-async def apply_settings(tx: Tx, values: Mapping[str, object], done: Applied) -> None:
+async def apply_settings(tx: Tx, desk: Desk, values: Mapping[str, object], done: Applied) -> None:
     """Set what the file sets; what it no longer sets stays as it is, and is anybody's again."""
     known = {row.name: row for row in await settings_rows.all_settings(tx)}
     for name, value in values.items():
-        row, old = setting_row(name, value, done.owner), known.get(name)
+        old = known.get(name)
+        row = setting_row(name, sealed(desk, value, old), done.owner)
         if old is not None and (old.value, old.owned_by) == (row.value, row.owned_by):
             continue
         await settings_rows.put_setting(tx, row)

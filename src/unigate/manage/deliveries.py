@@ -10,11 +10,13 @@ from unigate.manage.desk import SHELL, Actor, Desk
 from unigate.manage.pacing import pace
 from unigate.manage.webhooks import users_id
 from unigate.store import outbox as rows
-from unigate.store import webhooks as webhook_rows
 from unigate.store.database import Tx
+from unigate.store.notifications import TARGET
 from unigate.store.outbox import Delivery, OutboxRow
 from unigate.store.pages import Page, Slice
+from unigate.store.webhooks import Webhook
 from unigate.tasks.notices import host_of
+from unigate.tasks.outbox import receivers
 
 #: Messages that somebody may have sent again in a minute.
 REPLAYS = 60
@@ -40,7 +42,7 @@ class MessageView:
     user_id: str
     #: None: it is about no task.
     task_id: str | None
-    #: None: it goes to the callback that a request named.
+    #: Of a webhook or of a target of notifications; None: it goes to the callback that a request named.
     webhook_id: str | None
     #: `standard`, or the name of the dialect that wrote it.
     form: str
@@ -63,6 +65,8 @@ class MessageFilter:
     task: str | None = None
     webhook: str | None = None
     state: str | None = None
+    #: Only what was sent to targets of notifications.
+    told: bool = False
 
 
 async def list_messages(
@@ -75,7 +79,13 @@ async def list_messages(
     async with desk.db.reading() as tx:
         user_id = await users_id(tx, wanted.user, of)
         found = await rows.page(
-            tx, page, user_id=user_id, task_id=wanted.task, webhook_id=wanted.webhook, state=wanted.state
+            tx,
+            page,
+            user_id=user_id,
+            task_id=wanted.task,
+            webhook_id=wanted.webhook,
+            state=wanted.state,
+            told=wanted.told,
         )
         tries = await rows.tries(tx, [row.id for row in found.rows])
     return found.map(lambda row: _view(row, tries[row.id]))
@@ -88,22 +98,29 @@ async def show_message(desk: Desk, id: str, *, of: str | None = None) -> tuple[M
         return await _shown(tx, row), row.body.decode(errors="replace")
 
 
-async def replay_message(desk: Desk, id: str, *, of: str | None = None, actor: Actor = SHELL) -> MessageView:
+async def replay_message(
+    desk: Desk, id: str, *, told: bool = False, of: str | None = None, actor: Actor = SHELL
+) -> MessageView:
     """Send a message again, with the same id and all its tries; one that still waits is sent now.
 
+    `told`: only what was sent to a target of notifications.
     NotFound; Conflict where its webhook is gone or switched off; TooMany.
     """
     async with desk.db.writing() as tx:
         row = await _message(tx, id, of)
+        if told and not row.webhook_id.startswith(TARGET):
+            raise NotFound(f"There is no message {id!r}.")
         await pace(tx, actor, "replay", "delivery", REPLAYS)
         url, host = row.url, row.host
         if row.webhook_id:
-            webhook = (await webhook_rows.by_ids(tx, [row.webhook_id])).get(row.webhook_id)
-            if webhook is None:
-                raise Conflict("The webhook of this message is gone.")
-            if not webhook.enabled:
-                raise Conflict("The webhook of this message is switched off.")
-            url, host = webhook.url, host_of(webhook.url)
+            receiver = (await receivers(tx, [row.webhook_id])).get(row.webhook_id)
+            what = "target" if row.webhook_id.startswith(TARGET) else "webhook"
+            if receiver is None:
+                raise Conflict(f"The {what} of this message is gone.")
+            if not receiver.enabled:
+                raise Conflict(f"The {what} of this message is switched off.")
+            if isinstance(receiver, Webhook):
+                url, host = receiver.url, host_of(receiver.url)
         await rows.again(tx, id, now_ms(), url=url, host=host)
         await noted(tx, actor, "replay", "delivery", id, row.url, after={"event": row.event, "state": row.state})
         return await _shown(tx, await _message(tx, id, of))

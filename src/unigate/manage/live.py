@@ -1,18 +1,25 @@
 """Live settings: show, set, and back to the default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from unigate.access.secrets import CannotOpen
 from unigate.base.clock import now_ms
 from unigate.base.errors import BadRequest
-from unigate.base.live_settings import LiveSettings
+from unigate.base.live_settings import LiveSettings, MailSettings
 from unigate.manage.audit import noted
 from unigate.manage.desk import SHELL, Actor, Desk, check_editable, json_text
 from unigate.store import generations
 from unigate.store import settings_rows as rows
+from unigate.store.database import Tx
 from unigate.store.settings_rows import SettingRow
+from unigate.tasks.account_post import MAIL_CONTEXT
+
+#: Stands for a password that is kept; given, it stays.
+HIDDEN = "***"
+_MAIL = "mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +58,7 @@ async def set_setting(desk: Desk, name: str, value: object, *, actor: Actor = SH
         if checked is None:
             await rows.drop_setting(tx, name)
         else:
-            row = setting_row(name, checked)
+            row = setting_row(name, sealed(desk, checked, old))
             await rows.put_setting(tx, row)
         action = "set" if row is not None else "reset"
         await noted(tx, actor, action, "setting", name, name, setting_facts(old), setting_facts(row))
@@ -67,6 +74,35 @@ def checked_setting(name: str, value: object) -> object:
         raise BadRequest(f"{name}: {error}") from None
 
 
+def sealed(desk: Desk, value: object, old: SettingRow | None) -> object:
+    """A value as it is kept, after what was kept before: a password is sealed, and stays where `***` is given."""
+    if not isinstance(value, MailSettings):
+        return value
+    before = msgspec.json.decode(old.value, type=MailSettings).password if old is not None else ""
+    if value.password == HIDDEN or (before and value.password == _password(desk, before)):
+        return msgspec.structs.replace(value, password=before)
+    password = desk.vault.seal(value.password, MAIL_CONTEXT) if value.password else ""
+    return msgspec.structs.replace(value, password=password)
+
+
+def _password(desk: Desk, kept: str) -> str | None:
+    """What is sealed; None where no secret that is known opens it."""
+    try:
+        return desk.vault.open(kept, MAIL_CONTEXT)
+    except CannotOpen:
+        return None
+
+
+async def reseal(tx: Tx, desk: Desk) -> None:
+    """Seal what another secret had sealed with that of today. CannotOpen."""
+    row = await rows.setting(tx, _MAIL)
+    mail = msgspec.json.decode(row.value, type=MailSettings) if row is not None else MailSettings()
+    if row is not None and mail.password and not desk.vault.fresh(mail.password):
+        password = desk.vault.seal(desk.vault.open(mail.password, MAIL_CONTEXT), MAIL_CONTEXT)
+        value = json_text(msgspec.structs.replace(mail, password=password))
+        await rows.put_setting(tx, replace(row, value=value))
+
+
 def setting_row(name: str, value: object, owned_by: str = "") -> SettingRow:
     """The row that keeps a value."""
     return SettingRow(name=name, value=json_text(value), owned_by=owned_by, changed_at=now_ms())
@@ -76,7 +112,9 @@ def setting_facts(row: SettingRow | None) -> dict[str, object]:
     """What the audit log tells of a setting; nothing where it is at its default."""
     if row is None:
         return {}
-    found = {"value": msgspec.json.decode(row.value)}
+    found: dict[str, object] = {"value": _plain(row)}
+    if row.name == _MAIL:
+        found["password"] = msgspec.json.decode(row.value).get("password")
     return {**found, "owned_by": row.owned_by} if row.owned_by else found
 
 
@@ -89,5 +127,11 @@ def _type(name: str) -> Any:
 
 def _view(name: str, row: SettingRow | None) -> SettingView:
     default = msgspec.to_builtins(getattr(LiveSettings(), name))
-    value = msgspec.json.decode(row.value) if row is not None else default
+    value = _plain(row) if row is not None else default
     return SettingView(name=name, value=value, default=default, owned_by=row.owned_by if row else "")
+
+
+def _plain(row: SettingRow) -> Any:
+    """A value as it is shown: without its password."""
+    value = msgspec.json.decode(row.value)
+    return {**value, "password": HIDDEN} if row.name == _MAIL and value.get("password") else value

@@ -10,6 +10,8 @@ from unigate.access.secrets import CannotOpen, Vault
 from unigate.base.clock import now_ms
 from unigate.base.errors import Conflict
 from unigate.manage.desk import SECRET_NAME, Desk, json_text
+from unigate.manage.live import reseal as reseal_mail
+from unigate.manage.notifications import reseal as reseal_targets
 from unigate.manage.webhooks import reseal as reseal_webhooks
 from unigate.store import channels as channel_rows
 from unigate.store import generations, settings_rows
@@ -25,7 +27,7 @@ class Resealed:
     #: Channels' credentials and options that another secret had sealed.
     credentials: int
     options: int
-    #: Secrets of webhooks likewise.
+    #: Secrets of webhooks and of targets of notifications likewise.
     webhooks: int
     #: Keys in use that are still known by another secret: taken over when they are used next.
     keys_left: int
@@ -49,7 +51,8 @@ async def reseal(desk: Desk) -> Resealed:
                     sealed = vault.seal(vault.open(channel.options, context), context)
                     await channel_rows.set_channel(tx, replace(channel, options=sealed))
                     options += 1
-            webhooks = await reseal_webhooks(tx, desk)
+            webhooks = await reseal_webhooks(tx, desk) + await reseal_targets(tx, desk)
+            await reseal_mail(tx, desk)
         except CannotOpen as error:
             raise Conflict(f"{error}: name that secret among other_secrets, or give the credential anew.") from None
         mark = SettingRow(name=SECRET_NAME, value=json_text(vault.id), owned_by="", changed_at=now_ms())

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import bindparam, delete, func, select, update
 
+from unigate.base import ids
 from unigate.store.database import Tx
 from unigate.store.metadata import insert
 from unigate.store.notice_tables import notifications, targets
@@ -63,6 +64,13 @@ class Account:
 _ACCOUNT = (users.c.id, users.c.name, users.c.email, users.c.role)
 _ACCOUNTS = select(*_ACCOUNT).where(users.c.id.in_(bindparam("ids", expanding=True)), users.c.enabled == 1)
 _OPERATORS = select(users.c.id).where(users.c.role != "user", users.c.enabled == 1).order_by(users.c.id)
+
+
+def usual_target(user_id: str, at: int) -> Target:
+    """What everybody has who has said nothing: mails to the account's address."""
+    return Target(ids.new("target"), user_id, 0, "email", "", created_at=at)
+
+
 _new = insert(notifications)
 _START = _new.on_conflict_do_nothing().returning(notifications.c.user_id)
 _PUT = _new.on_conflict_do_update(

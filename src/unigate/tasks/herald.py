@@ -12,7 +12,6 @@ from typing import Any, cast
 import msgspec
 import structlog
 
-from unigate.base import ids
 from unigate.base.clock import now_ms
 from unigate.base.errors import GatewayError
 from unigate.base.live_settings import LiveSettings
@@ -22,7 +21,7 @@ from unigate.store import outbox
 from unigate.store.database import Database, Tx
 from unigate.store.names import names
 from unigate.store.news import News
-from unigate.store.notifications import Account, Preferences, Target
+from unigate.store.notifications import Account, Preferences, Target, usual_target
 from unigate.store.outbox import OutboxRow
 from unigate.tasks import notices
 from unigate.tasks.account_events import EVENTS, OFF, limited_with, wants
@@ -138,8 +137,7 @@ class Herald:
             if not (account.email and self._settings().mail.usable):
                 return None
             now = now_ms()
-            first = Target(ids.new("target"), account.id, 0, _EMAIL, "", created_at=now)
-            await rows.start(tx, Preferences(account.id, changed_at=now), first)
+            await rows.start(tx, Preferences(account.id, changed_at=now), usual_target(account.id, now))
             found = await rows.of_user(tx, account.id, lock=True)
             assert found is not None
         return found, [target for target in await rows.targets_of(tx, account.id) if target.enabled]

@@ -20,6 +20,7 @@ from unigate.http.api import (
     ledger,
     me,
     models,
+    notifications,
     prices,
     providers,
     requests,
@@ -39,6 +40,7 @@ from unigate.manage.sessions import Doorkeeper, SessionTerms
 ROUTERS = (
     sessions.router,
     me.router,
+    notifications.router,
     users.router,
     groups.router,
     keys.router,
