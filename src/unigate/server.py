@@ -37,6 +37,7 @@ from unigate.http.table import Table
 from unigate.manage import figures, kept, load, shipped
 from unigate.manage.desk import Desk
 from unigate.providers import catalogue
+from unigate.relay.alerts import Alerts
 from unigate.relay.bindings import Bindings
 from unigate.relay.keeping import Keeper
 from unigate.relay.metrics import Metrics
@@ -105,6 +106,7 @@ class Worker:
         self._db: Database
         self._svc: Services
         self._tasks: TaskParts
+        self._alerts: Alerts
         self._providers = catalogue()
         self._vault = Vault(settings.secret, *settings.others)
         #: Kinds of things that changed and are not loaded yet.
@@ -132,6 +134,8 @@ class Worker:
         )
         await bank.start()
         self._svc = self._services(client, limits, bank)
+        self._alerts = Alerts(self._db, self._svc)
+        bank.on_refused = self._alerts.refused
         tasks = self._tasks = TaskParts(self._db, self._svc, client, self._places())
         traces = self._traces()
         keeping = asyncio.create_task(self._svc.keeper.run())  # noqa: TID251 - kept until the end of this function
@@ -144,14 +148,16 @@ class Worker:
         tasks.start()
         tuning.settle_heap()
         keeper = asyncio.create_task(self._keep_house())  # noqa: TID251 - kept until the end of this function
+        alerting = asyncio.create_task(self._alerts.run())  # noqa: TID251 - kept until the end of this function
         ready()
         await self._stopping.wait()
         log.info("draining")
         if not await server.drain(settings.drain):
             log.warning("calls were cut off after the time for draining")
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        for beside in (keeper, alerting):
+            beside.cancel()
+            with suppress(asyncio.CancelledError):
+                await beside
         await tasks.stop()
         await bank.close()
         keeping.cancel()
@@ -172,7 +178,7 @@ class Worker:
         return Services(
             keys=Keys(self._db, settings.secret, settings.others),
             limits=limits,
-            router=Router(rules=Rules(workers=settings.workers), notify=_tell),
+            router=Router(rules=Rules(workers=settings.workers), notify=self._tell),
             prices=Prices(()),
             bank=bank,
             upstreams=Upstreams(client, allow_private=settings.allow_private),
@@ -269,7 +275,7 @@ class Worker:
     async def _load_prices(self) -> None:
         svc = self._svc
         found = await load.load_prices(self._db, shipped.prices())
-        svc.prices = Prices(found, allow_unpriced=svc.settings.allow_unpriced)
+        svc.prices = Prices(found, allow_unpriced=svc.settings.allow_unpriced, missing=self._alerts.unpriced)
         svc.models = await load.load_models(self._db, shipped.models())
 
     async def _keep_house(self) -> None:
@@ -290,6 +296,11 @@ class Worker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PERIOD):
                     await self._changed.wait()
+
+    def _tell(self, event: Event) -> None:
+        """Something happened to a channel or a credential."""
+        log.warning(event.kind, channel=event.channel.name, credential=event.credential, reason=event.reason)
+        self._alerts.channel(event)
 
     async def _forget_kept(self) -> None:
         """Now and then delete prompts and answers whose term is over."""
@@ -331,10 +342,6 @@ class Worker:
             "configuration": f"could not load {', '.join(sorted(self._stale))}" if self._stale else None,
             "draining": "the gateway is shutting down" if self._stopping.is_set() else None,
         }
-
-
-def _tell(event: Event) -> None:
-    log.warning(event.kind, channel=event.channel.name, credential=event.credential, reason=event.reason)
 
 
 def _alarm(what: str, detail: str) -> None:

@@ -49,6 +49,8 @@ class Bank:
         on_change: OnChange = lambda _changed: None,
         failpoint: Failpoint = no_failpoint,
     ) -> None:
+        #: Told of keys whose calls were refused for lack of money.
+        self.on_refused: Callable[[Key], None] = lambda _key: None
         self.database = database
         self.node = node
         self.folder = folder
@@ -124,6 +126,7 @@ class Bank:
         now = boot_seconds()
         for known in (account, account.wallet):
             if now < known.refused_until and least >= known.refused:
+                self.on_refused(key)
                 raise NoFunds
         purpose, day = self._purpose(account, "call")
         waiter = self._waiter(account, amount, least, purpose, day=day)
@@ -346,6 +349,9 @@ class Bank:
             raise
         except StoreUnavailable:
             waiter.leave()
+            raise
+        except NoFunds:
+            self.on_refused(waiter.account.key)
             raise
         finally:
             timer.cancel()

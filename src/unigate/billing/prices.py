@@ -6,7 +6,7 @@ name, a pattern, an operation, `*`), then the number of conditions, then the lat
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import lcm
 from typing import Any
 
@@ -259,7 +259,16 @@ class Quote:
 class Prices:
     """All price rows, found by operation, model and group."""
 
-    def __init__(self, rows: Sequence[Price], *, allow_unpriced: bool = False, offset_minutes: int = 0) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Price],
+        *,
+        allow_unpriced: bool = False,
+        offset_minutes: int = 0,
+        missing: Callable[[str, str], None] = lambda _operation, _model: None,
+    ) -> None:
+        """`missing` is told of operation and model where a quote was refused since no row prices them."""
+        self._missing = missing
         self._allow_unpriced = allow_unpriced
         self._offset_ms = offset_minutes * 60_000
         self._models: dict[str, list[Price]] = {}
@@ -281,7 +290,11 @@ class Prices:
         known = self._known.get(key)
         if known is not None and known[0] <= at_ms < known[1]:
             return known[2]
-        first, last, quote = self._make(operation, model, group.multiplier, at_ms)
+        try:
+            first, last, quote = self._make(operation, model, group.multiplier, at_ms)
+        except Forbidden:
+            self._missing(operation, model)
+            raise
         if discount:
             quote = quote.discounted(discount)
         if len(self._known) >= _REMEMBERED:
@@ -292,6 +305,14 @@ class Prices:
     def priced(self, operation: str, at_ms: int) -> bool:
         """Whether a row names this operation, of those that cost nothing unless the operator sets a price."""
         return any(row.starts_at <= at_ms for row in self._operations.get(operation, ()))
+
+    def serves(self, operation: str, model: str, at_ms: int) -> bool:
+        """Whether a call made at `at_ms` would be served."""
+        try:
+            self._make(operation, model, MILLION, at_ms)
+        except Forbidden:
+            return False
+        return True
 
     def rows(self, model: str, at_ms: int) -> list[Price]:
         """The rows that price a model at `at_ms`, most specific first, down to the first without conditions."""

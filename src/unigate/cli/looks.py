@@ -26,6 +26,7 @@ from unigate.cli.output import print_json, print_rows, say, show_all
 
 if TYPE_CHECKING:
     from unigate.billing.check import Finding as LedgerFinding
+    from unigate.billing.check import Report
     from unigate.manage.desk import Desk
     from unigate.routing.explain import Explained
     from unigate.spec.operation import Operation
@@ -134,8 +135,14 @@ def version(*, json: JsonOption = False) -> None:
 def ledger_check(*, config: ConfigOption = None, data: DataOption = DATA, json: JsonOption = False) -> None:
     """Recompute every balance from what was appended, and compare; exit code 1 where they differ."""
     from unigate.billing.check import check
+    from unigate.manage.ledger import tell
 
-    report = with_desk(config, data, lambda desk: check(desk.db), statement=_WHOLE_LEDGER)
+    async def checked(desk: "Desk") -> "Report":
+        report = await check(desk.db)
+        await tell(desk, report)
+        return report
+
+    report = with_desk(config, data, checked, statement=_WHOLE_LEDGER)
     if json:
         print_json(
             {

@@ -13,6 +13,7 @@ from unigate.manage.channels import channel_facts, group_names, put_credentials
 from unigate.manage.desk import FILE, Desk
 from unigate.manage.live import sealed, setting_facts, setting_row
 from unigate.manage.price_forms import rates_of, rates_text, subject_of
+from unigate.manage.price_news import Change, tell
 from unigate.manage.prices import facts, in_force, new_price, title
 from unigate.store import channels as channel_rows
 from unigate.store import prices as price_rows
@@ -67,20 +68,24 @@ async def apply_prices(tx: Tx, entries: list[PriceEntry], done: Applied) -> None
     now = now_ms()
     by_subject = _by_subject(entries)
     known = await price_rows.all_prices(tx)
+    told: list[Change] = []
     for subject, some in by_subject.items():
         own = [row for row in known if row.enabled and row.subject == subject]
         started = [entry for entry in some if (entry.starts or 0) <= now]
         if started:
             current = max(started, key=lambda entry: entry.starts or 0)
-            await _put_price(tx, current, in_force(own, subject, now), now, done)
+            told += await _put_price(tx, current, in_force(own, subject, now), now, done)
         to_come = {entry.starts: entry for entry in some if (entry.starts or 0) > now}
         for start, entry in to_come.items():
-            await _put_price(tx, entry, next((row for row in own if row.starts_at == start), None), now, done)
+            old = next((row for row in own if row.starts_at == start), None)
+            told += await _put_price(tx, entry, old, now, done)
         for row in own:
             if row.owned_by == done.owner and row.starts_at > now and row.starts_at not in to_come:
                 await price_rows.set_price(tx, replace(row, enabled=0))
                 await noted(tx, FILE, "withdraw", "price", row.id, title(row), before=facts(row))
                 _note(done.updated, row, done)
+                told.append((row, None))
+    await tell(tx, told)
     for row in known:
         if row.owned_by == done.owner and row.enabled and row.subject not in by_subject:
             await _own_price(tx, row, LEFT_BY_FILE)
@@ -119,17 +124,19 @@ def _by_subject(entries: Iterable[PriceEntry]) -> dict[Subject, list[PriceEntry]
     return found
 
 
-async def _put_price(tx: Tx, entry: PriceEntry, old: PriceRow | None, now: int, done: Applied) -> None:
+async def _put_price(tx: Tx, entry: PriceEntry, old: PriceRow | None, now: int, done: Applied) -> list[Change]:
+    """Make a price of the file hold; what changed of one that there was."""
     if old is not None and old.rates == rates_text(rates_of(entry)):
         if old.owned_by != done.owner:
             await _own_price(tx, old, done.owner)
-        return
+        return []
     if old is not None and old.starts_at > now:
         await price_rows.set_price(tx, replace(old, enabled=0))
     row = new_price(entry, now, old, owned_by=done.owner)
     await price_rows.add_price(tx, row)
     await noted(tx, FILE, "set", "price", row.id, title(row), None if old is None else facts(old), facts(row))
     _note(done.created if old is None else done.updated, row, done)
+    return [] if old is None else [(old, row)]
 
 
 async def _own_price(tx: Tx, old: PriceRow, owner: str) -> None:

@@ -17,7 +17,7 @@ from unigate.manage.audit import noted
 from unigate.manage.desk import SHELL, Actor, Desk, check_name
 from unigate.manage.users import user_named
 from unigate.store import codes as rows
-from unigate.store import ledger, wallets
+from unigate.store import ledger, news, wallets
 from unigate.store.codes import CodeRow
 from unigate.store.database import Tx
 from unigate.store.pages import Page, Slice
@@ -189,6 +189,7 @@ async def redeem(desk: Desk, user: str, code: str, *, actor: Actor = SHELL) -> R
             )
             facts = {"user": row.name, "amount": format_usd(found.amount)}
             await noted(tx, actor, "redeem", "code", found.id, found.batch, after=facts)
+            await news.add(tx, [news.made("topup.done", row.id, {"amount": found.amount}, now)])
             balance = (await wallets.shown(tx, row.wallet_id)).balance
             return Redeemed(id=found.id, amount=found.amount, balance=balance)
         refused = _refusal(found)

@@ -3,16 +3,21 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from unigate.base.clock import now_ms
 from unigate.base.errors import BadRequest
 from unigate.billing.check import Report, check
 from unigate.manage.desk import Desk
 from unigate.manage.users import user_named
+from unigate.store import marks, news
 from unigate.store import transfers as rows
+from unigate.store.marks import Mark
 from unigate.store.pages import Page, Slice
 from unigate.store.transfers import TransferRow
 
 #: For each question of a check that somebody waits for; `unigate ledger check` takes as long as it takes.
 SECONDS = 120.0
+#: What bears the mark of books that do not agree.
+_BOOKS = "ledger/books"
 Code = Literal["grant", "take_back", "refund", "capture", "overrun", "write_off"]
 
 
@@ -51,7 +56,25 @@ async def list_transfers(
 
 async def checked(desk: Desk) -> Report:
     """Whether the books agree with themselves; StoreUnavailable where that takes too long here."""
-    return await check(desk.db, statement=SECONDS)
+    report = await check(desk.db, statement=SECONDS)
+    await tell(desk, report)
+    return report
+
+
+async def tell(desk: Desk, report: Report) -> None:
+    """Tell operators of books that do not agree, once until they did. StoreUnavailable."""
+    async with desk.db.reading() as tx:
+        told = bool(await marks.some(tx, [_BOOKS]))
+    if told is not report.sound:
+        return
+    now = now_ms()
+    async with desk.db.writing() as tx:
+        if report.sound:
+            await marks.cleared(tx, _BOOKS)
+        elif await marks.raised(tx, Mark(subject=_BOOKS, at=now)):
+            first = report.findings[0]
+            facts = {"count": len(report.findings), "first": f"{first.rule} ({first.subject})"}
+            await news.add(tx, [news.made("ledger.mismatch", "", facts, now)])
 
 
 def _view(row: TransferRow, wallet_id: str) -> TransferView:

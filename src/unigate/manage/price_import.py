@@ -8,6 +8,7 @@ import msgspec
 
 from unigate.base.clock import now_ms
 from unigate.base.settings import PriceEntry
+from unigate.manage import price_news
 from unigate.manage.desk import Desk
 from unigate.manage.price_forms import price_of, rates_of, shown_rates, subject_of
 from unigate.manage.price_lists import PriceList
@@ -64,7 +65,7 @@ async def import_prices(
             served = _served(await channel_rows.all_channels(tx))
             entries = [entry for entry in entries if entry.model is None or served(entry.model)]
         now, known = now_ms(), await rows.all_prices(tx)
-        diffs = []
+        diffs, told = [], []
         for entry in entries:
             old = in_force(known, subject_of(entry), now)
             diff = _diff(entry, old, shipped)
@@ -75,6 +76,8 @@ async def import_prices(
                     await rows.set_price(tx, replace(other, enabled=0))
                 await rows.add_price(tx, row)
                 known = [*known, row]
+                told += [(old, row)] if old is not None else []
+        await price_news.tell(tx, told)
         if apply:
             await generations.bump(tx, ["prices"])
     return Imported(

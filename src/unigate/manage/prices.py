@@ -12,6 +12,7 @@ from unigate.base import ids
 from unigate.base.clock import now_ms, utc
 from unigate.base.errors import NotFound
 from unigate.base.settings import PriceEntry
+from unigate.manage import price_news
 from unigate.manage.audit import noted
 from unigate.manage.desk import SHELL, Actor, Desk, check_editable
 from unigate.manage.price_forms import price_of, rates_of, rates_text, shown_rates, subject_of
@@ -74,6 +75,7 @@ async def set_price(desk: Desk, entry: PriceEntry, *, actor: Actor = SHELL) -> P
             await rows.set_price(tx, replace(other, enabled=0))
         await rows.add_price(tx, row)
         await noted(tx, actor, "set", "price", row.id, title(row), None if old is None else facts(old), facts(row))
+        await price_news.tell(tx, [(old, row)])
         await generations.bump(tx, ["prices"])
     return _view(row, "holds" if row.starts_at <= now + 1 else "to come")
 
@@ -85,6 +87,7 @@ async def withdraw_price(desk: Desk, id: str, *, actor: Actor = SHELL) -> PriceV
         check_editable(row.owned_by, "price", id)
         if row.enabled:
             await noted(tx, actor, "withdraw", "price", row.id, title(row), before=facts(row))
+            await price_news.tell(tx, [(row, None)])
         row = replace(row, enabled=0)
         await rows.set_price(tx, row)
         await generations.bump(tx, ["prices"])

@@ -13,7 +13,7 @@ from unigate.billing import credit as crediting
 from unigate.manage.audit import noted
 from unigate.manage.desk import ROLES, SHELL, Actor, Desk, check_editable, check_name, check_rank, unique
 from unigate.manage.groups import group_for
-from unigate.store import generations, ledger, sessions, wallets
+from unigate.store import generations, ledger, news, sessions, wallets
 from unigate.store import users as rows
 from unigate.store.database import Tx
 from unigate.store.pages import Page, Slice
@@ -174,6 +174,7 @@ async def topup(
         if await ledger.grant(tx, id=id, wallet_id=row.wallet_id, amount=amount, at=now_ms(), note=note):
             facts = {"amount": format_usd(amount), "note": note, "id": id}
             await noted(tx, actor, "topup", "user", row.id, row.name, after=facts)
+            await news.add(tx, [news.made("topup.done", row.id, {"amount": amount}, now_ms())])
         return await _shown(tx, row)
 
 

@@ -21,6 +21,8 @@ class Event:
     reason: str
     #: For how long it is parked at first.
     seconds: float = 0.0
+    #: It stays so until a call has worked; else its time only has to run out.
+    gated: bool = True
 
 
 class Judge:
@@ -68,7 +70,8 @@ class Judge:
             health.failures = 0
             self._lift_channel(candidate)
         if row.parks != "nothing" and seconds and parking.park(now, seconds, row.name, gated=row.gated):
-            self._tell("parked", health, owner if row.parks == "credential" else None, row.name, seconds)
+            parked = owner if row.parks == "credential" else None
+            self._tell("parked", health, parked, row.name, seconds, gated=row.gated)
         health.look()
         return self._verdict(candidate, row, seconds, delivered=delivered)
 
@@ -138,11 +141,21 @@ class Judge:
         return Verdict(row, try_next=True, pause=pause, parked=parked)
 
     def _tell(
-        self, what: str, health: ChannelHealth, owner: CredentialHealth | None, reason: str, seconds: float = 0.0
+        self,
+        what: str,
+        health: ChannelHealth,
+        owner: CredentialHealth | None,
+        reason: str,
+        seconds: float = 0.0,
+        *,
+        gated: bool = True,
     ) -> None:
         """Tell the operator of what has changed."""
         if self._notify is None:
             return
         kind = f"credential.{what}" if owner is not None else f"channel.{what}"
         credential = owner.credential.id if owner is not None else ""
-        self._notify(Event(kind=kind, channel=health.channel, credential=credential, reason=reason, seconds=seconds))
+        channel = health.channel
+        self._notify(
+            Event(kind=kind, channel=channel, credential=credential, reason=reason, seconds=seconds, gated=gated)
+        )

@@ -155,7 +155,7 @@ def _parts(
         usd = {"spent_usd": format_usd(facts["spent"]), "budget_usd": format_usd(facts["budget"])}
         return [*values, facts["percent"], _PERIODS[language][period]], values, {**told, **usd}
     if event == "price.changed":
-        return _prices(facts["prices"])
+        return _prices(facts["prices"], facts["count"])
     if event == "system.backlog":
         what = _BACKLOGS[language][facts["what"]]
         return [what, facts["figure"]], [what, facts["figure"]], dict(facts)
@@ -198,13 +198,15 @@ def _period(window: str) -> str:
     return {1: "total", 6: "month"}.get(len(window.rpartition("/")[2]), "day")
 
 
-def _prices(prices: Sequence[Mapping[str, Any]]) -> tuple[Sequence[str | int], list[str | int], dict[str, object]]:
+def _prices(
+    prices: Sequence[Mapping[str, Any]], count: int
+) -> tuple[Sequence[str | int], list[str | int], dict[str, object]]:
     """Changes of prices, one line each."""
     lines = [
         f"{one['title']}: {one['old'] or '-'} -> {one['new'] or '-'} ({_day(one['at'])})" for one in prices[:_NAMED]
     ]
-    if len(prices) > _NAMED:
-        lines.append(f"+ {len(prices) - _NAMED}")
+    if count > len(lines):
+        lines.append(f"+ {count - len(lines)}")
     first = prices[0]
     values: list[str | int] = [first["title"], first["old"], first["new"], _day(first["at"])]
     told = [{**one, "at": _plain("expires_at", one["at"])} for one in prices]
