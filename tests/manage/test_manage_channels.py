@@ -144,10 +144,10 @@ def price(model: str) -> PriceEntry:
 
 
 async def test_a_demo_is_the_same_each_time_and_follows_the_sandbox(desk: Desk, tmp_path: Path) -> None:
-    first = await demo.prepare(desk, tmp_path, "http://127.0.0.1:1111")
+    first = await demo.prepare(desk, tmp_path, "http://127.0.0.1:1111", 1025)
     assert stat.S_IMODE((tmp_path / "demo.json").stat().st_mode) == 0o600
     assert first.api_key not in repr(first) and first.password not in repr(first)
-    again = await demo.prepare(desk, tmp_path, "http://127.0.0.1:2222/")
+    again = await demo.prepare(desk, tmp_path, "http://127.0.0.1:2222/", 2025)
     assert again == first
     assert (await users.show_user(desk, "demo")).balance == 100 * 10**9
     assert (await users.show_user(desk, first.email)).role == "owner"

@@ -33,28 +33,36 @@ class SandboxSettings:
     log_level: str = "warning"
 
 
-def sandbox_main(settings: SandboxSettings, sock: socket.socket, ready: Callable[[], None]) -> None:
-    """Run the sandbox until told to stop; `ready` is called once it serves."""
+def sandbox_main(
+    settings: SandboxSettings, sock: socket.socket, mail: socket.socket, ready: Callable[[], None]
+) -> None:
+    """Run the sandbox until told to stop, with its mail server; `ready` is called once it serves."""
     logging.configure(settings.log_level)
     with asyncio.Runner(loop_factory=tuning.new_event_loop) as runner:
-        runner.run(_run(settings, sock, ready))
+        runner.run(_run(settings, sock, mail, ready))
 
 
-async def _run(settings: SandboxSettings, sock: socket.socket, ready: Callable[[], None]) -> None:
+async def _run(
+    settings: SandboxSettings, sock: socket.socket, mail_sock: socket.socket, ready: Callable[[], None]
+) -> None:
     from unigate.sandbox.app import create  # a gateway of real vendors has none
+    from unigate.sandbox.serving import mail
 
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    app = create(Options(tokens_per_second=settings.tokens_per_second, task_speed=settings.task_speed))
+    mails = mail.Mails()
+    app = create(Options(tokens_per_second=settings.tokens_per_second, task_speed=settings.task_speed), mails)
 
     async def handle(x: Exchange) -> None:
         await run_asgi(app, x, sockets=True)
 
     server = Server(handle, render_wire)
     await server.start([sock])
+    taking = await mail.serve(mails, mail_sock)
     ready()
     await stopping.wait()
+    taking.close()
     await server.drain(1.0)
 
 

@@ -55,9 +55,9 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
     with _Home(settings.data):
         _load(settings)
         host = settings.server.host
-        vendors = _listen("127.0.0.1", 0)
+        vendors, mail = _listen("127.0.0.1", 0), _listen("127.0.0.1", 0)
         sandbox_url = _url("127.0.0.1", vendors[0])
-        found = apart(lambda: _prepare_demo(settings, sandbox_url))
+        found = apart(lambda: _prepare_demo(settings, sandbox_url, mail[0].getsockname()[1]))
         sockets = _listen(host, settings.server.port, settings.server.workers)
         said = {
             "url": _url(host, sockets[0]),
@@ -66,19 +66,22 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
             "sandbox_url": sandbox_url,
         }
         children = [
-            Child(name="sandbox", target=sandbox_main, args=(SandboxSettings(), vendors[0])),
+            Child(name="sandbox", target=sandbox_main, args=(SandboxSettings(), vendors[0], mail[0])),
             *_gateway(settings, sockets, terms=Terms(), allow_private=True),
         ]
         return _supervise(children, partial(_announce, said, as_json=as_json))
 
 
-def sandbox(host: str, port: int, *, as_json: bool = False, tokens_per_second: float, task_speed: float) -> int:
+def sandbox(
+    host: str, port: int, mail_port: int, *, as_json: bool = False, tokens_per_second: float, task_speed: float
+) -> int:
     """Run the imitation vendors alone; the exit code."""
     logging.configure()
-    sockets = _listen(host, port)
+    sockets, mail = _listen(host, port), _listen(host, mail_port)
     settings = SandboxSettings(tokens_per_second=tokens_per_second, task_speed=task_speed)
-    children = [Child(name="sandbox", target=sandbox_main, args=(settings, sockets[0]))]
-    return _supervise(children, partial(_announce, {"url": _url(host, sockets[0])}, as_json=as_json))
+    children = [Child(name="sandbox", target=sandbox_main, args=(settings, sockets[0], mail[0]))]
+    said = {"url": _url(host, sockets[0]), "mail_port": mail[0].getsockname()[1]}
+    return _supervise(children, partial(_announce, said, as_json=as_json))
 
 
 class _Home:
@@ -165,9 +168,9 @@ def _bring_about(settings: Settings) -> None:
     at_desk(settings, work)
 
 
-def _prepare_demo(settings: Settings, sandbox_url: str) -> demos.Login:
+def _prepare_demo(settings: Settings, sandbox_url: str, mail_port: int) -> demos.Login:
     migrate(settings.database.url)
-    return at_desk(settings, lambda desk: demos.prepare(desk, settings.data, sandbox_url))
+    return at_desk(settings, lambda desk: demos.prepare(desk, settings.data, sandbox_url, mail_port))
 
 
 def _listen(host: str, port: int, workers: int = 1) -> list[socket.socket]:

@@ -55,6 +55,9 @@ def sandbox(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 9000,
+    mail_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of its mail server (SMTP); 0 takes a free one.")
+    ] = 0,
     tokens_per_second: Annotated[
         float, typer.Option(min=0, help="How fast answers are written, where their model does not say; 0: at once.")
     ] = _USUAL.tokens_per_second,
@@ -66,4 +69,6 @@ def sandbox(
     """Run the imitation vendors alone."""
     from unigate.cli import run
 
-    raise typer.Exit(run.sandbox(host, port, as_json=json, tokens_per_second=tokens_per_second, task_speed=task_speed))
+    raise typer.Exit(
+        run.sandbox(host, port, mail_port, as_json=json, tokens_per_second=tokens_per_second, task_speed=task_speed)
+    )

@@ -5,7 +5,7 @@ What a person needs to sign in and to call is kept in DATA/demo.json, readable b
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -13,12 +13,16 @@ import msgspec
 from unigate.access.keys import new_secret
 from unigate.access.passwords import new_password
 from unigate.base.config_reader import ConfigError, Place, Secret
+from unigate.base.live_settings import MailSettings
 from unigate.base.money import NANO
 from unigate.base.settings import ChannelEntry, Config, KeyEntry, Url, UserEntry
 from unigate.dialects.replicate_models import MODELS
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk
+from unigate.manage.notification_forms import TargetForm
+from unigate.manage.notifications import NotificationForm, set_notifications, show_notifications
 
+_USER, _HOOK = "demo", "/sandbox/hooks/demo"
 OWNER_EMAIL = "owner@example.com"
 CREDIT = 100 * NANO
 _CREDENTIAL = "sk-sandbox"
@@ -126,25 +130,41 @@ def login(data: Path) -> Login:
     return made
 
 
-async def prepare(desk: Desk, data: Path, sandbox_url: str) -> Login:
+async def prepare(desk: Desk, data: Path, sandbox_url: str, mail_port: int) -> Login:
     """Make the demo's channels, owner, user and key, or point the existing ones at the sandbox's address."""
     found = login(data)
-    await apply(desk, demo_config(desk, found, sandbox_url), owner="demo")
+    await apply(desk, demo_config(desk, found, sandbox_url, mail_port), owner="demo")
+    await _tell_sandbox(desk, sandbox_url.rstrip("/") + _HOOK)
     return found
 
 
-def demo_config(desk: Desk, found: Login, sandbox_url: str) -> Config:
+async def _tell_sandbox(desk: Desk, url: str) -> None:
+    """Let the sandbox's receiver hear of what the demo's user is told, beside their mails."""
+    view = await show_notifications(desk, _USER)
+    forms = tuple(TargetForm(id=one.id, kind=one.kind) for one in view.targets)
+    if view.targets and all(one.id is None for one in view.targets):  # nobody has chosen yet
+        forms = (TargetForm(kind="webhook", url=url), TargetForm(kind="email"))
+    else:
+        moved = [(one.url or "").endswith(_HOOK) and one.url != url for one in view.targets]
+        forms = tuple(replace(form, url=url) if to else form for form, to in zip(forms, moved, strict=True))
+        if not any(moved):
+            return
+    await set_notifications(desk, _USER, NotificationForm(targets=forms))
+
+
+def demo_config(desk: Desk, found: Login, sandbox_url: str, mail_port: int) -> Config:
     """The demo as a config file would name it; faces whose provider is not installed are left out."""
     root = sandbox_url.rstrip("/")
+    mail = MailSettings(host="127.0.0.1", port=mail_port, tls=False, from_address="no-reply@example.com")
     return Config(
         channels=[_channel(face, root) for face in _FACES if face.provider in desk.providers],
         users=[
             UserEntry(name="owner", email=found.email, password=Secret(found.password), role="owner"),
-            UserEntry(name="demo", email="demo@example.com", credit=CREDIT),
+            UserEntry(name=_USER, email="demo@example.com", credit=CREDIT),
         ],
-        keys=[KeyEntry(name="demo", user="demo", secret=Secret(found.api_key), scopes=["relay", "platform"])],
+        keys=[KeyEntry(name="demo", user=_USER, secret=Secret(found.api_key), scopes=["relay", "platform"])],
         # Callbacks may go to the sandbox, which lies where the demo does.
-        settings={"notify": {"allow_private_targets": True}},
+        settings={"notify": {"allow_private_targets": True}, "mail": mail},
     )
 
 

@@ -18,6 +18,7 @@ from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, t
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
+from unigate.relay.task_callback import with_callback
 from unigate.relay.task_events import events, own_events
 from unigate.relay.task_pins import pinned
 from unigate.spec.exchange import Exchange
@@ -100,6 +101,7 @@ async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -
     """
     if draft.notify is not None and draft.notify.url:
         check_address(draft.notify.url, svc.settings.notify.allow_private_targets)
+    draft = await with_callback(call, svc, draft)
     try:
         task = await svc.tasks.submit(call, draft, base=base_of(call.x, svc.settings))
     except QueueFull as full:

@@ -14,13 +14,15 @@ from unigate.sandbox.serving import control
 from unigate.sandbox.serving.answer import Answer, VendorError
 from unigate.sandbox.serving.endpoint import Endpoint
 from unigate.sandbox.serving.face import Call, Face, Handler, faces
+from unigate.sandbox.serving.mail import Mails
 from unigate.sandbox.serving.socket import SocketEndpoint
 from unigate.sandbox.serving.world import World
 
 
-def create(options: Options) -> Starlette:
-    """A sandbox with a state of its own."""
+def create(options: Options, mails: Mails | None = None) -> Starlette:
+    """A sandbox with a state of its own; `mails`: what its mail server keeps."""
     world = World(options)
+    world.mails = mails or world.mails
     found = faces()
     routes: list[BaseRoute] = [*control.routes(world, found)]
     at_root: list[BaseRoute] = []

@@ -5,9 +5,9 @@ GET    /sandbox/requests   the log, oldest first; ?after=NUMBER &limit=N &contai
                            &face= &model= &path= &credential= &fault= &status= &end=
 GET    /sandbox/counters   counters since the last clearing
 DELETE /sandbox/requests   clears log and counters
-DELETE /sandbox            clears everything: also counts of faults, prefix cache, accounts, jobs, files and callbacks
+DELETE /sandbox            clears everything: also counts of faults, prefix cache, accounts, jobs, files, callbacks and mails
 
-Files and the receiver of callbacks are in modules of their own.
+Files, the receiver of callbacks and the mail server are in modules of their own.
 """
 
 from collections.abc import Callable, Coroutine
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from unigate.sandbox.serving import faults, files, hooks
+from unigate.sandbox.serving import faults, files, hooks, mail
 from unigate.sandbox.serving.answer import encode
 from unigate.sandbox.serving.face import Face
 from unigate.sandbox.serving.log import Entry
@@ -60,6 +60,7 @@ def routes(world: World, faces: tuple[Face, ...]) -> list[Route]:
         Route("/sandbox/counters", counters, methods=["GET"]),
         *files.routes(world),
         *hooks.routes(world.hooks),
+        *mail.routes(world.mails),
     ]
 
 

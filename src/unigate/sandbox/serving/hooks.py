@@ -1,7 +1,7 @@
 """`/sandbox/hooks/{name}`: a receiver of callbacks that keeps what it gets, and answers as it is told to.
 
 POST    keeps it; ?fail=N answers 500 to the first N, ?redirect=URL answers 302, ?status=N that
-GET     what came, oldest first; with ?secret= the verdict on its signature (Standard Webhooks)
+GET     what came, oldest first; with ?secret= the verdict on its signature (Standard Webhooks, or X-Webhook-Signature)
 DELETE  forgets it
 """
 
@@ -56,7 +56,13 @@ class Delivery:
 
 
 def verdict(headers: dict[str, str], body: bytes, secret: str) -> str:
-    """`valid`, `invalid`, or `missing`, after https://www.standardwebhooks.com; the timestamp's age does not count."""
+    """`valid`, `invalid`, or `missing`, after https://www.standardwebhooks.com; the timestamp's age does not count.
+
+    Where there is a plain HMAC of the body (`x-webhook-signature`, in hex), that one counts.
+    """
+    if (plain := headers.get("x-webhook-signature")) is not None:
+        wanted = hmac.digest(secret.encode(), body, "sha256").hex()
+        return "valid" if hmac.compare_digest(wanted.encode(), plain.encode("utf-8", "replace")) else "invalid"
     id, at, given = (headers.get(f"webhook-{name}") for name in ("id", "timestamp", "signature"))
     if not (id and at and given):
         return "missing"

@@ -1,4 +1,4 @@
-"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts, jobs, files, callbacks. One per app, no globals."""
+"""What lives as long as the sandbox: options, log, counters, prefix cache, accounts, jobs, files, callbacks, mails. One per app, no globals."""
 
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +11,7 @@ from unigate.sandbox.serving.faults import Counter
 from unigate.sandbox.serving.hooks import Received
 from unigate.sandbox.serving.jobs import Jobs
 from unigate.sandbox.serving.log import Log
+from unigate.sandbox.serving.mail import Mails
 
 #: Nano-USD per token that accounts are charged: whatever the model, so that tests can compute it.
 INPUT_PRICE = 150
@@ -85,6 +86,7 @@ class World:
         self.jobs = Jobs()
         self.files = Files(options.keep_files)
         self.hooks = Received()
+        self.mails = Mails()
         #: Where pictures and films are made: few at a time, so that calls are answered meanwhile.
         self.studio = ThreadPoolExecutor(_STUDIO_THREADS, "studio")
 
@@ -99,3 +101,4 @@ class World:
         self.jobs.clear()
         self.files.clear()
         self.hooks.clear()
+        self.mails.clear()
