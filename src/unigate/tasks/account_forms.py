@@ -68,7 +68,7 @@ class Happened:
     @property
     def full(self) -> str:
         """The text with the link."""
-        return f"{self.said.text} {self.said.onward}{self.leads_on}" if self.leads_on else self.said.text
+        return f"{self.said.text}{self.said.onward}{self.leads_on}" if self.leads_on else self.said.text
 
 
 def body(target: Target, happened: Happened) -> bytes:
@@ -133,7 +133,7 @@ def _standard(happened: Happened) -> bytes:
 
 def _newapi(template: str, happened: Happened) -> bytes:
     told, link = happened.said, escape(happened.leads_on)
-    content = f"{told.text} {told.onward}<a href='{link}'>{link}</a>" if link else told.text
+    content = f"{told.text}{told.onward}<a href='{link}'>{link}</a>" if link else told.text
     seconds = happened.at // 1000
     values = [*told.values, *([happened.leads_on] * 2 if link else [])]
     name = newapi_name(happened.event)

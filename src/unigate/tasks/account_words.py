@@ -27,7 +27,7 @@ class Said:
     values: Sequence[str | int]
     #: What a program reads, beside these.
     data: Mapping[str, object]
-    #: What comes before the link that leads on, "" where none does.
+    #: What stands between the text and a link that leads on, "" where none does.
     onward: str = ""
 
 
@@ -36,11 +36,11 @@ class Said:
 _WORDS: Mapping[str, Mapping[Language, tuple[str, str]]] = {
     "balance.low": {
         "en": ("Your balance is low", "{1} left."),
-        "zh": ("您的额度即将用尽", "您的额度即将用尽，当前剩余额度为 {1}。"),
+        "zh": ("您的额度即将用尽", "您的额度即将用尽，当前剩余额度为 {1}"),
     },
     "balance.empty": {
         "en": ("Your balance is used up", "A call was refused, since it would cost more than is left: {0}."),
-        "zh": ("您的额度已用尽", "有请求因额度不足被拒绝，当前剩余额度为 {0}。"),
+        "zh": ("您的额度已用尽", "有请求因额度不足被拒绝，当前剩余额度为 {0}"),
     },
     "key.budget": {
         "en": ("A key has used {3}% of its budget", "The key {0} has used {1} of its budget of {2} ({4})."),
@@ -103,7 +103,7 @@ _WORDS: Mapping[str, Mapping[Language, tuple[str, str]]] = {
         "zh": ("测试通知", "这是一条测试通知。"),
     },
 }
-_ONWARD: Mapping[Language, str] = {"en": "Top up: ", "zh": "请及时充值："}
+_ONWARD: Mapping[Language, str] = {"en": " Top up: ", "zh": "，请及时充值："}
 _PERIODS: Mapping[Language, Mapping[str, str]] = {
     "en": {"day": "today", "month": "this month", "total": "in all"},
     "zh": {"day": "今日", "month": "本月", "total": "总计"},

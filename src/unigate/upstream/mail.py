@@ -4,6 +4,7 @@ RFC 5321, RFC 3207 (STARTTLS), RFC 8314 (TLS from the beginning), RFC 4954 (logi
 """
 
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
@@ -61,8 +62,12 @@ async def send_mail(server: MailServer, mail: Mail, *, seconds: float) -> str:
     import aiosmtplib  # noqa: PLC0415 - a worker that sends no mail needs none of it
 
     try:
+        message = message_of(server, mail)
+    except (ValueError, IndexError, MessageError) as error:  # what the library says of an address that is none
+        raise MailRefused(f"the mail can't be written: {error}") from None
+    try:
         refused, said = await aiosmtplib.send(
-            message_of(server, mail),
+            message,
             sender=server.from_address,
             recipients=[mail.to],
             hostname=server.host,
@@ -85,7 +90,7 @@ async def send_mail(server: MailServer, mail: Mail, *, seconds: float) -> str:
 
 
 def message_of(server: MailServer, mail: Mail) -> EmailMessage:
-    """The mail as it goes on the wire. ValueError for an address that is none."""
+    """The mail as it goes on the wire. ValueError, IndexError or MessageError for an address that is none."""
     message = EmailMessage()
     message["From"] = Address(server.from_name, addr_spec=server.from_address)
     message["To"] = Address(addr_spec=mail.to)
@@ -93,9 +98,9 @@ def message_of(server: MailServer, mail: Mail) -> EmailMessage:
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{mail.id}@{server.from_address.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody answers from their holidays
+    message.set_content(mail.text)
     if mail.language:
         message["Content-Language"] = mail.language
-    message.set_content(mail.text)
     return message
 
 
