@@ -46,7 +46,7 @@ async def spend(db: Database, wallet: str, cost: int, *, windows: tuple[Window, 
         key_id="key_1",
         kind="call",
         process_id="prc_1",
-        **by_period,  # type: ignore[arg-type]
+        **by_period,
     )
     async with db.writing() as tx:
         await holds.grow(tx, purpose, cost, step=1, at=now_ms())
@@ -198,7 +198,7 @@ async def test_news_is_taken_by_one(database_url: str, opening: Callable[..., Da
         await news_rows.add(tx, [news_rows.made("test", "usr_1", {"n": n}, n) for n in range(40)])
 
     async def take(db: Database) -> list[int]:
-        found = []
+        found: list[int] = []
         while True:
             async with db.writing() as tx:
                 rows = await news_rows.take(tx, 3)

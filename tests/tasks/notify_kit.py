@@ -65,6 +65,7 @@ async def mail_server(**more: Any) -> AsyncIterator[Postbox]:
         box, hostname="127.0.0.1", port=0, loop=asyncio.get_running_loop(), authenticator=box.authenticate, **more
     )
     server = await controller._create_server()
+    assert isinstance(server, asyncio.Server)
     box.port = server.sockets[0].getsockname()[1]
     try:
         yield box
@@ -94,10 +95,10 @@ async def wants(db: Database, user: str, *targets: TargetForm, **more: Any) -> t
     return [str(one.id) for one in view.targets], made
 
 
-async def happen(db: Database, event: str, user_id: str, times: int = 1, **facts: Any) -> None:
+async def happen(db: Database, event: str, user_id: str, **facts: Any) -> None:
     """Write news."""
     async with db.writing() as tx:
-        await news_rows.add(tx, [news_rows.made(event, user_id, facts, now_ms()) for _ in range(times)])
+        await news_rows.add(tx, [news_rows.made(event, user_id, facts, now_ms())])
 
 
 def settings(terms: NotifySettings = QUICK, mail: MailSettings | None = None, **more: Any) -> LiveSettings:

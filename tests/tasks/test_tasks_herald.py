@@ -135,11 +135,13 @@ async def test_two_of_one_type_are_enough_for_ten_minutes(database: Database) ->
     async with receiving() as receiver:
         await wants(database, user, hook(f"{receiver.url}/a"), hook(f"{receiver.url}/b"))
         async with telling(database, settings()):
-            await happen(database, "channel.parked", "", times=3, **PARKED)
+            for _ in range(3):
+                await happen(database, "channel.parked", "", **PARKED)
             await happen(database, "channel.recovered", "", **PARKED)
             await until_so(lambda: told_all(database), seconds=60)
             await happen(database, "credential.parked", "", **PARKED, last4="abcd")
-            await happen(database, "system.backlog", "", times=4, what="tasks", figure="6 min")
+            for _ in range(4):
+                await happen(database, "system.backlog", "", what="tasks", figure="6 min")
             await until_so(lambda: told_all(database), seconds=60)
             await until_so(lambda: all_in(database, "delivered"), seconds=60)
     counts = {(one.target, one.json["type"]) for one in receiver.got}
