@@ -20,7 +20,16 @@ from sqlalchemy.schema import CreateTable
 
 from support.postgres import fetch, run
 from unigate.base.errors import StoreUnavailable
-from unigate.store import batch_tables, file_tables, gateway_tables, ledger_tables, migrate, tables, task_tables
+from unigate.store import (
+    batch_tables,
+    file_tables,
+    gateway_tables,
+    ledger_tables,
+    migrate,
+    notice_tables,
+    tables,
+    task_tables,
+)
 from unigate.store.database import Database
 from unigate.store.metadata import METADATA
 from unigate.store.open import is_sqlite, sqlite_path
@@ -62,7 +71,7 @@ def test_an_empty_database_becomes_the_newest(empty_url: str) -> None:
 def test_what_they_make_is_what_the_code_speaks_of(database_url: str) -> None:
     """Alembic finds no difference between the migrated database and the tables of the modules."""
     named = {tables.users.name, ledger_tables.transfers.name, gateway_tables.audit.name, task_tables.tasks.name}
-    named |= {batch_tables.batches.name, file_tables.files.name}
+    named |= {file_tables.files.name, batch_tables.batches.name, notice_tables.news.name}
     assert named <= set(METADATA.tables)
     found: list[object] = []
 
