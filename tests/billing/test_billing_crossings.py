@@ -172,7 +172,10 @@ async def test_the_first_refusal_is_told_until_there_is_money_again(house: House
             await bank.hold_slow(mine, 6 * NANO, 6 * NANO)
         await alerts.write()
         assert [one.facts["balance"] for one in await told(database)] == [2 * NANO, 3 * NANO]
-        await alerts.write()  # nothing was noted meanwhile
+        with pytest.raises(NoFunds):
+            await bank.hold_slow(mine, 7 * NANO, 7 * NANO)
+        await give(database, wallet, NANO)
+        await alerts.write()  # it was before there was money again
         assert len(await told(database)) == 2
 
 

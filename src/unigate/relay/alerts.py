@@ -43,7 +43,8 @@ class Alerts:
         self._db = db
         self._svc = svc
         self._events: deque[Event] = deque()
-        self._refused: dict[str, Key] = {}
+        #: Keys by id, with when a call of theirs was refused last.
+        self._refused: dict[str, tuple[Key, int]] = {}
         self._unpriced: set[tuple[str, str]] = set()
         self._looked: dict[str, float] = {}
 
@@ -54,8 +55,8 @@ class Alerts:
 
     def refused(self, key: Key) -> None:
         """A call of a key was refused for lack of money."""
-        if len(self._refused) < _NOTED:
-            self._refused[key.id] = key
+        if len(self._refused) < _NOTED or key.id in self._refused:
+            self._refused[key.id] = key, now_ms()
 
     def unpriced(self, operation: str, model: str) -> None:
         """A call was refused since nothing says what it costs."""
@@ -87,14 +88,14 @@ class Alerts:
         if not (events or refused or unpriced):
             return
         async with self._db.writing() as tx:
-            for key in sorted(refused.values(), key=lambda key: key.wallet_id):
-                await self._write_refused(tx, key)
+            for key, at in sorted(refused.values(), key=lambda one: one[0].wallet_id):
+                await self._write_refused(tx, key, at)
             found = [one for event in events for one in await self._parked(tx, event)]
             await news.add(tx, found + await self._without_price(tx, unpriced))
         for _ in events:
             self._events.popleft()
-        for id, key in refused.items():
-            if self._refused.get(id) is key:
+        for id, noted in refused.items():
+            if self._refused.get(id) is noted:
                 del self._refused[id]
         self._unpriced -= unpriced
 
@@ -164,11 +165,11 @@ class Alerts:
                     facts = {"key_id": mark.subject.split("/")[1], "expires_at": expires_at}
                     await news.add(tx, [news.made("key.expiring", user_id, facts, now)])
 
-    async def _write_refused(self, tx: Tx, key: Key) -> None:
+    async def _write_refused(self, tx: Tx, key: Key, at: int) -> None:
         if await ledger.lock_wallet(tx, key.wallet_id) is None:
             return
         windows = held_windows(key.id, key.budgets, self._svc.bank.today)
-        await crossings.refused(tx, key.wallet_id, [window.id for window in windows.values()], at=now_ms())
+        await crossings.refused(tx, key.wallet_id, [window.id for window in windows.values()], at=at)
 
     async def _parked(self, tx: Tx, event: Event) -> list[News]:
         """What is to be told of a channel's event, once for all workers."""

@@ -53,13 +53,16 @@ async def spent(tx: Tx, wallet_ids: Collection[str], window_ids: Collection[str]
 
 async def given(tx: Tx, wallet_id: str, window_ids: Collection[str] = (), *, at: int) -> None:
     """A wallet, which is locked, got money, which counts in windows no more."""
-    await marks.cleared(tx, f"empty/{wallet_id}")
+    await marks.lifted(tx, f"empty/{wallet_id}", at=at)
     await _balances(tx, [wallet_id], at, told=False)
     await _budgets(tx, window_ids, at, told=False)
 
 
 async def refused(tx: Tx, wallet_id: str, counted: Collection[str], *, at: int) -> None:
-    """A call was refused for lack of money in a wallet, which is locked, or within one of these windows: the scarcer."""
+    """A call was refused then for lack of money in a wallet, which is locked, or within one of these windows: the scarcer.
+
+    One that is heard of after there was money again is told no more.
+    """
     wallets = await _rows(tx, _WALLETS, [wallet_id])
     if not wallets:
         return
@@ -68,7 +71,11 @@ async def refused(tx: Tx, wallet_id: str, counted: Collection[str], *, at: int) 
     if tight is not None and tight[1] - tight[2] < posted:
         if await marks.raised(tx, Mark(subject=f"budget/{tight[0]}", level=WHOLLY, bound=tight[1], at=at)):
             await news.add(tx, [news.made("key.budget", user, {**_facts(tight), "percent": WHOLLY}, at)])
-    elif await marks.raised(tx, Mark(subject=f"empty/{wallet_id}", at=at)):
+        return
+    empty = f"empty/{wallet_id}"
+    known = (await marks.some(tx, [empty])).get(empty)
+    if known is None or (known.level == 0 and known.at < at):
+        await marks.put(tx, Mark(subject=empty, at=at))
         await news.add(tx, [news.made("balance.empty", user, {"balance": posted}, at)])
 
 

@@ -6,7 +6,7 @@ One statement says whether a mark is new or higher: of several processes that se
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 
 from unigate.store.database import Tx
 from unigate.store.metadata import insert
@@ -19,6 +19,7 @@ class Mark:
 
     #: A kind, a slash, and what it is about: `low/wal_...`.
     subject: str
+    #: How far it is; 0: it was, until `at`.
     level: int = 1
     #: Against what it was measured.
     bound: int = 0
@@ -34,6 +35,7 @@ _RAISE = _new.on_conflict_do_update(
 ).returning(marks.c.subject)
 _PUT = _new.on_conflict_do_update(index_elements=[marks.c.subject], set_=_VALUES)
 _CLEAR = delete(marks).where(marks.c.subject == bindparam("of"))
+_LIFT = update(marks).where(marks.c.subject == bindparam("of"), marks.c.level > 0).values(level=0, at=bindparam("now"))
 _SOME = select(marks).where(marks.c.subject.in_(bindparam("subjects", expanding=True)))
 _LIKE = select(marks).where(marks.c.subject.like(bindparam("pattern"))).order_by(marks.c.subject)
 _OLD = delete(marks).where(marks.c.subject.like(bindparam("pattern")), marks.c.at < bindparam("before"))
@@ -47,6 +49,11 @@ async def raised(tx: Tx, mark: Mark) -> bool:
 async def put(tx: Tx, mark: Mark) -> None:
     """Set a mark, whatever there was."""
     await tx.run(_PUT, asdict(mark))
+
+
+async def lifted(tx: Tx, subject: str, *, at: int) -> None:
+    """What bore a mark, if there is one, is well again; the mark stays to say since when."""
+    await tx.run(_LIFT, {"of": subject, "now": at})
 
 
 async def cleared(tx: Tx, subject: str) -> bool:
