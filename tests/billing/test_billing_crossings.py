@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from billing_cases import House, key, record
+from billing_cases import House, key, record, settle
 from sqlalchemy import select
 
 from unigate.base import ids
@@ -14,6 +14,7 @@ from unigate.base.errors import NoFunds
 from unigate.base.money import NANO
 from unigate.manage import live, users
 from unigate.manage.desk import Desk
+from unigate.mover import Mover
 from unigate.relay.alerts import Alerts
 from unigate.store import holds, ledger
 from unigate.store import news as news_rows
@@ -193,6 +194,29 @@ async def test_a_refusal_by_a_budget_is_the_budgets(house: House) -> None:
     [row] = await told(database)
     assert (row.event, row.user_id) == ("key.budget", user)
     assert (row.facts["window"], row.facts["percent"], row.facts["spent"]) == ("key_1/0", 100, 0)
+
+
+class Killed(BaseException):
+    """A mover's process ends here."""
+
+
+@pytest.mark.parametrize("where", ["mover.before_transaction", "mover.before_commit", "mover.after_commit"])
+async def test_a_mover_that_dies_loses_and_repeats_nothing(house: House, where: str) -> None:
+    user, wallet = await account(house.database, 2 * NANO)
+
+    def die(point: str) -> None:
+        if point == where:
+            raise Killed
+
+    async with house.open() as bank:
+        hold = await bank.hold_slow(key(wallet=wallet), NANO + CENT, NANO + CENT)
+        assert await settle(hold, NANO + CENT)
+        dying = Mover(house.folder, house.node, terms=house.terms, alarm=house.alarm, failpoint=die)
+        with pytest.raises(Killed):
+            await dying.step(house.database)
+        dying.close()
+    assert (await house.moved()).findings == ()
+    assert [(one.event, one.user_id) for one in await told(house.database)] == [("balance.low", user)]
 
 
 async def test_news_is_taken_by_one(database_url: str, opening: Callable[..., Database]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from hooks_kit import quick, until_so
 from notify_kit import account, desk, happen, mail_server, mail_settings, settings, telling, wants
@@ -15,7 +16,7 @@ from unigate.manage.notification_forms import TargetForm
 from unigate.manage.users import UserChanges, set_user
 from unigate.store import news, outbox
 from unigate.store import notifications as rows
-from unigate.store.database import Database
+from unigate.store.database import Database, Tx
 from unigate.store.notifications import Target
 from unigate.store.outbox import OutboxRow
 from unigate.store.pages import Page
@@ -253,3 +254,21 @@ async def all_in(db: Database, state: str, count: int = 1) -> bool:
 
 async def off(db: Database, id: str) -> bool:
     return not (await stands(db, id)).enabled
+
+
+async def test_what_cannot_be_opened_any_more_fails_like_all_else(database: Database) -> None:
+    await set_private(database)
+    user = await account(database)
+    async with receiving() as receiver, mail_server() as box:
+        [id, _], _ = await wants(database, user, hook(receiver.url), TargetForm(kind="email"))
+        async with database.writing() as tx:
+            await rows.put_target(tx, replace(await stands_in(tx, id), sealed=b"v1.other.AAAA"))
+        terms = settings(quick(tries=(0.0,)), mail_settings(box, username="u", password="v1.other.AAAA"))
+        async with telling(database, terms):
+            await happen(database, "topup.done", user, amount=1)
+            await until_so(lambda: all_in(database, "failed", 2), seconds=60)
+    assert receiver.got == [] and box.mails == []
+
+
+async def stands_in(tx: Tx, id: str) -> Target:
+    return (await rows.by_ids(tx, [id]))[id]

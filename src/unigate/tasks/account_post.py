@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
+import structlog
 
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.live_settings import MailSettings, NotifySettings
@@ -16,6 +18,7 @@ from unigate.tasks.sending import Letter, Outcome, send
 from unigate.upstream import Client
 from unigate.upstream.mail import Mail, MailRefused, MailServer, send_mail
 
+log: Any = structlog.get_logger("unigate.tasks")
 MAILTO = "mailto:"
 #: What the password of the mail server is sealed for.
 MAIL_CONTEXT = "setting:mail"
@@ -33,11 +36,15 @@ class Post:
     mail: Callable[[], MailSettings]
 
     async def send(self, row: OutboxRow, target: Target) -> Outcome:
-        """Try once; nothing is raised but a cancellation, and CannotOpen."""
+        """Try once; nothing is raised but a cancellation."""
         terms = self.notify()
-        if target.kind == "email":
-            return await self._mailed(row, terms.seconds)
-        letter = self._letter(row, target, opened(self.unseal, target))
+        try:
+            if target.kind == "email":
+                return await self._mailed(row, terms.seconds)
+            letter = self._letter(row, target, opened(self.unseal, target))
+        except Exception:  # what is sealed can't be opened any more
+            log.exception("a message could not be made ready", message=row.id, target=target.id)
+            return Outcome(status=0, error="what is kept of this target can't be opened", ms=0, answer="")
         return await send(
             self.client, letter, seconds=terms.seconds, allow_private=terms.allow_private_targets, may_repeat=True
         )
