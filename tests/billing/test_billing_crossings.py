@@ -87,7 +87,7 @@ async def test_a_balance_is_told_when_it_falls_below_and_again_after_it_was_back
 
 
 async def test_many_that_spend_at_once_make_one_crossing(database_url: str, opening: Callable[..., Database]) -> None:
-    one, two = opening(database_url), opening(database_url)
+    one, two = opening(database_url, wait=60.0, statement=60.0), opening(database_url, wait=60.0, statement=60.0)
     _, wallet = await account(one, 5 * NANO)
     for crossing in range(1, 4):
         spending = [spend(db, wallet, 23 * CENT) for _ in range(10) for db in (one, two)]
@@ -194,6 +194,7 @@ async def test_a_refusal_by_a_budget_is_the_budgets(house: House) -> None:
     [row] = await told(database)
     assert (row.event, row.user_id) == ("key.budget", user)
     assert (row.facts["window"], row.facts["percent"], row.facts["spent"]) == ("key_1/0", 100, 0)
+    assert row.facts["refused"]
 
 
 class Killed(BaseException):
@@ -220,7 +221,7 @@ async def test_a_mover_that_dies_loses_and_repeats_nothing(house: House, where: 
 
 
 async def test_news_is_taken_by_one(database_url: str, opening: Callable[..., Database]) -> None:
-    one, two = opening(database_url), opening(database_url)
+    one, two = opening(database_url, wait=60.0, statement=60.0), opening(database_url, wait=60.0, statement=60.0)
     async with one.writing() as tx:
         await news_rows.add(tx, [news_rows.made("test", "usr_1", {"n": n}, n) for n in range(40)])
 

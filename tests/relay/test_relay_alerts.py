@@ -86,7 +86,7 @@ async def marked(db: Database) -> list[str]:
 async def test_many_workers_tell_of_a_channel_once(
     database_url: str, opening: Callable[..., Database], tmp_path: Path
 ) -> None:
-    workers = [await worker(opening(database_url), tmp_path, str(n)) for n in range(3)]
+    workers = [await worker(opening(database_url, wait=60.0, statement=60.0), tmp_path, str(n)) for n in range(3)]
     db = workers[0].db
     for turn in range(1, 3):
         for one in workers:
@@ -121,7 +121,7 @@ async def test_a_credential_is_told_with_its_last_characters_and_what_only_waits
 async def test_a_dead_workers_mark_is_taken_away_by_one_that_knows_better(
     database_url: str, opening: Callable[..., Database], tmp_path: Path
 ) -> None:
-    db = opening(database_url)
+    db = opening(database_url, wait=60.0, statement=60.0)
     dead, living = await worker(db, tmp_path, "a"), await worker(db, tmp_path, "b")
     dead.event("channel.parked")
     await dead.alerts.write()
@@ -189,7 +189,7 @@ async def test_a_missing_price_is_told_until_there_is_one(database: Database, tm
 async def test_keys_are_told_of_a_week_and_a_day_before(
     database_url: str, opening: Callable[..., Database], tmp_path: Path
 ) -> None:
-    workers = [await worker(opening(database_url), tmp_path, str(n)) for n in range(2)]
+    workers = [await worker(opening(database_url, wait=60.0, statement=60.0), tmp_path, str(n)) for n in range(2)]
     db = workers[0].db
     desk, now = Desk(db=db, secret="s"), now_ms()
     user = (await users.create_user(desk, "alice")).id

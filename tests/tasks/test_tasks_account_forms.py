@@ -153,6 +153,9 @@ def test_values_stand_in_their_order() -> None:
     assert said("key.budget", FACTS["key.budget"], "en").text == (
         "The key app has used $8.00 of its budget of $10.00 (this month)."
     )
+    refused = said("key.budget", {**FACTS["key.budget"], "percent": 100, "refused": True}, "en")
+    assert refused.title == "A key's budget is used up"
+    assert refused.text == "A call of the key app was refused: $8.00 of its budget of $10.00 are used (this month)."
     many = {"prices": FACTS["price.changed"]["prices"] * 30, "count": 120}
     lines = said("price.changed", many, "en").text.splitlines()
     assert len(lines) == 21 and lines[-1] == "+ 100"

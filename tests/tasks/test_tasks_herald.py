@@ -152,7 +152,7 @@ async def test_two_of_one_type_are_enough_for_ten_minutes(database: Database) ->
 
 
 async def test_of_many_heralds_one_tells_each_event_once(database_url: str, opening: Callable[..., Database]) -> None:
-    databases = [opening(database_url) for _ in range(3)]
+    databases = [opening(database_url, wait=60.0, statement=60.0) for _ in range(3)]
     await set_private(databases[0])
     users = [await account(databases[0], name) for name in ("alice", "bob", "carol")]
     for user in users:

@@ -70,7 +70,9 @@ async def refused(tx: Tx, wallet_id: str, counted: Collection[str], *, at: int) 
     tight = min(await _rows(tx, _WINDOWS, counted), key=lambda row: row[1] - row[2], default=None)
     if tight is not None and tight[1] - tight[2] < posted:
         if await marks.raised(tx, Mark(subject=f"budget/{tight[0]}", level=WHOLLY, bound=tight[1], at=at)):
-            await news.add(tx, [news.made("key.budget", user, {**_facts(tight), "percent": WHOLLY}, at)])
+            await news.add(
+                tx, [news.made("key.budget", user, {**_facts(tight), "percent": WHOLLY, "refused": True}, at)]
+            )
         return
     empty = f"empty/{wallet_id}"
     known = (await marks.some(tx, [empty])).get(empty)

@@ -46,6 +46,13 @@ _WORDS: Mapping[str, Mapping[Language, tuple[str, str]]] = {
         "en": ("A key has used {3}% of its budget", "The key {0} has used {1} of its budget of {2} ({4})."),
         "zh": ("令牌预算已使用 {3}%", "令牌 {0} 已使用 {1}，预算为 {2}（{4}）。"),
     },
+    "key.budget.refused": {
+        "en": (
+            "A key's budget is used up",
+            "A call of the key {0} was refused: {1} of its budget of {2} are used ({4}).",
+        ),
+        "zh": ("令牌预算已用尽", "令牌 {0} 的请求因预算不足被拒绝：已使用 {1}，预算为 {2}（{4}）。"),
+    },
     "key.expiring": {
         "en": ("A key expires soon", "The key {0} expires on {1}."),
         "zh": ("令牌即将过期", "令牌 {0} 将于 {1} 过期。"),
@@ -121,7 +128,7 @@ _BACKLOGS: Mapping[Language, Mapping[str, str]] = {
 def said(event: str, facts: Mapping[str, Any], language: Language) -> Said:
     """An event in words; `facts` as in the row of news, with names beside ids."""
     shown, values, data = _parts(event, facts, language)
-    title, text = _WORDS[event][language]
+    title, text = _WORDS["key.budget.refused" if facts.get("refused") else event][language]
     onward = _ONWARD[language] if event in {"balance.low", "balance.empty"} else ""
     filled = title.format(*shown)
     if event == "balance.low":
