@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -153,6 +154,31 @@ async def test_what_the_operator_has_set_right_is_told_again_next_time(database:
     one.event("channel.parked")
     await one.alerts.write()
     assert [row.event for row in await told(database)] == ["channel.parked", "channel.recovered", "channel.parked"]
+    await one.bank.close()
+
+
+async def test_a_credential_that_was_set_right_is_no_channel_that_came_back(database: Database, tmp_path: Path) -> None:
+    one = await worker(database, tmp_path)
+    one.router.health["chn_1"].credentials[0].park(0.0, 60.0, "forbidden", gated=True)
+    one.event("credential.parked", "crd_1")
+    await one.alerts.write()
+    await one.alerts.look_at_marks()
+    assert await marked(database) == ["parked/chn_1/crd_1"]
+    one.router.health["chn_1"].credentials[0].lift()
+    await one.alerts.look_at_marks()
+    assert await marked(database) == [] and len(await told(database)) == 1
+    await one.bank.close()
+
+
+async def test_any_name_of_a_model_can_be_written_down(database: Database, tmp_path: Path) -> None:
+    one = await worker(database, tmp_path)
+    for name in ("a\0b", "\ud800", "meta/llama/3", "x" * 100_000, ""):
+        with suppress(Forbidden):
+            one.prices.quote("openai.chat", name, GROUP, now_ms())
+    await one.alerts.write()
+    assert sorted(len(row.facts["model"]) for row in await told(database)) == [1, 3, 11, 12, 200]
+    await one.alerts.look_at_marks()
+    assert len(await marked(database)) == 5
     await one.bank.close()
 
 

@@ -15,6 +15,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import GatewayError
 from unigate.billing.periods import held_windows
 from unigate.relay.services import Services
+from unigate.relay.task_finish import plain
 from unigate.routing.health import ChannelHealth, Parking
 from unigate.routing.judging import Event
 from unigate.spec.caller import Key
@@ -33,7 +34,10 @@ _DAY_MS = 86_400_000
 _EXPIRING = ((1, 2), (7, 1))
 #: Milliseconds for which work may be overdue.
 _OVERDUE_MS = 300_000
-_RESTARTED = "restarted"
+#: Why a channel is told to be back that no call brought back.
+_RESTARTED, _BY_HAND = "restarted", "unparked"
+#: Characters of a model's name that are told.
+_LONGEST = 200
 
 
 class Alerts:
@@ -61,7 +65,7 @@ class Alerts:
     def unpriced(self, operation: str, model: str) -> None:
         """A call was refused since nothing says what it costs."""
         if len(self._unpriced) < _UNPRICED:
-            self._unpriced.add((operation, model))
+            self._unpriced.add((operation, plain(model)[:_LONGEST]))
 
     async def run(self) -> None:
         """Write and look, until cancelled."""
@@ -113,9 +117,11 @@ class Alerts:
             for mark in priced:
                 await marks.cleared(tx, mark.subject)
             for mark in over:
-                health = self._svc.router.health.get(_named(mark)[0])
-                if await marks.cleared(tx, mark.subject) and health is not None:
-                    await news.add(tx, [_channel_news("channel.recovered", health, {"reason": _RESTARTED}, now)])
+                channel_id, credential_id = _named(mark)
+                health = self._svc.router.health.get(channel_id)
+                if await marks.cleared(tx, mark.subject) and health is not None and not credential_id:
+                    reason = _BY_HAND if mark.by == me else _RESTARTED
+                    await news.add(tx, [_channel_news("channel.recovered", health, {"reason": reason}, now)])
 
     async def look_at_backlog(self) -> None:
         """See whether work is left lying. StoreUnavailable."""
