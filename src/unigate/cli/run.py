@@ -56,8 +56,8 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
         _load(settings)
         host = settings.server.host
         vendors, mail = _listen("127.0.0.1", 0), _listen("127.0.0.1", 0)
-        sandbox_url = _url("127.0.0.1", vendors[0])
-        found = apart(lambda: _prepare_demo(settings, sandbox_url, mail[0].getsockname()[1]))
+        sandbox_url, mail_port = _url("127.0.0.1", vendors[0]), mail[0].getsockname()[1]
+        found = apart(lambda: _prepare_demo(settings, sandbox_url, mail_port))
         sockets = _listen(host, settings.server.port, settings.server.workers)
         said = {
             "url": _url(host, sockets[0]),
