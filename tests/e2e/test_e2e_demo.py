@@ -2,6 +2,7 @@
 
 import httpx
 
+from support.waiting import wait_until
 from support.world import Process
 from unigate import data
 
@@ -57,3 +58,20 @@ def test_browsers_may_call_the_relay(demo: Process) -> None:
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-origin" not in httpx.get(demo.url + "/healthz", headers=asked).headers
+
+
+def test_its_user_is_told_at_the_sandbox(demo: Process) -> None:
+    admin, sandbox = demo.said["admin"], demo.said["sandbox_url"]
+    with httpx.Client(base_url=demo.url, timeout=30) as owner:
+        session = owner.post("/api/sessions", json={"email": admin["email"], "password": admin["password"]})
+        assert session.status_code == 201, session.text
+        signed_in = {"authorization": f"Bearer {session.json()['token']}"}
+        given = owner.post("/api/users/demo/topup", headers=signed_in, json={"amount": "1"})
+        assert given.status_code == 200, given.text
+
+    def told(path: str) -> list[str]:
+        return [str(one.get("subject") or one["body"]["type"]) for one in httpx.get(sandbox + path).json()["data"]]
+
+    wait_until(lambda: "topup.done" in told("/sandbox/hooks/demo"), what="the webhook", seconds=60)
+    subject = "Your balance was topped up"
+    wait_until(lambda: subject in told("/sandbox/mails?to=demo@example.com"), what="the mail", seconds=60)
