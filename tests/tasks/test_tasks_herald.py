@@ -218,6 +218,20 @@ async def test_three_days_of_failures_switch_a_target_off(database: Database) ->
     assert [row.state for row in await messages(database)] == ["failed"]
 
 
+async def test_an_outage_of_the_mail_server_switches_nobody_off(database: Database) -> None:
+    user = await account(database)
+    async with mail_server() as box:
+        [id], _ = await wants(database, user, TargetForm(kind="email"))
+        terms = settings(quick(failing_days=0, tries=(0.0,)), mail_settings(box))
+        for answer, enabled in (("451 later", 1), ("550 never heard of", 0)):
+            box.answers = [answer]
+            async with telling(database, terms):
+                await happen(database, "topup.done", user, amount=1)
+                await until_so(lambda: told_all(database), seconds=60)
+                await until_so(lambda: all_in(database, "failed"), seconds=60)
+            assert (await stands(database, id)).enabled == enabled
+
+
 async def test_what_waits_goes_to_the_new_address(database: Database) -> None:
     await set_private(database)
     user = await account(database)

@@ -53,6 +53,8 @@ _SHARE = 4
 #: Rows that one transaction deletes.
 _TOGETHER = 500
 _DAY_MS = 86_400_000
+#: From this answer on a mail server speaks of the receiver (RFC 5321, 4.2.3).
+_NO_MAILBOX = 550
 
 
 class Writes(Protocol):
@@ -260,6 +262,8 @@ class Outbox:
         if outcome.ok:
             await known.worked(tx, row.webhook_id)
             return
+        if row.url.startswith(MAILTO) and outcome.status < _NO_MAILBOX:
+            return  # our own mail server's matter, not the receiver's
         why = "its address answered 410"
         off = outcome.gone and await known.switch_off(tx, row.webhook_id, why)
         if not off:
