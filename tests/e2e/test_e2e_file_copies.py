@@ -207,10 +207,10 @@ def test_providers_without_files_get_them_in_the_body(stage: Stage, sdk: openai.
 
 def test_the_providers_refusal_of_a_file_is_the_callers(stage: Stage, sdk: openai.OpenAI) -> None:
     file = sdk.files.create(file=("a.txt", b"{}"), purpose="batch").id  # the vendor wants another ending
-    before = stage.settled()["used"]
+    since = now_ms()
     with pytest.raises(openai.BadRequestError, match="jsonl"):
         sdk.chat.completions.create(model="gpt-4o", messages=chat(file))
-    assert stage.settled()["used"] == before
+    assert stage.charged(since) == 0
 
 
 def test_a_file_that_expires_does_so_there_too(stage: Stage, sdk: openai.OpenAI) -> None:

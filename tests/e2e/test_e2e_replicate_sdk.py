@@ -15,6 +15,7 @@ from support.replicate import CHANNELS, FAST, REMBG, SCHNELL, SDXL, client, fetc
 from support.stage import Stage, set_stage
 from support.waiting import wait_until
 from support.world import Process
+from unigate.base.clock import now_ms
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +62,11 @@ def test_a_model_that_yields_gives_an_iterator(replicate: Client) -> None:
 
 
 def test_a_failure_raises_and_is_free(stage: Stage, replicate: Client) -> None:
-    used = stage.settled()["used"]
+    since = now_ms()
     with pytest.raises(ModelError, match="NSFW") as raised:
         replicate.run(SCHNELL, input={"prompt": "x [[nsfw]]", **FAST})
     assert raised.value.prediction.status == "failed"
-    assert stage.settled()["used"] == used
+    assert stage.charged(since) == 0
 
 
 def test_refusals_raise(replicate: Client, stage: Stage) -> None:
@@ -102,12 +103,12 @@ def test_create_wait_get_and_list(stage: Stage, replicate: Client) -> None:
 
 @pytest.mark.endpoint("I14")
 def test_cancel(stage: Stage, replicate: Client) -> None:
-    used = stage.settled()["used"]
+    since = now_ms()
     made = replicate.models.predictions.create(SCHNELL, {"prompt": "x [[fault:stuck]]"})
     made.cancel()
     made.wait()
     assert made.status == "canceled"
-    assert stage.settled()["used"] == used
+    assert stage.charged(since) == 0
 
 
 @pytest.mark.endpoint("I14")

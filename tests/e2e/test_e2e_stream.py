@@ -15,6 +15,7 @@ from openai.types.chat import ChatCompletionMessageParam
 from support.stage import Caller, Stage, body, mark, resident, set_stage, workers_of
 from support.waiting import wait_until
 from support.world import Process
+from unigate.base.clock import now_ms
 
 USERS = """
 prices:
@@ -75,11 +76,10 @@ def ended(stage: Stage, word: str, how: str) -> dict[str, Any]:
     return stage.received(word)[0]
 
 
-def spent_since(stage: Stage, before: dict[str, Any]) -> int:
+def spent_since(stage: Stage, since: int) -> int:
     """Nano-USD used since then, all records moved: they are moved in order, so a good call's row is the last."""
     cost = stage.row(stage.post(body("and then")).headers["x-request-id"])["cost"]
-    spent: float = stage.settled()["used"] - before["used"]
-    return round(spent * 10**9) - int(cost)
+    return stage.charged(since) - int(cost)
 
 
 def test_a_caller_who_leaves_in_the_middle_pays_for_what_went_out(stage: Stage) -> None:
@@ -101,12 +101,12 @@ def test_a_caller_who_leaves_in_the_middle_pays_for_what_went_out(stage: Stage) 
 @pytest.mark.parametrize("waits", ["[[fault:slow-first-byte:30]]", "[[pace:0.02]]"], ids=["head", "content"])
 def test_a_caller_who_leaves_before_the_first_content_pays_nothing(lone: Stage, waits: str) -> None:
     word = mark()
-    before, rows = lone.settled(), lone.rows()
+    since, rows = now_ms(), lone.rows()
     with Caller(lone, stream(f"{word} {waits}")):
         wait_until(lambda: lone.received(word), what="the call upstream")
         wait_until(lambda: lone.received(word)[0]["status"] or "slow" in waits, what="the stream upstream")
     ended(lone, word, "caller_left")
-    assert spent_since(lone, before) == 0
+    assert spent_since(lone, since) == 0
     (row,) = [row for row_id, row in lone.rows().items() if row_id not in rows and row["ended"] == "caller_left"]
     assert row["cost"] == 0 and [attempt[3] for attempt in row["attempts"]] == ["caller_left"]
     lone.sound()
@@ -114,11 +114,11 @@ def test_a_caller_who_leaves_before_the_first_content_pays_nothing(lone: Stage, 
 
 def test_a_caller_who_leaves_a_plain_call_pays_nothing(lone: Stage) -> None:
     word = mark()
-    before = lone.settled()
+    since = now_ms()
     with Caller(lone, body(f"{word} [[fault:slow-first-byte:30]]")):
         wait_until(lambda: lone.received(word), what="the call upstream")
     ended(lone, word, "caller_left")
-    assert spent_since(lone, before) == 0
+    assert spent_since(lone, since) == 0
 
 
 def test_a_slow_reader_gets_everything_and_fills_no_memory(lone: Stage) -> None:

@@ -20,7 +20,9 @@ import structlog
 from support.postgres import run
 from support.waiting import wait_until
 from support.world import Process, World, start, usage_rows
+from unigate.billing.format import decode, read
 from unigate.cli import main
+from unigate.spec.record import Record
 
 KEY = "sk-app-0123456789"
 HEAD = """
@@ -70,7 +72,13 @@ class Stage(World):
         return found
 
     def settled(self, key: str | None = None) -> dict[str, Any]:
-        """Balance and used of a key's user in USD, once nothing is in use any more."""
+        """Balance and used of a key's user in USD, once nothing is in use and what is on file is in the database.
+
+        A call is on file before its caller sees the end of the answer, while what is in use is told but once a second.
+        """
+        written = on_file(self.data)
+        if written:
+            wait_until(lambda: written <= self.rows().keys(), seconds=20, what="the rows of all calls")
         wait_until(lambda: self.usage(key)["cache_used"] == 0, seconds=20, what="nothing in use")
         return self.usage(key)
 
@@ -91,6 +99,16 @@ class Stage(World):
     def stop_hard(self) -> int:
         """End the gateway's first process as no program can help; its exit code."""
         return self.process.stop(sig=signal.SIGKILL)
+
+
+def on_file(data: Path) -> set[str]:
+    """The ids of calls whose records stand in the journals below a gateway's data."""
+    found: set[str] = set()
+    for path in data.glob("journal/*.journal"):
+        with suppress(FileNotFoundError):  # all of it was moved meanwhile
+            entries, _ = read(path.read_bytes(), 0, 1_000_000)
+            found.update(one.id for one in map(decode, entries) if isinstance(one, Record))
+    return found
 
 
 class Caller:
@@ -250,7 +268,9 @@ def alive(pid: int) -> bool:
 
 def workers_of(stage: World) -> list[int]:
     """Process ids of the workers that serve."""
-    pids = [int(path.stem.removeprefix("figures-")) for path in (stage.data / "run").glob("figures-*.json")]
+    # Files are replaced by renaming, and a folder that is read meanwhile may show neither the old one nor the new.
+    looks = [path for _ in range(3) for path in (stage.data / "run").glob("figures-*.json")]
+    pids = sorted({int(path.stem.removeprefix("figures-")) for path in looks})
     return [pid for pid in pids if alive(pid)]
 
 
