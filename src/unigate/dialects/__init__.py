@@ -165,7 +165,8 @@ class TaskWriter(Writer, Protocol):
     header `accept-language` as it came), `error_status(error)`, where its errors have other statuses than ours,
     `pass_error(status, body)` for refusals of vendors, `own_refusal(task, failure)`, the error (or None) for a submission that
     no channel took where the last one's failure is a refusal that this dialect has a word for, and ERROR_TYPE, the media type
-    of its errors. It shows its own tasks only, unless EVERY_TASK is true. What else its operations need depends on their use; see `relay/task_uses.py`.
+    of its errors. It shows its own tasks only, and those of dialects that SHOWS names, unless EVERY_TASK is true. What else its
+    operations need depends on their use; see `relay/task_uses.py`, and for what its drafts may name `relay/task_pins.py`.
     """
 
     def write_task(self, task: Task, view: View) -> bytes:

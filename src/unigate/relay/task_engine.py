@@ -11,6 +11,7 @@ import structlog
 from unigate.base import ids
 from unigate.billing.journal import Failpoint, no_failpoint
 from unigate.dialects import operations as every_operation
+from unigate.relay import task_things
 from unigate.relay.services import Services
 from unigate.routing.health import CredentialHealth
 from unigate.spec.binding import Binding
@@ -170,6 +171,10 @@ def binding_of(task: Task) -> Binding:
 
 async def _progress(tx: Tx, rows: Sequence[dict[str, Any]]) -> list[None]:
     rows = sorted(rows, key=lambda row: str(row["of"]))
+    for row in rows:
+        if "makes" in row:
+            await task_things.bind(tx, *row["makes"])
+    rows = [{name: value for name, value in row.items() if name != "makes"} for row in rows]
     await task_changes.step(tx, [row for row in rows if "to_state" not in row])
     await task_changes.progress(tx, [row for row in rows if "to_state" in row])
     return [None] * len(rows)

@@ -6,6 +6,7 @@ Must not know what a hold is.
 from collections.abc import Callable, Sequence
 
 from unigate.base.clock import now_ms
+from unigate.relay import task_things
 from unigate.store import idempotency, tasks
 from unigate.store.database import Tx
 from unigate.store.idempotency import Token
@@ -33,6 +34,7 @@ class TaskEntry:
         ):
             return False
         if await tasks.add(tx, row):
+            await task_things.allot(tx, row.task)
             return True
         if token is not None:
             await idempotency.drop(tx, token)

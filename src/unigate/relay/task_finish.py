@@ -14,6 +14,7 @@ from unigate.base.clock import now_ms
 from unigate.base.errors import StoreUnavailable
 from unigate.base.money import MAX_AMOUNT
 from unigate.billing.prices import Quote
+from unigate.relay import task_things
 from unigate.relay.task_engine import Engine, log
 from unigate.spec.channel import Channel
 from unigate.spec.data_url import without_data
@@ -129,6 +130,8 @@ class Finisher:
             cost, units = _cost(ending)
             row = await task_changes.end(tx, ending.row.task.id, ending.states, _values(ending, cost, now))
             if row is not None:
+                if ending.progress is not None:
+                    await task_things.bind(tx, row.task, ending.progress.makes)
                 made[place] = _Ended(ending, row, _record(ending, row, cost, units))
         await self._settle(tx, list(made.values()), now)
         self._engine.failpoint("task.before_finish_commit")

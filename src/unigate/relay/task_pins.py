@@ -1,18 +1,21 @@
 """What a draft names and a provider keeps, such as an uploaded file: looked up, so that the task goes to whoever knows it.
 
 A dialect with such things has two functions: `kept_things(draft)`, kind and id of each, and `with_kept(draft, found)`,
-the draft with what was found under these ids, pinned; it refuses what is not there.
+the draft with what was found under these ids, pinned; it refuses what is not there. Where a draft goes on from something
+that a task made, `goes_on_from(draft)` names that thing ("": none), and the draft goes on from its task, if that is still there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, cast
 
 from unigate.base.errors import BadRequest
 from unigate.dialects import TaskDialect
 from unigate.relay.call import Call
 from unigate.relay.services import Services
+from unigate.relay.task_things import MADE
 from unigate.spec.binding import Binding
-from unigate.spec.task import Draft
+from unigate.spec.task import Draft, Task
 
 #: Things that one draft may name: each is looked up by itself.
 MOST = 50
@@ -40,5 +43,18 @@ async def pinned(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -
         return draft
     if len(things) > MOST:
         raise BadRequest(f"At most {MOST} uploaded files can be named.", param="input", code="too_many_files")
+    if any("\0" in id for _, id in things):
+        return pinner.with_kept(draft, {})
     found = {id: await svc.bindings.of(kind, id, call.key.user_id) for kind, id in things}
-    return pinner.with_kept(draft, {id: binding for id, binding in found.items() if binding is not None})
+    made = pinner.with_kept(draft, {id: binding for id, binding in found.items() if binding is not None})
+    names: Callable[[Draft], str] | None = getattr(spoken, "goes_on_from", None)
+    if names is None or draft.parent_id or not (thing := names(draft)):
+        return made
+    task = await maker(call, svc, thing)
+    return made if task is None else replace(made, parent_id=task.id)
+
+
+async def maker(call: Call, svc: Services, thing: str) -> Task | None:
+    """The task of the calling user that made a thing; None where no task did, or it has been deleted."""
+    binding = await svc.bindings.of(MADE, thing, call.key.user_id) if "\0" not in thing else None
+    return None if binding is None else await svc.tasks.get(binding.upstream_id, call.key.user_id)

@@ -18,7 +18,7 @@ import structlog
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
 from unigate.dialects import task_writer
-from unigate.relay import references
+from unigate.relay import references, task_things
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_taken import attempt_of, known, quote, taken
@@ -180,7 +180,7 @@ class Sender:
             deadline_at=deadline,
         )
         try:
-            kept = await engine.book.write(lambda tx: task_changes.took(tx, row.task.id, values), order=row.task.id)
+            kept = await engine.book.write(lambda tx: task_things.took(tx, task, values, progress.makes), order=task.id)
         except StoreUnavailable as error:  # the journal has it
             log.warning("a task's handle is in the journal only", task=task.id, detail=error.detail)
             return Sent("taken", task, None, list(attempts))

@@ -81,7 +81,10 @@ class Tracker:
         told = (text(after.detail), text(after.previews)) if changed else None
         size = sum(map(len, told)) if told is not None else row.size
         kept = kept and not paused and self._engine.claims.takes(size)
-        await self._engine.steps.put(self._step(after, told, polls, None if kept else due))
+        step = self._step(after, told, polls, None if kept else due)
+        if changed and progress.makes:
+            step["makes"] = (after, progress.makes)
+        await self._engine.steps.put(step)
         if kept:
             rested = replace(row, task=after, size=size, polls=polls, errors=0, missing_since=0)
             self._engine.claims.keep(rested, due)

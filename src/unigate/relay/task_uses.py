@@ -20,7 +20,7 @@ from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
 from unigate.relay.task_callback import with_callback
 from unigate.relay.task_events import events, own_events
-from unigate.relay.task_pins import pinned
+from unigate.relay.task_pins import maker, pinned
 from unigate.spec.exchange import Exchange
 from unigate.spec.reply import Pieces, Reply
 from unigate.spec.shown_key import SECRET_HEADERS, query_without_key
@@ -43,6 +43,18 @@ class Selector(TaskWriter, Protocol):
 
     def read_ids(self, body: bytes) -> Sequence[str]:
         """Whose tasks are asked for; BadRequest."""
+        ...
+
+
+class ThingWriter(TaskWriter, Protocol):
+    """A dialect with the use `task_things`."""
+
+    def read_things(self, asked: Submission) -> Sequence[str]:
+        """The things that are asked for, by their ids; BadRequest."""
+        ...
+
+    def write_things(self, things: Sequence[tuple[str, Task]], view: View) -> bytes:
+        """Each of those that there are, as its task tells of it."""
         ...
 
 
@@ -82,9 +94,9 @@ async def make(call: Call, svc: Services) -> Reply:
     spoken = task_dialect(call.operation.dialect)
     draft = spoken.read_task(submission(call, svc))
     svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
+    draft = await pinned(call, svc, spoken, draft)
     if draft.parent_id:
         draft = spoken.continue_task(draft, await _gone_on_from(call, svc, spoken, draft.parent_id))
-    draft = await pinned(call, svc, spoken, draft)
     try:
         return await submit(call, svc, spoken, draft)
     except NotFound as error:
@@ -130,10 +142,24 @@ async def get(call: Call, svc: Services) -> Reply:
 
 
 async def several(call: Call, svc: Services) -> Reply:
-    """`task_several`: tasks that the body names; those that there are."""
+    """`task_several`: tasks that the body names; those that there are.
+
+    A dialect may leave out some: `selects(body, task)`.
+    """
     spoken = cast(Selector, task_writer(call.operation.dialect))
+    selects: Callable[[bytes, Task], bool] = getattr(spoken, "selects", lambda _body, _task: True)
     tasks = await svc.tasks.several(spoken.read_ids(call.body), call.key.user_id)
-    return Reply(spoken.write_tasks([task for task in tasks if _shows(call, spoken, task)], view(call, svc)))
+    shown = [task for task in tasks if _shows(call, spoken, task) and selects(call.body, task)]
+    return Reply(spoken.write_tasks(shown, view(call, svc)))
+
+
+async def things(call: Call, svc: Services) -> Reply:
+    """`task_things`: things that tasks made, each as its task tells of it; those that there are."""
+    spoken = cast(ThingWriter, task_writer(call.operation.dialect))
+    asked = spoken.read_things(submission(call, svc))
+    found = [(id, await maker(call, svc, id)) for id in dict.fromkeys(asked)]
+    shown = [(id, task) for id, task in found if task is not None and _shows(call, spoken, task)]
+    return Reply(spoken.write_things(shown, view(call, svc)))
 
 
 async def listed(call: Call, svc: Services) -> Reply:
@@ -219,6 +245,7 @@ TASK_USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces]]] =
     "task_resume": resume,
     "task_get": get,
     "task_several": several,
+    "task_things": things,
     "task_list": listed,
     "task_cancel": cancel,
     "task_events": watch,
@@ -285,7 +312,7 @@ def _shows(call: Call, spoken: TaskWriter, task: Task) -> bool:
     """
     if not call.key.user_view and task.key_id != call.key.id:
         return False
-    return task.dialect == call.operation.dialect or _shows_every(spoken)
+    return task.dialect in (call.operation.dialect, *getattr(spoken, "SHOWS", ())) or _shows_every(spoken)
 
 
 def _shows_every(spoken: TaskWriter) -> bool:

@@ -21,6 +21,9 @@ ENDED: frozenset[TaskState] = frozenset({"succeeded", "failed", "canceled", "unk
 
 Json = Mapping[str, object]
 _NOTHING: Json = {}
+#: The member of a task's input that holds, in their order, the ids by which callers know what it makes; without it these
+#: are the provider's own.
+ALLOTTED = "allotted"
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -139,6 +142,16 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A thing that a task made and that later calls may name, such as a song to go on with."""
+
+    #: Of bindings.
+    kind: str
+    #: As its provider names it.
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a task failed, for the caller to see."""
 
@@ -158,6 +171,8 @@ class Progress:
     detail: Json = field(default_factory=dict)
     #: Files, once it has succeeded; addresses in `detail` that equal one of them become our links.
     outputs: Sequence[Output] = ()
+    #: Things that later calls may name, all that are known by now, always in the same order.
+    makes: Sequence[Made] = ()
     #: Pictures of what is being made, addresses.
     previews: Sequence[str] = ()
     error: Failure | None = None
