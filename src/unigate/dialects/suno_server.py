@@ -1,0 +1,134 @@
+"""How a server of Suno's convention answers whoever has it make songs: what was taken, where it stands, what was made.
+
+A handle is `{"id": <the server's>, "lyrics": <whether words are the result>}`. Of a clip everything is kept but what tells of
+the account that it was made at.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from unigate.base.errors import BadAnswer
+from unigate.dialects import relay_tasks as relay
+from unigate.dialects.relay_tasks import Fields
+from unigate.dialects.suno_read import CLIP
+from unigate.spec.task import Accepted, Answered, Failure, Json, Made, Order, Output, Progress
+
+#: Members of a clip that tell of the account.
+_ACCOUNT = frozenset(
+    {"user_id", "handle", "display_name", "avatar_image_url", "is_following_creator", "is_handle_updated"}
+)
+#: Files of a clip, and what they are.
+_FILES: tuple[tuple[str, Literal["audio", "video", "image"]], ...] = (
+    ("audio_url", "audio"),
+    ("video_url", "video"),
+    ("image_url", "image"),
+    ("image_large_url", "image"),
+)
+#: A clip's status -> the task's, the least advanced first.
+_OF_CLIPS = (
+    ("submitted", "SUBMITTED"),
+    ("queued", "QUEUED"),
+    ("processing", "IN_PROGRESS"),
+    ("streaming", "IN_PROGRESS"),
+    ("complete", "SUCCESS"),
+)
+_WORDS = "lyrics"
+
+
+def accepted(order: Order, answered: Answered) -> Accepted:
+    """What the answer to a submission says; UpstreamRefused with the status that a refusal amounts to, BadAnswer."""
+    told = relay.answered(answered.body)
+    handle = {"id": relay.submitted_id(told), _WORDS: order.operation.endswith(f".{_WORDS}")}
+    clips = told.get("clips")
+    if isinstance(clips, list):  # some servers answer as Suno itself does
+        return Accepted(handle=handle, progress=_progress({"data": clips}, lyrics=False))
+    return Accepted(handle=handle)
+
+
+def progress_many(handles: Sequence[Json], answered: Answered) -> Sequence[Progress | None]:
+    """Where several tasks stand; BadAnswer. One that can't be read does not keep the others from being read."""
+    told = relay.answered(answered.body).get("data")
+    if not isinstance(told, list):
+        raise BadAnswer(detail="the answer is no list of tasks")
+    found = relay.in_order(handles, [one for one in told if isinstance(one, dict)])
+    return [
+        None if task is None else _progress(task, lyrics=bool(handle.get(_WORDS)))
+        for handle, task in zip(handles, found, strict=True)
+    ]
+
+
+def clips_of(value: object) -> list[dict[str, Any]]:
+    """Clips without their account; a single one is a list of one."""
+    told = value if isinstance(value, list) else [value]
+    clips = (one for one in told if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"])
+    return [{name: member for name, member in one.items() if name not in _ACCOUNT} for one in clips]
+
+
+def _progress(told: Fields, *, lyrics: bool) -> Progress:
+    data = told.get("data")
+    if lyrics:
+        return _words(told, data if isinstance(data, dict) else {})
+    clips = clips_of(data)
+    word = str(told["status"]).upper() if isinstance(told.get("status"), str) else _least(clips)
+    state = relay.STATES.get(word, "running")
+    detail = {"status": word, "data": clips}
+    if state == "failed" or (state == "succeeded" and not any(map(_good, clips))):
+        return relay.failed(told, _why(clips) or "The song could not be made.", detail)
+    outputs = _outputs(clips)
+    return Progress(
+        state=state,
+        percent=relay.percent(told.get("progress")),
+        detail=detail,
+        outputs=outputs if state == "succeeded" else (),
+        previews=tuple(one.url for one in outputs if one.kind == "image") if state == "running" else (),
+        makes=[Made(kind=CLIP, id=clip["id"]) for clip in clips],
+    )
+
+
+def _words(told: Fields, found: Mapping[str, Any]) -> Progress:
+    """Where lyrics stand."""
+    word = str(told.get("status", "")).upper()
+    state = relay.STATES.get(word, "running")
+    detail = {
+        "status": word,
+        "data": {name: found[name] for name in ("id", "text", "title", "status") if name in found},
+    }
+    if state == "failed":
+        return relay.failed(told, str(found.get("error_message") or "The lyrics could not be written."), detail)
+    if state == "succeeded" and not (found.get("text") or found.get("title")):
+        return Progress(
+            state="failed", error=Failure(code="empty_result", message="The lyrics are empty."), detail=detail
+        )
+    return Progress(state=state, percent=relay.percent(told.get("progress")), detail=detail)
+
+
+def _least(clips: Sequence[Fields]) -> str:
+    """The task's status by that of its clips: the least advanced of those that go on."""
+    good = {str(clip.get("status")) for clip in clips if _good(clip)}
+    if clips and not good:
+        return "FAILURE"
+    return next((word for status, word in _OF_CLIPS if status in good), "IN_PROGRESS" if good else "SUBMITTED")
+
+
+def _good(clip: Fields) -> bool:
+    return clip.get("status") != "error"
+
+
+def _why(clips: Sequence[Fields]) -> str:
+    """What the vendor says of clips that failed."""
+    about = (clip.get("metadata") for clip in clips)
+    found = (one.get("error_message") or one.get("error_type") for one in about if isinstance(one, Mapping))
+    return next((one for one in found if isinstance(one, str) and one), "")
+
+
+def _outputs(clips: Sequence[Fields]) -> tuple[Output, ...]:
+    """The files of the clips that are good, each once."""
+
+    def each() -> Iterator[Output]:
+        for clip in filter(_good, clips):
+            for name, kind in _FILES:
+                url = clip.get(name)
+                if isinstance(url, str) and url.startswith(("http://", "https://")):
+                    yield Output(url=url, kind=kind)
+
+    return tuple({one.url: one for one in each()}.values())
