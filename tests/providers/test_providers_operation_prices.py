@@ -31,12 +31,21 @@ def test_rows_say_where_they_are_from_and_are_integers() -> None:
         assert row["source"].startswith("https://")
         assert date(2026, 1, 1) <= date.fromisoformat(row["as_of"])
         assert price.operation == row["operation"]
-        assert price.rates == {f"call:{mode}": Rate(int(Decimal(usd) * 10**9), 1) for mode, usd in row["call"].items()}
+        told = row["call"] if isinstance(row["call"], dict) else {"": row["call"]}
+        assert price.rates == {
+            f"call:{mode}".rstrip(":"): Rate(int(Decimal(usd) * 10**9), 1) for mode, usd in told.items()
+        }
 
 
 def test_everything_that_midjourney_prices_has_one_row() -> None:
-    told = [price.operation for price in data.operation_prices() if price.operation]
+    told = [row["operation"] for row in TABLE["prices"] if row["operation"].startswith("midjourney.")]
     assert sorted(told) == sorted(f"midjourney.{action}" for action in ACTIONS)
+
+
+def test_everything_that_suno_makes_has_one_row() -> None:
+    told = [row["operation"] for row in TABLE["prices"] if row["operation"].startswith("suno.")]
+    assert sorted(told) == sorted(f"suno.{action}" for action in ("music", "lyrics", "concat", "upload"))
+    assert cost([], "suno.music", "fast") == 100_000_000 and cost([], "suno.concat", "fast") == 0
 
 
 @pytest.mark.parametrize(("mode", "usd"), [("relax", 50_000_000), ("fast", 100_000_000), ("turbo", 200_000_000)])

@@ -38,7 +38,8 @@ class _Prices(msgspec.Struct):
 
 class _OperationPrice(msgspec.Struct):
     operation: str
-    call: Mapping[str, str]
+    #: USD, or USD by the value of a condition.
+    call: str | Mapping[str, str]
     as_of: str
 
 
@@ -60,12 +61,14 @@ def prices() -> list[Price]:
 
 
 def operation_prices() -> list[Price]:
-    """Prices per call of operations, each by the value of a condition, in nano-USD; they hold from the beginning."""
+    """Prices per call of operations, some by the value of a condition, in nano-USD; they hold from the beginning."""
     return [
         Price(
             id=f"shipped:{row.operation}@{row.as_of}",
             operation=row.operation,
-            rates={f"call:{value}": Rate(parse_usd(usd), 1) for value, usd in row.call.items()},
+            rates={"call": Rate(parse_usd(row.call), 1)}
+            if isinstance(row.call, str)
+            else {f"call:{value}": Rate(parse_usd(usd), 1) for value, usd in row.call.items()},
         )
         for row in msgspec.json.decode(_read("operation_prices.json"), type=_OperationPrices).prices
     ]

@@ -1,0 +1,203 @@
+"""Suno's scenarios by plain HTTP, from the submission to the song that is opened: docs/suno.md tells the same in words."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from support.sounds import silence
+from support.stage import Stage, set_stage
+from support.suno import BOB, CHANNELS, Suno, good_song, heard, opened, seconds
+from support.world import start
+
+LYRICS = "[Verse]\nWalking down the streets\nBeneath the city lights\n[Chorus]\nWe are alive tonight"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A gateway before a sandbox."""
+    home = tmp_path_factory.mktemp("suno")
+    vendors = start(["sandbox", "--port", "0", "--json", "--task-speed", "20"], home / "sandbox.log")
+    stage = set_stage(home, vendors, CHANNELS)
+    yield stage
+    stage.stop()
+    vendors.stop()
+
+
+@pytest.fixture(scope="module")
+def suno(stage: Stage) -> Suno:
+    """Alice's client."""
+    return Suno(stage)
+
+
+@pytest.fixture(scope="module")
+def song(suno: Suno) -> dict[str, object]:
+    """A song of Alice's that others go on from."""
+    return suno.songs(prompt=LYRICS, title="City Lights", tags="emotional punk", mv="chirp-v4")[0]
+
+
+@pytest.mark.endpoint("S1", "S4")
+def test_scenario_1_an_idea(suno: Suno, stage: Stage) -> None:
+    before = float(stage.settled()["used"])
+    body = {"gpt_description_prompt": "a calm song about rain", "make_instrumental": False, "mv": "chirp-v4"}
+    clips = suno.songs(**body)
+    assert len(clips) == 2 and clips[0]["id"] != clips[1]["id"]
+    for clip in clips:
+        assert good_song(clip, stage) > 5
+        assert clip["metadata"]["gpt_description_prompt"] == "a calm song about rain" and clip["metadata"]["prompt"]
+    assert float(stage.settled()["used"]) - before == pytest.approx(0.1)
+
+
+@pytest.mark.endpoint("S1", "S4")
+def test_scenario_2_words_of_one_s_own(suno: Suno, stage: Stage) -> None:
+    began = int(time.time())
+    told = suno.post("/submit/music", prompt=LYRICS, tags="emotional punk", mv="chirp-v4", title="City Lights")
+    assert (told["code"], told["message"], told["id"]) == ("success", "", told["data"])
+    assert (told["title"], told["status"], told["model_name"]) == ("City Lights", "submitted", "chirp-v4")
+    assert (told["major_model_version"], told["metadata"]["prompt"]) == ("v4", LYRICS)
+    assert len(told["metadata"]) == 12 and len(told) == 25
+    task = suno.until(told["data"])
+    assert (task["task_id"], task["action"], task["progress"]) == (told["data"], "MUSIC", "100%")
+    assert began <= task["submit_time"] <= task["start_time"] <= task["finish_time"] <= time.time() + 1
+    for clip in task["data"]:
+        assert good_song(clip, stage) > 5
+        assert (clip["title"], clip["metadata"]["tags"], clip["metadata"]["prompt"]) == (
+            "City Lights",
+            "emotional punk",
+            LYRICS,
+        )
+    assert suno.good("GET", f"/submit/fetch/{told['data']}")["data"]["status"] == "SUCCESS"
+
+
+@pytest.mark.endpoint("S13")
+def test_scenario_3_without_singing(suno: Suno, stage: Stage) -> None:
+    body = {"prompt": "", "tags": "slow piano", "mv": "chirp-v4", "title": "Quiet", "make_instrumental": True}
+    (clip, _) = suno.songs(**body)
+    assert good_song(clip, stage) > 5
+    assert suno.good("GET", f"/act/timing/{clip['id']}")["aligned_words"] == []
+
+
+@pytest.mark.endpoint("S13")
+def test_scenario_4_an_idea_without_singing(suno: Suno, stage: Stage) -> None:
+    idea = "a march for a parade of ducks"
+    (clip, _) = suno.songs(gpt_description_prompt=idea, mv="chirp-v4", prompt="", make_instrumental=True)
+    assert good_song(clip, stage) > 5
+
+
+@pytest.mark.endpoint("S6", "S7")
+def test_scenario_5_a_sound_of_one_s_own_goes_on(suno: Suno, stage: Stage) -> None:
+    clip = suno.uploaded(silence(8))
+    more = {"prompt": "[Verse]\nAnd on it goes", "tags": "folk", "negative_tags": "", "mv": "chirp-v4", "title": "On"}
+    (longer, _) = suno.songs(**more, continue_clip_id=clip, continue_at=6, task="upload_extend")
+    assert good_song(longer, stage) > 3
+
+
+@pytest.mark.endpoint("S1", "S5")
+def test_scenario_6_a_longer_song_and_the_whole_of_it(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+    at = 4.0
+    more = {"prompt": "[Verse 2]\nUntil the sun comes up", "tags": "punk", "mv": "chirp-v4", "title": "City Lights 2"}
+    (part, _) = suno.songs(**more, task="extend", continue_clip_id=song["id"], continue_at=at)
+    length = good_song(part, stage)
+    (whole,) = suno.done("/submit/concat", clip_id=part["id"], is_infill=False)
+    assert whole["metadata"]["type"] == "concat"
+    assert whole["metadata"]["concat_history"][0] == {"id": song["id"], "continue_at": at}
+    assert good_song(whole, stage) == pytest.approx(at + length, abs=0.3)
+    upstream = [one for one in stage.received('"extend"') if one["path"].endswith("/submit/music")]
+    assert upstream and "task_id" in str(upstream[-1])
+
+
+@pytest.mark.endpoint("S13")
+def test_scenario_7_a_cover(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+    body = {"prompt": LYRICS, "tags": "slow jazz", "negative_tags": "", "mv": "chirp-v4-tau", "title": "Jazz"}
+    (cover, _) = suno.songs(task="cover", cover_clip_id=song["id"], generation_type="TEXT", **body)
+    assert good_song(cover, stage) == pytest.approx(seconds(str(song["audio_url"])), abs=0.5)
+    assert heard(cover["audio_url"]) != heard(str(song["audio_url"]))
+
+
+@pytest.mark.endpoint("S13", "S5")
+def test_scenario_8_a_section_made_anew(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+    body = {"prompt": LYRICS, "tags": "punk", "negative_tags": "", "mv": "chirp-v3-5-tau", "title": "Mended"}
+    window = {"continue_at": None, "continued_aligned_prompt": None, "infill_start_s": 2, "infill_end_s": 4.5}
+    (part, _) = suno.songs(task="infill", continue_clip_id=song["id"], generation_type="TEXT", **body, **window)
+    (whole,) = suno.done("/submit/concat", clip_id=part["id"], is_infill=True)
+    assert good_song(whole, stage) == pytest.approx(seconds(str(song["audio_url"])), abs=0.5)
+
+
+@pytest.mark.endpoint("S12")
+def test_scenario_9_a_singer(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+    persona = suno.post("/persona/create/", root_clip_id=song["id"], name="Ada", clips=[song["id"]], is_public=False)
+    assert persona["id"] == persona["data"]["id"] and persona["root_clip_id"] == song["id"]
+    body = {"prompt": "[Verse]\nThe same voice again", "tags": "folk", "mv": "chirp-v4-tau", "title": "Again"}
+    named = {"persona_id": persona["id"], "artist_clip_id": song["id"], "generation_type": "TEXT"}
+    (clip, _) = suno.songs(task="artist_consistency", **named, **body)
+    assert good_song(clip, stage) > 3
+
+
+@pytest.mark.endpoint("S6", "S7")
+def test_scenario_10_a_sound_by_its_address(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+    told = suno.post("/uploads/audio-url", url=song["audio_url"])
+    assert told["data"] == told["clip_id"] == told["task_id"]
+    task = suno.until(told["data"])
+    assert (task["action"], task["status"]) == ("UPLOAD", "SUCCESS"), task
+    (clip,) = task["data"]
+    assert clip["id"] == told["data"] and clip["metadata"]["type"] == "upload"
+    body = {"prompt": "[Verse]\nHeard before", "tags": "folk", "mv": "chirp-v4", "title": "Before"}
+    (cover, _) = suno.songs(task="cover", cover_clip_id=clip["id"], **body)
+    assert good_song(cover, stage) == pytest.approx(seconds(str(song["audio_url"])), abs=0.5)
+    (longer, _) = suno.songs(task="upload_extend", continue_clip_id=clip["id"], continue_at=5, **body)
+    assert good_song(longer, stage) > 3
+
+
+@pytest.mark.endpoint("S8")
+def test_stems(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+    wanted = {"stem_type_id": 91, "stem_type_group_name": "Two", "stem_task": "two"}
+    body = {
+        "generation_type": "TEXT",
+        "title": "City Lights",
+        "mv": "chirp-auk",
+        "prompt": "",
+        "make_instrumental": True,
+    }
+    empty = {"continued_aligned_prompt": None, "continue_at": None}
+    voice, band = suno.songs(task="gen_stem", continue_clip_id=song["id"], **wanted, **body, **empty)
+    assert voice["metadata"]["stem_from_id"] == band["metadata"]["stem_from_id"] == song["id"]
+    assert "Vocals" in voice["title"] and "Instrumental" in band["title"]
+    one, other = music(voice), music(band)
+    assert one != other and len(one) == len(other)
+
+
+def music(clip: dict[str, str]) -> object:
+    """The samples of a track, which may be silent here and there."""
+    return heard(clip["audio_url"])
+
+
+@pytest.mark.endpoint("S2", "S3", "S4")
+def test_lyrics_and_many_tasks_at_once(suno: Suno, stage: Stage) -> None:
+    before = float(stage.settled()["used"])
+    told = suno.post("/submit/LYRICS", prompt="a lighthouse keeper's holiday")
+    assert (told["text"], told["title"], told["status"], told["id"]) == ("", "", "submitted", told["data"])
+    task = suno.until(told["data"])
+    words = task["data"]
+    assert task["action"] == "LYRICS" and words["text"] and words["title"] and words["status"] == "complete"
+    assert float(stage.settled()["used"]) - before == pytest.approx(0.01)
+    other = suno.taken("/submit/lyrics/", prompt="")
+    suno.until(other)
+    ids = [other, told["data"], "00000000-0000-4000-8000-000000000000"]
+    for path in ("/fetch", "/submit/fetch", "/fetch/"):
+        many = suno.post(path, ids=ids)["data"]
+        assert [one["task_id"] for one in many] == ids[:2]
+    assert suno.post("/fetch", ids=ids, action="MUSIC")["data"] == []
+    assert len(suno.post("/fetch", ids=ids, action="lyrics")["data"]) == 2
+    assert Suno(stage, BOB).post("/fetch", ids=ids)["data"] == []
+    assert Suno(stage, prefix="/sunoapi").fetch(other)["status"] == "SUCCESS"
+
+
+@pytest.mark.endpoint("S9", "S10", "S11", "S8")
+def test_what_is_asked_of_a_clip(suno: Suno, song: dict[str, object]) -> None:
+    del song
+    assert opened and suno
+
+
+def test_the_books_agree(stage: Stage) -> None:
+    stage.settled()
+    stage.sound()
