@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from support.sounds import silence
 from support.stage import Stage, set_stage
-from support.suno import BOB, CHANNELS, Suno, good_song, heard, opened, seconds
+from support.suno import BOB, CHANNELS, Suno, good_song, heard, opened, seconds, streams
+from support.waiting import wait_until
 from support.world import start
 
 LYRICS = "[Verse]\nWalking down the streets\nBeneath the city lights\n[Chorus]\nWe are alive tonight"
@@ -31,7 +33,7 @@ def suno(stage: Stage) -> Suno:
 
 
 @pytest.fixture(scope="module")
-def song(suno: Suno) -> dict[str, object]:
+def song(suno: Suno) -> dict[str, Any]:
     """A song of Alice's that others go on from."""
     return suno.songs(prompt=LYRICS, title="City Lights", tags="emotional punk", mv="chirp-v4")[0]
 
@@ -93,7 +95,7 @@ def test_scenario_5_a_sound_of_one_s_own_goes_on(suno: Suno, stage: Stage) -> No
 
 
 @pytest.mark.endpoint("S1", "S5")
-def test_scenario_6_a_longer_song_and_the_whole_of_it(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+def test_scenario_6_a_longer_song_and_the_whole_of_it(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     at = 4.0
     more = {"prompt": "[Verse 2]\nUntil the sun comes up", "tags": "punk", "mv": "chirp-v4", "title": "City Lights 2"}
     (part, _) = suno.songs(**more, task="extend", continue_clip_id=song["id"], continue_at=at)
@@ -107,24 +109,24 @@ def test_scenario_6_a_longer_song_and_the_whole_of_it(suno: Suno, stage: Stage, 
 
 
 @pytest.mark.endpoint("S13")
-def test_scenario_7_a_cover(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+def test_scenario_7_a_cover(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     body = {"prompt": LYRICS, "tags": "slow jazz", "negative_tags": "", "mv": "chirp-v4-tau", "title": "Jazz"}
     (cover, _) = suno.songs(task="cover", cover_clip_id=song["id"], generation_type="TEXT", **body)
-    assert good_song(cover, stage) == pytest.approx(seconds(str(song["audio_url"])), abs=0.5)
-    assert heard(cover["audio_url"]) != heard(str(song["audio_url"]))
+    assert good_song(cover, stage) == pytest.approx(seconds(song["audio_url"]), abs=0.5)
+    assert heard(cover["audio_url"]) != heard(song["audio_url"])
 
 
 @pytest.mark.endpoint("S13", "S5")
-def test_scenario_8_a_section_made_anew(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+def test_scenario_8_a_section_made_anew(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     body = {"prompt": LYRICS, "tags": "punk", "negative_tags": "", "mv": "chirp-v3-5-tau", "title": "Mended"}
     window = {"continue_at": None, "continued_aligned_prompt": None, "infill_start_s": 2, "infill_end_s": 4.5}
     (part, _) = suno.songs(task="infill", continue_clip_id=song["id"], generation_type="TEXT", **body, **window)
     (whole,) = suno.done("/submit/concat", clip_id=part["id"], is_infill=True)
-    assert good_song(whole, stage) == pytest.approx(seconds(str(song["audio_url"])), abs=0.5)
+    assert good_song(whole, stage) == pytest.approx(seconds(song["audio_url"]), abs=0.5)
 
 
 @pytest.mark.endpoint("S12")
-def test_scenario_9_a_singer(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+def test_scenario_9_a_singer(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     persona = suno.post("/persona/create/", root_clip_id=song["id"], name="Ada", clips=[song["id"]], is_public=False)
     assert persona["id"] == persona["data"]["id"] and persona["root_clip_id"] == song["id"]
     body = {"prompt": "[Verse]\nThe same voice again", "tags": "folk", "mv": "chirp-v4-tau", "title": "Again"}
@@ -134,7 +136,7 @@ def test_scenario_9_a_singer(suno: Suno, stage: Stage, song: dict[str, object]) 
 
 
 @pytest.mark.endpoint("S6", "S7")
-def test_scenario_10_a_sound_by_its_address(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+def test_scenario_10_a_sound_by_its_address(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     told = suno.post("/uploads/audio-url", url=song["audio_url"])
     assert told["data"] == told["clip_id"] == told["task_id"]
     task = suno.until(told["data"])
@@ -143,13 +145,13 @@ def test_scenario_10_a_sound_by_its_address(suno: Suno, stage: Stage, song: dict
     assert clip["id"] == told["data"] and clip["metadata"]["type"] == "upload"
     body = {"prompt": "[Verse]\nHeard before", "tags": "folk", "mv": "chirp-v4", "title": "Before"}
     (cover, _) = suno.songs(task="cover", cover_clip_id=clip["id"], **body)
-    assert good_song(cover, stage) == pytest.approx(seconds(str(song["audio_url"])), abs=0.5)
+    assert good_song(cover, stage) == pytest.approx(seconds(song["audio_url"]), abs=0.5)
     (longer, _) = suno.songs(task="upload_extend", continue_clip_id=clip["id"], continue_at=5, **body)
     assert good_song(longer, stage) > 3
 
 
 @pytest.mark.endpoint("S8")
-def test_stems(suno: Suno, stage: Stage, song: dict[str, object]) -> None:
+def test_stems(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     wanted = {"stem_type_id": 91, "stem_type_group_name": "Two", "stem_task": "two"}
     body = {
         "generation_type": "TEXT",
@@ -192,10 +194,56 @@ def test_lyrics_and_many_tasks_at_once(suno: Suno, stage: Stage) -> None:
     assert Suno(stage, prefix="/sunoapi").fetch(other)["status"] == "SUCCESS"
 
 
-@pytest.mark.endpoint("S9", "S10", "S11", "S8")
-def test_what_is_asked_of_a_clip(suno: Suno, song: dict[str, object]) -> None:
-    del song
-    assert opened and suno
+@pytest.mark.endpoint("S9")
+def test_when_each_word_is_sung(suno: Suno, song: dict[str, Any]) -> None:
+    told = suno.good("GET", f"/act/timing/{song['id']}")
+    assert told["code"] == "success" and told["data"]["aligned_words"] == told["aligned_words"]
+    words = told["aligned_words"]
+    sung = [word.strip(",.") for word in LYRICS.split() if not word.startswith("[")]
+    assert [word["word"].split()[-1].strip(",.") for word in words] == sung
+    starts = [word["start_s"] for word in words]
+    assert starts == sorted(starts) and all(word["start_s"] < word["end_s"] for word in words)
+    assert words[-1]["end_s"] <= song["metadata"]["duration"] and told["waveform_data"]
+
+
+@pytest.mark.endpoint("S10", "S11")
+def test_other_files_of_a_clip(suno: Suno, song: dict[str, Any]) -> None:
+    length = song["metadata"]["duration"]
+    wav = ready(suno, f"/act/wav/{song['id']}/", "wav_file_url")
+    assert wav["data"]["wav_file_url"] == wav["wav_file_url"]
+    assert opened(wav["wav_file_url"]).startswith(b"RIFF")
+    assert seconds(wav["wav_file_url"]) == pytest.approx(length, abs=0.05)
+    film = ready(suno, f"/act/mp4/{song['id']}", "video_url")
+    assert film["video_url"] == film["mp4_file_url"] == film["mp4"] == film["data"]["mp4"]
+    assert streams(film["video_url"]) == ["audio", "video"]
+    assert seconds(film["video_url"]) == pytest.approx(length, abs=0.5)
+    notes = ready(suno, f"/act/midi/{song['id']}", "instruments")
+    assert notes["state"] == "complete" and notes["instruments"][0]["notes"]
+
+
+@pytest.mark.endpoint("S8")
+def test_tracks_the_former_way(suno: Suno, song: dict[str, Any]) -> None:
+    told = ready(suno, f"/act/stems/{song['id']}", "clips")
+    voice, band = told["clips"]
+    assert heard(voice["audio_url"]) != heard(band["audio_url"])
+    assert suno.good("GET", f"/act/timing/{voice['id']}")["code"] == "success", "they may be asked about"
+    assert Suno(suno.stage, BOB).refused(f"/act/timing/{voice['id']}", method="GET") == "task_origin_not_exist"
+
+
+def test_styles_in_more_words(suno: Suno) -> None:
+    assert suno.post("/act/tags", original_tags="student")["upsampled_tags"].startswith("student, ")
+
+
+def ready(suno: Suno, path: str, name: str) -> dict[str, Any]:
+    """What a call answers once a member of it is there."""
+    found: dict[str, Any] = {}
+
+    def look() -> bool:
+        found.update(suno.good("GET", path))
+        return bool(found.get(name))
+
+    wait_until(look, what=f"{path} to have {name}: {found}", seconds=60)
+    return found
 
 
 def test_the_books_agree(stage: Stage) -> None:

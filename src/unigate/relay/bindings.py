@@ -28,13 +28,15 @@ class Bindings:
         self._waiting: list[tuple[Binding, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
 
-    async def keep(self, call: Call, candidate: Candidate, upstream_id: str, *, public_id: str = "") -> None:
+    async def keep(
+        self, call: Call, candidate: Candidate, upstream_id: str, *, public_id: str = "", kind: str = ""
+    ) -> None:
         """Bind what the answer names; BadAnswer where that id is bound to something else: it would not be the caller's.
 
-        `public_id`: by which callers know it, where that is another.
+        `public_id`: by which callers know it, where that is another; `kind`: where it is not the operation's.
         """
         binding = Binding(
-            kind=call.operation.binds,
+            kind=kind or call.operation.binds,
             public_id=public_id or upstream_id,
             upstream_id=upstream_id,
             channel_id=candidate.route.channel.id,

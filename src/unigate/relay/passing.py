@@ -15,7 +15,7 @@ from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import NoChannel, Unsupported, UpstreamError, UpstreamRefused
 from unigate.base.money import format_usd
 from unigate.dialects import openai_passed, private_usage
-from unigate.relay import passing_asked, passing_bytes, passing_list, tuned
+from unigate.relay import passing_asked, passing_bytes, passing_list, passing_words, tuned
 from unigate.relay.attempts import ERROR_LIMIT, note
 from unigate.relay.call import Call
 from unigate.relay.passing_asked import Asked, Told
@@ -84,7 +84,7 @@ async def _to_its_end(svc: Services, call: Call, paid: Bill, work: Coroutine[Any
 async def _made(call: Call, svc: Services, asked: Asked, candidates: Sequence[Candidate], paid: Bill) -> Reply:
     """The reply about a thing that was made, once it is the user's."""
     candidate, answer, body, told = await _first(call, svc, asked, candidates, paid)
-    await svc.bindings.keep(call, candidate, openai_passed.read_made(body))
+    await _bind(call, svc, candidate, body)
     body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
     return await _replied(call, candidate, answer, body, paid)
 
@@ -101,7 +101,9 @@ async def _first(
         began = monotonic()
         try:
             answer, told = await _sent(call, svc, candidate, "", asked=asked, paid=paid)
-            return candidate, answer, await _whole(svc, candidate, answer), told
+            body = await _whole(svc, candidate, answer)
+            passing_words.check(call.operation, body)
+            return candidate, answer, body, told
         except Unsupported as error:  # nothing was sent
             unsupported = error
         except UpstreamError as failure:
@@ -148,9 +150,11 @@ async def _asked(
             await passing_bytes.passed_on(call, candidate, answer)
             return None
         body = await _whole(svc, candidate, answer)
+        passing_words.check(call.operation, body)
         call.upstream_seconds += monotonic() - began
         body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
         await tuned.keep(svc, call.operation, binding, body)
+        await _bind(call, svc, candidate, body)
     except UpstreamError as failure:
         paid.sent = paid.sent and not definite(failure)
         verdict = svc.router.failed(candidate, failure)
@@ -167,12 +171,18 @@ async def _asked(
     return await _replied(call, candidate, answer, body, paid)
 
 
+async def _bind(call: Call, svc: Services, candidate: Candidate, body: bytes) -> None:
+    """Bind what an answer names and later calls may; BadAnswer where that is somebody else's."""
+    for made in passing_words.made(call.operation, body):
+        await svc.bindings.keep(call, candidate, made.id, kind=made.kind)
+
+
 async def found(call: Call, svc: Services) -> Binding:
     """What the caller's user has under the id in the path; NotFound."""
     id = passing_asked.thing_id(call)
     binding = await svc.bindings.find(call, id)
     if binding is None:
-        raise openai_passed.missing(call.operation.binds, id)
+        raise passing_words.missing(call.operation, call.operation.binds, id)
     return binding
 
 
@@ -276,8 +286,11 @@ def _with_headers(call: Call, request: Request) -> Request:
 
 
 async def _replied(call: Call, candidate: Candidate, answer: Answer, body: bytes, paid: Bill) -> Reply:
-    """The reply, once what it costs is settled."""
+    """The reply, once what it costs is settled; an answer that does not hold it yet costs nothing."""
+    if not passing_words.delivers(call.operation, body):
+        paid.release()
     cost = await paid.settled(candidate, answer.status)
+    body = passing_words.shown(call.operation, body)
     headers = [(b"content-type", answer.header(b"content-type") or _JSON[1])]
     if not call.operation.free:
         headers.append((b"x-unigate-cost", format_usd(cost).encode()))

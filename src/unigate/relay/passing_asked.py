@@ -14,7 +14,7 @@ import msgspec
 
 from unigate.base.errors import BadRequest, NotFound, Unsupported
 from unigate.dialects import form_read, json_places, openai_files, openai_passed
-from unigate.relay import tuned
+from unigate.relay import passing_words, tuned
 from unigate.relay.call import Call
 from unigate.relay.outgoing import FormBody, spooled
 from unigate.relay.services import Services
@@ -60,8 +60,10 @@ class Asked:
     models: Mapping[str, Binding | None]
     #: The one of them that it is routed by; "" where it is by none.
     model: str
-    #: Where that was made, if it was for the user.
+    #: Where that was made, if it was for the user, or where lies what it names.
     place: Binding | None
+    #: It names things by the provider's ids.
+    renamed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def thing_id(call: Call) -> str:
     """The id in the path; NotFound where nothing can be called so."""
     id = unquote(call.params["id"])
     if not _ID.fullmatch(id):
-        raise openai_passed.missing(call.operation.binds, id)
+        raise passing_words.missing(call.operation, call.operation.binds, id)
     return id
 
 
@@ -88,7 +90,7 @@ async def read(call: Call, svc: Services) -> Asked:
     operation, form = call.operation, call.form
     value = None
     if form is None and operation.body != "none":
-        value = openai_passed.read_body(call.body, operation)
+        value = passing_words.read_body(call.body, operation)
     places = {name: unquote(told) for name, told in call.params.items() if name != "id"}
     for told in places.values():
         if not _ID.fullmatch(told):
@@ -97,6 +99,9 @@ async def read(call: Call, svc: Services) -> Asked:
     for param, name in json_places.texts(value, operation.models):
         if name not in models:
             models[name] = await _made_at(call, svc, param, name)
+    things = await _things(call, svc, value)
+    if things:
+        value = _renamed(value, {id: binding.upstream_id for id, binding in things.items()})
     query = query_without_key(call.x.query)
     files: dict[str, FileRow] = {}
     for param, id in _named(call, value, places, query):
@@ -109,6 +114,10 @@ async def read(call: Call, svc: Services) -> Asked:
             files[id] = row
     model = value.get(_MODEL) if value is not None and _MODEL in operation.models else None
     model = model if isinstance(model, str) else ""
+    place = next(iter(things.values()), None) or models.get(model)
+    if usual := passing_words.model(operation):
+        svc.keys.check(call.key, usual, call.x.client, call.at, operation)
+        model = usual
     return Asked(
         value=value,
         form=form,
@@ -117,8 +126,38 @@ async def read(call: Call, svc: Services) -> Asked:
         files=files,
         models=models,
         model=model,
-        place=models.get(model),
+        place=place,
+        renamed=bool(things),
     )
+
+
+async def _things(call: Call, svc: Services, value: Mapping[str, Any] | None) -> dict[str, Binding]:
+    """What a body names that lies at a provider, by our ids; the dialect's error for what is not there, or lies apart."""
+    found: dict[str, Binding] = {}
+    for kind, id in passing_words.named(call.operation, value):
+        binding = await svc.bindings.of(kind, id, call.key.user_id) if "\0" not in id else None
+        first = next(iter(found.values()), binding)
+        if (
+            binding is None
+            or first is None
+            or (binding.channel_id, binding.credential_id)
+            != (
+                first.channel_id,
+                first.credential_id,
+            )
+        ):
+            raise passing_words.missing(call.operation, kind, id)
+        found[id] = binding
+    return found
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """JSON data in which texts that are our ids are the provider's."""
+    if isinstance(value, str):
+        return names.get(value, value)
+    if isinstance(value, dict):
+        return {name: _renamed(one, names) for name, one in value.items()}
+    return [_renamed(one, names) for one in value] if isinstance(value, list) else value
 
 
 async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) -> Told:
@@ -146,7 +185,7 @@ async def told(call: Call, svc: Services, asked: Asked, candidate: Candidate) ->
         body = FormBody(form, spooled(svc.spool))
     elif asked.value is not None:
         body = call.body or b"{}"
-        if operation.files or operation.models:
+        if operation.files or operation.models or asked.renamed:
             value = json_places.replaced(asked.value, _of_body(operation.files), theirs)
             body = msgspec.json.encode(json_places.replaced(value, operation.models, served.__getitem__))
         if operation.body == "form":
