@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from support import batches, calls_midjourney, own_files, replicate
+from support import batches, calls_midjourney, calls_suno, own_files, replicate
 from support.sounds import silence
 from support.world import World
 from unigate.dialects import operations
@@ -24,6 +24,7 @@ THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {
 #: Further channels, for the operations of other providers, with tasks or without: lines below `channels:`, such as stage.MAIN ends with.
 TASK_CHANNELS = (
     calls_midjourney.CHANNEL
+    + calls_suno.CHANNEL
     + """\
   - {name: cohere, provider: cohere, base_url: SANDBOX/cohere, credentials: sk-walk, models: [rerank-v3.5, embed-v4.0, a-model-without-price]}
   - {name: jina, provider: jina, base_url: SANDBOX/jina/v1, credentials: sk-walk, models: [jina-reranker-v2-base-multilingual]}
@@ -52,6 +53,7 @@ ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values()
 PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[dict[str, str], Body]]] = {
     "midjourney": calls_midjourney.prepared,
     "openai_batches": batches.prepared,
+    "suno": calls_suno.prepared,
 }
 _OF_USERS = {"tasks", *PREPARED, *THINGS}
 
@@ -148,13 +150,15 @@ def owned(row: Operation) -> bool:
 
 def lost(row: Operation) -> int:
     """The status for whoever does not own what such a call is about."""
-    return 400 if row.name == "midjourney.image" else 404
+    return 400 if row.name == "midjourney.image" or row.family == "suno" else 404
 
 
 def broke(row: Operation) -> int:
     """The status of a call that makes a task, for whoever has no money, and no task to go on from."""
     if row.dialect == "midjourney":
         return 200 if row.name in calls_midjourney.GO_ON else 403
+    if row.family == "suno":
+        return calls_suno.BROKE.get(row.name, 403)
     return 402
 
 
@@ -163,5 +167,5 @@ def answers(row: Operation) -> int:
     if row.use in {"task_callback", "replicate_stream"}:  # what they name is told by a secret address only
         return 404
     if row.use == "passed" and "{id}" in row.path:  # what is kept by vendors has tests of its own: here nobody has any
-        return 404
-    return _STATUSES.get(row.name) or ENTRIES[row.name].status
+        return lost(row)
+    return _STATUSES.get(row.name) or calls_suno.ANSWERS.get(row.name) or ENTRIES[row.name].status
