@@ -78,6 +78,8 @@ def of_answer(operation: Operation) -> dict[str, object]:
         names += _OF_PROVIDERS
     elif operation.use == "task_events":
         names.append("x-accel-buffering")
+    elif operation.use == "passed" and not operation.free:
+        names.append("x-unigate-cost")
     elif operation.use == "own_file_content":
         names.append("x-content-type-options")
     elif operation.use == "passed":
