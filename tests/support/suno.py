@@ -15,7 +15,8 @@ from unigate.sandbox.media.waves import Samples
 
 CHANNELS = """
 channels:
-  - {name: suno, provider: suno_relay, base_url: SANDBOX/suno, credentials: [sk-suno-one, sk-suno-two], models: [suno]}
+  - {name: suno-one, provider: suno_relay, base_url: SANDBOX/suno, credentials: sk-suno-one, models: [suno]}
+  - {name: suno-two, provider: suno_relay, base_url: SANDBOX/suno, credentials: sk-suno-two, models: [suno]}
 settings: {tasks: {poll_scale: 0.2}}
 users: [{name: alice, credit: 100}, {name: bob, credit: 100}, {name: poor, credit: 0}]
 keys:

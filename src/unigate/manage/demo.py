@@ -108,6 +108,7 @@ _FACES = (
     _Face(
         name="sandbox-midjourney", provider="midjourney_proxy", path="/midjourney", models={"midjourney": "midjourney"}
     ),
+    _Face(name="sandbox-suno", provider="suno_relay", path="/suno", models={"suno": "suno"}),
     _Face(name="sandbox-replicate", provider="replicate", path="/replicate/v1", models={name: name for name in MODELS}),
 )
 

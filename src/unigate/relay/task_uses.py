@@ -287,22 +287,24 @@ def view(call: Call, svc: Services) -> View:
 
 async def named(call: Call, svc: Services, spoken: TaskWriter) -> Task:
     """The task that `{id}` in the path names; the dialect's error where the caller has none of that id."""
-    return await _found(call, svc, spoken, unquote(call.params["id"]))
+    task_id = unquote(call.params["id"])
+    task = await _found(call, svc, spoken, task_id)
+    if task is None:
+        raise spoken.missing(task_id)
+    return task
 
 
 async def _gone_on_from(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task:
     """A task that a body names; where the caller has none, the dialect's `missing_parent(task_id)`, else its `missing`."""
-    try:
-        return await _found(call, svc, spoken, task_id)
-    except NotFound:
-        raise getattr(spoken, "missing_parent", spoken.missing)(task_id) from None
-
-
-async def _found(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task:
-    task = await svc.tasks.get(task_id, call.key.user_id) if "\0" not in task_id else None
-    if task is None or not _shows(call, spoken, task):
-        raise spoken.missing(task_id)
+    task = await _found(call, svc, spoken, task_id)
+    if task is None:
+        raise getattr(spoken, "missing_parent", spoken.missing)(task_id)
     return task
+
+
+async def _found(call: Call, svc: Services, spoken: TaskWriter, task_id: str) -> Task | None:
+    task = await svc.tasks.get(task_id, call.key.user_id) if "\0" not in task_id else None
+    return task if task is not None and _shows(call, spoken, task) else None
 
 
 def _shows(call: Call, spoken: TaskWriter, task: Task) -> bool:
