@@ -11,6 +11,7 @@ from support.stage import Stage, set_stage
 from support.suno import BOB, CHANNELS, Suno, good_song, heard, opened, seconds, streams
 from support.waiting import wait_until
 from support.world import start
+from unigate.sandbox.media.waves import Samples
 
 LYRICS = "[Verse]\nWalking down the streets\nBeneath the city lights\n[Chorus]\nWe are alive tonight"
 
@@ -168,7 +169,7 @@ def test_stems(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
     assert one != other and len(one) == len(other)
 
 
-def music(clip: dict[str, str]) -> object:
+def music(clip: dict[str, Any]) -> Samples:
     """The samples of a track, which may be silent here and there."""
     return heard(clip["audio_url"])
 

@@ -89,7 +89,7 @@ def test_what_is_somebody_else_s_is_unknown(stage: Stage, song: dict[str, Any]) 
     persona = alice.post("/persona/create", root_clip_id=song["id"], name="Ada")["id"]
     upload = alice.post("/uploads/audio", extension="wav")["id"]
     asked = sent(stage)
-    more = {"prompt": "x", "tags": "folk"}
+    more: dict[str, Any] = {"prompt": "x", "tags": "folk"}
     for body in (
         {"task": "extend", "continue_clip_id": song["id"], "continue_at": 1},
         {"task": "cover", "cover_clip_id": song["id"]},
@@ -147,7 +147,7 @@ def test_uploads_that_are_no_sound_too_short_or_unfinished(suno: Suno) -> None:
 
         def look(about: str = about, state: dict[str, Any] = state) -> bool:
             state.update(suno.good("GET", about))
-            return state["status"] == "error"
+            return bool(state["status"] == "error")
 
         wait_until(look, what=f"the refusal of an upload: {state}", seconds=60)
         assert said in state["error_message"]

@@ -25,7 +25,19 @@ _PATHS = {
 #: Tasks that name the task of the clip that they go on from.
 _NAME_PARENT = ("extend", "gen_stem", "infill")
 #: Operations of all forms that make tasks.
-_OPERATIONS = ("suno.music", "suno.lyrics", "suno.concat", "suno.submit", "suno.upload_url")
+_OPERATIONS = (
+    "suno.music",
+    "suno.lyrics",
+    "suno.concat",
+    "suno.submit",
+    "suno.upload_url",
+    "suno_v1.generate",
+    "suno_v1.concat",
+    "suno_v1.lyrics",
+    "suno_goamz.music",
+    "suno_goamz.lyrics",
+    "suno_goamz.concat",
+)
 
 
 def _submit(order: Order, options: Json) -> Message:
