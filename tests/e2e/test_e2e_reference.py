@@ -41,7 +41,16 @@ CASES = [
 ]
 #: Dialects whose bodies name no model by `model`, or refuse in a way of their own, have tests of their own for bad calls;
 #: so has what providers keep.
-OWN = ("midjourney", "openai_batches", "openai_realtime", "openai_uploads", "replicate", "suno")
+OWN = (
+    "midjourney",
+    "openai_batches",
+    "openai_realtime",
+    "openai_uploads",
+    "replicate",
+    "suno",
+    "suno_goamz",
+    "suno_v1",
+)
 PRICED = [row for row in ROWS.values() if row.body == "json" and row.dialect not in OWN and row.use != "passed"]
 
 

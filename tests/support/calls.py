@@ -54,6 +54,8 @@ PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[
     "midjourney": calls_midjourney.prepared,
     "openai_batches": batches.prepared,
     "suno": calls_suno.prepared,
+    "suno_v1": calls_suno.prepared,
+    "suno_goamz": calls_suno.prepared,
 }
 _OF_USERS = {"tasks", *PREPARED, *THINGS}
 

@@ -1,6 +1,7 @@
 """What calls of Suno's operations are about: lyrics that the world's key made once."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -9,22 +10,23 @@ from unigate.spec.operation import Operation
 
 CHANNEL = "  - {name: suno, provider: suno_relay, base_url: QUICK/suno, credentials: sk-suno, models: [suno]}\n"
 #: Statuses of calls that name things which are not there.
-ANSWERS = {"suno.concat": 400, "suno.persona": 400}
+ANSWERS = {"suno.concat": 400, "suno.persona": 400, "suno_v1.concat": 400, "suno_goamz.concat": 400}
 #: Statuses of calls that make tasks, for whoever has no money; what joins and uploads is free.
 BROKE = {**ANSWERS, "suno.upload_url": 200}
 _tasks: dict[str, str] = {}
 
 
 def prepared(
-    world: World, row: Operation, places: dict[str, str], body: Mapping[str, object] | None
-) -> tuple[dict[str, str], Mapping[str, object] | None]:
+    world: World, row: Operation, places: dict[str, str], body: Mapping[str, Any] | None
+) -> tuple[dict[str, str], Mapping[str, Any] | None]:
     """The places and the body of an example with a task in them that is there, and no song that takes its time."""
     if "id" in places and row.use == "task_get":
         places["id"] = _task(world)
     if body is not None and row.use == "task_several":
         return places, {**body, "ids": [_task(world)]}
     if body is not None and row.use == "task":
-        return places, {**body, "title": "sandbox-fail-all"}
+        failing = {"title": "sandbox-fail-all"}
+        return places, {**body, **({"input": {**body["input"], **failing}} if "input" in body else failing)}
     return places, body
 
 
