@@ -1,15 +1,19 @@
 """Suno's scenarios by plain HTTP, from the submission to the song that is opened: docs/suno.md tells the same in words."""
 
+import asyncio
+import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+from support.receiver import Receiver, receiving
 from support.sounds import silence
 from support.stage import Stage, set_stage
 from support.suno import BOB, CHANNELS, Suno, good_song, heard, opened, seconds, streams
-from support.waiting import wait_until
+from support.waiting import until, wait_until
 from support.world import start
 from unigate.sandbox.media.waves import Samples
 
@@ -21,7 +25,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A gateway before a sandbox."""
     home = tmp_path_factory.mktemp("suno")
     vendors = start(["sandbox", "--port", "0", "--json", "--task-speed", "20"], home / "sandbox.log")
-    stage = set_stage(home, vendors, CHANNELS)
+    notify = "settings: {notify: {allow_private_targets: true}, tasks:"
+    prices = "prices: [{operation: suno.act.wav, per_call: 0.05}]\n"
+    stage = set_stage(home, vendors, CHANNELS.replace("settings: {tasks:", notify) + prices)
     yield stage
     stage.stop()
     vendors.stop()
@@ -105,8 +111,8 @@ def test_scenario_6_a_longer_song_and_the_whole_of_it(suno: Suno, stage: Stage, 
     assert whole["metadata"]["type"] == "concat"
     assert whole["metadata"]["concat_history"][0] == {"id": song["id"], "continue_at": at}
     assert good_song(whole, stage) == pytest.approx(at + length, abs=0.3)
-    upstream = [one for one in stage.received('"extend"') if one["path"].endswith("/submit/music")]
-    assert upstream and "task_id" in str(upstream[-1])
+    (upstream,) = [one for one in stage.received("City Lights 2") if one["path"].endswith("/submit/music")]
+    assert "task_id" in json.dumps(upstream["body"]), "the server is told its own task"
 
 
 @pytest.mark.endpoint("S13")
@@ -208,8 +214,8 @@ def test_when_each_word_is_sung(suno: Suno, song: dict[str, Any]) -> None:
 
 
 @pytest.mark.endpoint("S10", "S11")
-def test_other_files_of_a_clip(suno: Suno, song: dict[str, Any]) -> None:
-    length = song["metadata"]["duration"]
+def test_other_files_of_a_clip(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
+    length, before = song["metadata"]["duration"], float(stage.settled()["used"])
     wav = ready(suno, f"/act/wav/{song['id']}/", "wav_file_url")
     assert wav["data"]["wav_file_url"] == wav["wav_file_url"]
     assert opened(wav["wav_file_url"]).startswith(b"RIFF")
@@ -220,6 +226,7 @@ def test_other_files_of_a_clip(suno: Suno, song: dict[str, Any]) -> None:
     assert seconds(film["video_url"]) == pytest.approx(length, abs=0.5)
     notes = ready(suno, f"/act/midi/{song['id']}", "instruments")
     assert notes["state"] == "complete" and notes["instruments"][0]["notes"]
+    assert float(stage.settled()["used"]) - before == pytest.approx(0.05), "the wav, once, when it was there"
 
 
 @pytest.mark.endpoint("S8")
@@ -231,6 +238,27 @@ def test_tracks_the_former_way(suno: Suno, song: dict[str, Any]) -> None:
     assert Suno(suno.stage, BOB).refused(f"/act/timing/{voice['id']}", method="GET") == "task_origin_not_exist"
 
 
+@pytest.mark.endpoint("S1", "S2")
+async def test_who_asks_for_it_is_told_of_the_end(suno: Suno, stage: Stage) -> None:
+    async with receiving() as hook:
+        for path, body in (
+            ("/submit/lyrics", {"prompt": "a bell"}),
+            ("/submit/music", {"prompt": "[Verse]\nsandbox-fail-all", "tags": "folk"}),
+        ):
+            id = await asyncio.to_thread(suno.taken, path, **body, notify_hook=f"{hook.url}/{path[-5:]}")
+            await until(partial(told_of, hook, id), seconds=60)
+            (told,) = told_of(hook, id)
+            assert told == (await asyncio.to_thread(suno.fetch, id)) and told["notify_hook"].startswith(hook.url)
+    assert [one.json["status"] for one in hook.got] == ["SUCCESS", "FAILURE"]
+    assert stage.received(hook.url) == [], "the vendor is told nothing of it"
+
+
+def told_of(hook: Receiver, id: str) -> list[dict[str, Any]]:
+    """What was told of a task."""
+    return [one.json for one in hook.got if one.json["task_id"] == id]
+
+
+@pytest.mark.endpoint("S13")
 def test_styles_in_more_words(suno: Suno) -> None:
     assert suno.post("/act/tags", original_tags="student")["upsampled_tags"].startswith("student, ")
 
