@@ -15,6 +15,7 @@ from support.stage import Stage, set_stage
 from support.suno import BOB, CHANNELS, Suno, good_song, heard, opened, seconds, streams
 from support.waiting import until, wait_until
 from support.world import start
+from unigate.base.clock import now_ms
 from unigate.sandbox.media.waves import Samples
 
 LYRICS = "[Verse]\nWalking down the streets\nBeneath the city lights\n[Chorus]\nWe are alive tonight"
@@ -47,14 +48,14 @@ def song(suno: Suno) -> dict[str, Any]:
 
 @pytest.mark.endpoint("S1", "S4")
 def test_scenario_1_an_idea(suno: Suno, stage: Stage) -> None:
-    before = float(stage.settled()["used"])
+    since = now_ms()
     body = {"gpt_description_prompt": "a calm song about rain", "make_instrumental": False, "mv": "chirp-v4"}
     clips = suno.songs(**body)
     assert len(clips) == 2 and clips[0]["id"] != clips[1]["id"]
     for clip in clips:
         assert good_song(clip, stage) > 5
         assert clip["metadata"]["gpt_description_prompt"] == "a calm song about rain" and clip["metadata"]["prompt"]
-    assert float(stage.settled()["used"]) - before == pytest.approx(0.1)
+    assert stage.charged(since) == 100_000_000
 
 
 @pytest.mark.endpoint("S1", "S4")
@@ -182,13 +183,13 @@ def music(clip: dict[str, Any]) -> Samples:
 
 @pytest.mark.endpoint("S2", "S3", "S4")
 def test_lyrics_and_many_tasks_at_once(suno: Suno, stage: Stage) -> None:
-    before = float(stage.settled()["used"])
+    since = now_ms()
     told = suno.post("/submit/LYRICS", prompt="a lighthouse keeper's holiday")
     assert (told["text"], told["title"], told["status"], told["id"]) == ("", "", "submitted", told["data"])
     task = suno.until(told["data"])
     words = task["data"]
     assert task["action"] == "LYRICS" and words["text"] and words["title"] and words["status"] == "complete"
-    assert float(stage.settled()["used"]) - before == pytest.approx(0.01)
+    assert stage.charged(since) == 10_000_000
     other = suno.taken("/submit/lyrics/", prompt="")
     suno.until(other)
     ids = [other, told["data"], "00000000-0000-4000-8000-000000000000"]
@@ -215,7 +216,7 @@ def test_when_each_word_is_sung(suno: Suno, song: dict[str, Any]) -> None:
 
 @pytest.mark.endpoint("S10", "S11")
 def test_other_files_of_a_clip(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
-    length, before = song["metadata"]["duration"], float(stage.settled()["used"])
+    length, since = song["metadata"]["duration"], now_ms()
     wav = ready(suno, f"/act/wav/{song['id']}/", "wav_file_url")
     assert wav["data"]["wav_file_url"] == wav["wav_file_url"]
     assert opened(wav["wav_file_url"]).startswith(b"RIFF")
@@ -226,7 +227,7 @@ def test_other_files_of_a_clip(suno: Suno, stage: Stage, song: dict[str, Any]) -
     assert seconds(film["video_url"]) == pytest.approx(length, abs=0.5)
     notes = ready(suno, f"/act/midi/{song['id']}", "instruments")
     assert notes["state"] == "complete" and notes["instruments"][0]["notes"]
-    assert float(stage.settled()["used"]) - before == pytest.approx(0.05), "the wav, once, when it was there"
+    assert stage.charged(since) == 50_000_000, "the wav, once, when it was there"
 
 
 @pytest.mark.endpoint("S8")

@@ -1,6 +1,5 @@
 """What Suno's callers get wrong: the convention's own error, nothing sent upstream, nothing charged."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from support.stage import Stage, set_stage
 from support.suno import BOB, CHANNELS, POOR, Suno, opened
 from support.waiting import wait_until
 from support.world import start
+from unigate.base.clock import now_ms
 
 UNKNOWN = "0f5d2f0a-0000-4000-8000-000000000000"
 MUSIC = "/submit/music"
@@ -45,14 +45,9 @@ def sent(stage: Stage) -> int:
     return len([one for one in stage.received("") if not one["path"].endswith("/fetch")])
 
 
-def idle(stage: Stage) -> float:
-    """What Alice has paid, once nothing is in use."""
-    return float(stage.settled()["used"])
-
-
 @pytest.mark.endpoint("S1", "S5", "S12", "S13")
 def test_what_is_unknown_or_cannot_be_is_refused_here(stage: Stage, suno: Suno, song: dict[str, Any]) -> None:
-    paid, asked = idle(stage), sent(stage)
+    since, asked = now_ms(), sent(stage)
     lyrics = {"prompt": "x", "tags": "folk"}
     outside = song["metadata"]["duration"] + 5
     far = {"infill_start_s": 1, "infill_end_s": outside}
@@ -80,7 +75,7 @@ def test_what_is_unknown_or_cannot_be_is_refused_here(stage: Stage, suno: Suno, 
         assert suno.refused(path, method="GET") == "task_origin_not_exist"
     assert suno.refused(f"/fetch/{UNKNOWN}", method="GET") == "task_not_exist"
     assert suno.refused("/fetch", ids="all") == "invalid_request"
-    assert (sent(stage), idle(stage)) == (asked, paid)
+    assert (sent(stage), stage.charged(since)) == (asked, 0)
 
 
 @pytest.mark.endpoint("S4", "S6", "S9")
@@ -112,24 +107,24 @@ def test_without_money(stage: Stage) -> None:
 
 @pytest.mark.endpoint("S1")
 def test_what_the_vendor_refuses_is_told_in_its_words_and_free(stage: Stage, suno: Suno) -> None:
-    paid = idle(stage)
+    since = now_ms()
     reply = suno.call("POST", MUSIC, {"prompt": "x", "mv": "chirp-v99"})
     assert (reply.status_code, reply.json()["message"]) == (400, "model chirp-v99 is not supported")
     task = suno.until(suno.taken(MUSIC, prompt="[Verse]\nsandbox-moderated", tags="folk"))
     assert task["status"] == "FAILURE" and task["fail_reason"] == "Song Description contained moderated words"
     assert {clip["status"] for clip in task["data"]} == {"error"}
     assert {clip["metadata"]["error_type"] for clip in task["data"]} == {"moderation_failure"}
-    assert idle(stage) == paid
+    assert stage.charged(since) == 0
     failed = {"task": "extend", "continue_clip_id": task["data"][0]["id"], "continue_at": 1}
     assert suno.refused(MUSIC, **failed) == "task_origin_not_exist"
 
 
 @pytest.mark.endpoint("S1")
 def test_one_clip_of_two(stage: Stage, suno: Suno) -> None:
-    paid = idle(stage)
+    since = now_ms()
     task = suno.until(suno.taken(MUSIC, prompt="[Verse]\nsandbox-fail", tags="folk", title="Half"))
     assert [clip["status"] for clip in task["data"]] == ["complete", "error"]
-    assert task["status"] == "SUCCESS" and idle(stage) - paid == pytest.approx(0.1)
+    assert task["status"] == "SUCCESS" and stage.charged(since) == 100_000_000
     assert opened(task["data"][0]["audio_url"])
     broken = {"task": "cover", "cover_clip_id": task["data"][1]["id"], "prompt": "x"}
     assert suno.refused(MUSIC, **broken) == "invalid_request"
@@ -156,11 +151,11 @@ def test_uploads_that_are_no_sound_too_short_or_unfinished(suno: Suno) -> None:
 
 @pytest.mark.endpoint("S7")
 def test_an_address_where_no_sound_is(stage: Stage, suno: Suno, song: dict[str, Any]) -> None:
-    paid = idle(stage)
+    since = now_ms()
     task = suno.until(suno.taken("/uploads/audio-url", url=song["image_url"]))
     assert task["status"] == "FAILURE" and task["fail_reason"]
     assert suno.refused(MUSIC, task="cover", cover_clip_id=task["task_id"], prompt="x") == "task_origin_not_exist"
-    assert idle(stage) == paid
+    assert stage.charged(since) == 0
 
 
 def test_what_is_being_made_cannot_be_gone_on_from(suno: Suno) -> None:
@@ -178,7 +173,7 @@ def test_what_is_being_made_cannot_be_gone_on_from(suno: Suno) -> None:
 
 def test_the_clips_of_an_account_stay_there(stage: Stage, suno: Suno) -> None:
     """Two accounts serve the model: whatever a clip is asked goes to the one that made it."""
-    began = int(time.time() * 1000)
+    began = now_ms()
     for number in range(4):
         (clip, _) = suno.songs(prompt=f"[Verse]\nNumber {number}", tags="folk", title=str(number))
         assert suno.good("GET", f"/act/timing/{clip['id']}")["aligned_words"]

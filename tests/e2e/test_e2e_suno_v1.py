@@ -9,6 +9,7 @@ from support.stage import Stage, set_stage
 from support.suno import BOB, CHANNELS, Suno, good_song, seconds
 from support.waiting import wait_until
 from support.world import start
+from unigate.base.clock import now_ms
 
 LYRICS = "[Verse]\nOver the hills and far away"
 
@@ -45,7 +46,7 @@ def fed(suno: Suno, *ids: str) -> list[dict[str, Any]]:
 
 @pytest.mark.endpoint("S14")
 def test_songs_by_generate_and_feed(suno: Suno, stage: Stage) -> None:
-    before = float(stage.settled()["used"])
+    since = now_ms()
     batch = suno.post("/generate", prompt=LYRICS, mv="chirp-v4", title="Hills", tags="folk")
     assert (batch["batch_size"], batch["major_model_version"], batch["status"]) == (2, "v4", "complete")
     ids = [clip["id"] for clip in batch["clips"]]
@@ -53,7 +54,7 @@ def test_songs_by_generate_and_feed(suno: Suno, stage: Stage) -> None:
     assert len(suno.good("GET", f"/feed/{','.join(ids)}")) == 2, "they are known at once"
     for clip in fed(suno, *ids):
         assert good_song(clip, stage) > 3 and clip["title"] == "Hills"
-    assert float(stage.settled()["used"]) - before == pytest.approx(0.1)
+    assert stage.charged(since) == 100_000_000
     assert Suno(stage, BOB).good("GET", f"/feed/{ids[0]}") == []
     assert [clip["id"] for clip in suno.fetch(batch["id"])["data"]] == ids, "the other form shows the same clips"
 
