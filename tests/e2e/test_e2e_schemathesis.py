@@ -29,6 +29,7 @@ channels:
   - {name: main, provider: openai, base_url: SANDBOX/openai/v1, credentials: sk-upstream-main, models: "*"}
   - {name: mj, provider: midjourney_proxy, base_url: SANDBOX/midjourney, credentials: sk-mj-explored, models: [midjourney]}
   - {name: replicate, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: "*"}
+  - {name: suno, provider: suno_relay, base_url: SANDBOX/suno, credentials: sk-suno-explored, models: [suno]}
 settings: {tasks: {poll_scale: 0.05}}
 """
 CHECKS = (
@@ -123,14 +124,17 @@ MANAGEMENT = "^/api(/|$)"
 MAKING = {
     "midjourney": r"^/(\{mode\}/)?mj/",
     "replicate": "^/replicate/|^/v1/images/",
+    "suno": "^/suno/",
     "kept": "^/v1/(vector_stores|conversations|containers|evals|fine_tuning)",
 }
 #: Sessions: tests of their own send what no generator would.
 BY_HAND = "^/v1/realtime(/|$)"
+#: The same operations under other names.
+AGAIN = "^/suno(api|i)/"
 
 
 def test_every_path_is_explored(stage: Stage) -> None:
-    every = (*PARTS.values(), *MAKING.values(), MANAGEMENT, BY_HAND)
+    every = (*PARTS.values(), *MAKING.values(), MANAGEMENT, BY_HAND, AGAIN)
     for path in httpx.get(f"{stage.url}/openapi.json", timeout=60).json()["paths"]:
         assert sum(re.search(part, path) is not None for part in every) == 1, path
 
