@@ -36,6 +36,15 @@ def test_what_comes_is_kept(sandbox: Sandbox) -> None:
     assert kept(sandbox, "kept") == []
 
 
+def test_what_comes_below_a_name_is_kept_with_its_path(sandbox: Sandbox) -> None:
+    address = f"{sandbox.url}/sandbox/hooks/phone"
+    assert sandbox.http.get(f"{address}/A%20title/words?group=x").json() == {"received": 1}
+    assert sandbox.http.post(f"{address}/message?token=A1b2", json={"priority": 5}).json() == {"received": 2}
+    bark, gotify = kept(sandbox, "phone")
+    assert (bark["method"], bark["path"], bark["body"]) == ("GET", "/A title/words?group=x", None)
+    assert (gotify["method"], gotify["path"], gotify["body"]) == ("POST", "/message?token=A1b2", {"priority": 5})
+
+
 def test_clearing_all_forgets_it(own_sandbox: Sandbox) -> None:
     own_sandbox.http.post(f"{own_sandbox.url}/sandbox/hooks/a", json=1)
     own_sandbox.http.delete(f"{own_sandbox.url}/sandbox")

@@ -3,6 +3,8 @@
 POST    keeps it; ?fail=N answers 500 to the first N, ?redirect=URL answers 302, ?status=N that
 GET     what came, oldest first; with ?secret= the verdict on its signature (Standard Webhooks, or X-Webhook-Signature)
 DELETE  forgets it
+
+What comes below a name (`/sandbox/hooks/{name}/...`) is kept too, by any method: so Bark and Gotify call.
 """
 
 import base64
@@ -32,6 +34,8 @@ class Delivery:
 
     at: int
     method: str
+    #: Behind the receiver's name, with the query as it came.
+    path: str
     headers: list[tuple[str, str]]
     body: bytes
     #: What was answered.
@@ -47,6 +51,7 @@ class Delivery:
         return {
             "at": self.at,
             "method": self.method,
+            "path": self.path,
             "headers": [list(header) for header in self.headers],
             "body": body,
             "text": self.body.decode("utf-8", "replace"),
@@ -111,7 +116,7 @@ class Received:
 
 
 def routes(received: Received) -> list[Route]:
-    """The route of the receiver."""
+    """The routes of the receiver."""
 
     async def hook(request: Request) -> Response:
         """Keep, show or forget what came under a name."""
@@ -122,6 +127,11 @@ def routes(received: Received) -> list[Route]:
         if request.method == "DELETE":
             received.forget(name)
             return _json({"cleared": True})
+        return await below(request)
+
+    async def below(request: Request) -> Response:
+        """Keep what came under a name."""
+        name = request.path_params["name"]
         try:
             answer = _answer(request, received.count(name))
         except ValueError as error:
@@ -129,6 +139,7 @@ def routes(received: Received) -> list[Route]:
         delivery = Delivery(
             at=clock.now_ms(),
             method=request.method,
+            path=_path(request),
             headers=request.headers.items(),
             body=(await request.body())[:_BODY],
             status=answer.status_code,
@@ -136,7 +147,15 @@ def routes(received: Received) -> list[Route]:
         received.keep(name, delivery)
         return answer
 
-    return [Route("/sandbox/hooks/{name}", hook, methods=["GET", "POST", "PUT", "DELETE"])]
+    return [
+        Route("/sandbox/hooks/{name}", hook, methods=["GET", "POST", "PUT", "DELETE"]),
+        Route("/sandbox/hooks/{name}/{rest:path}", below, methods=["GET", "POST", "PUT"]),
+    ]
+
+
+def _path(request: Request) -> str:
+    rest, query = request.path_params.get("rest"), request.url.query
+    return ("" if rest is None else f"/{rest}") + (f"?{query}" if query else "")
 
 
 def _answer(request: Request, number: int) -> Response:
