@@ -20,7 +20,7 @@ from unigate.store import holds, ledger
 from unigate.store import news as news_rows
 from unigate.store import notifications as notification_rows
 from unigate.store.captures import capture
-from unigate.store.database import Database
+from unigate.store.database import Database, Tx
 from unigate.store.holds import Purpose, Window
 from unigate.store.news import News
 from unigate.store.notice_tables import news
@@ -195,6 +195,60 @@ async def test_a_refusal_by_a_budget_is_the_budgets(house: House) -> None:
     assert (row.event, row.user_id) == ("key.budget", user)
     assert (row.facts["window"], row.facts["percent"], row.facts["spent"]) == ("key_1/0", 100, 0)
     assert row.facts["refused"]
+
+
+async def test_who_still_makes_small_calls_is_told_of_a_refusal_once(house: House) -> None:
+    database = house.database
+    _, wallet = await account(database, 50 * NANO)
+    tight = key(wallet=wallet, budgets={"total": NANO})
+    async with house.open() as bank:
+        alerts = Alerts(database, _Services(bank))  # type: ignore[arg-type]
+        bank.on_refused = alerts.refused
+        for number in range(3):
+            with pytest.raises(NoFunds):
+                await bank.hold_slow(tight, 5 * NANO, 5 * NANO)
+            await alerts.write()
+            assert await settle(await bank.hold_slow(tight, CENT, CENT), CENT, id=f"req_{number}")
+            await house.moved()
+        assert [one.event for one in await told(database)] == ["key.budget"]
+        async with database.writing() as tx:
+            await ledger.refund(tx, id="rf_1", call_id="req_0", amount=CENT, at=now_ms())
+        with pytest.raises(NoFunds):
+            await bank.hold_slow(tight, 5 * NANO, 5 * NANO)
+        await alerts.write()
+    assert [one.event for one in await told(database)] == ["key.budget"] * 2
+
+
+async def test_a_key_without_any_budget_is_no_empty_balance(house: House) -> None:
+    _, wallet = await account(house.database, 50 * NANO)
+    async with house.open() as bank:
+        alerts = Alerts(house.database, _Services(bank))  # type: ignore[arg-type]
+        bank.on_refused = alerts.refused
+        with pytest.raises(NoFunds):
+            await bank.hold_slow(key(wallet=wallet, budgets={"total": 0}), CENT, CENT)
+        await alerts.write()
+    assert [one.event for one in await told(house.database)] == ["key.budget"]
+
+
+async def test_what_was_told_locks_no_wallet_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = house.database
+    _, wallet = await account(database, NANO)
+    locked: list[str] = []
+    lock = ledger.lock_wallet
+
+    async def locking(tx: Tx, id: str) -> Any:
+        locked.append(id)
+        return await lock(tx, id)
+
+    monkeypatch.setattr("unigate.relay.alerts.ledger.lock_wallet", locking)
+    async with house.open() as bank:
+        alerts = Alerts(database, _Services(bank))  # type: ignore[arg-type]
+        for mine in (key(wallet=wallet), key("key_2", wallet=wallet, budgets={"day": 2 * NANO}), key(wallet="wal_none")):
+            for _ in range(2):
+                alerts.refused(mine)
+                await alerts.write()
+    assert locked == [wallet]
+    assert [one.event for one in await told(database)] == ["balance.empty"]
 
 
 class Killed(BaseException):

@@ -6,7 +6,7 @@ that of many workers and nodes one tells of it, and once. Must not know who is t
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ from unigate.routing.health import ChannelHealth, Parking
 from unigate.routing.judging import Event
 from unigate.spec.caller import Key
 from unigate.store import backlog, crossings, ledger, marks, news, processes
+from unigate.store.crossings import Refusal
 from unigate.store.database import Database, Tx
 from unigate.store.marks import Mark
 from unigate.store.news import News
@@ -32,6 +33,11 @@ _NOTED, _UNPRICED = 1000, 100
 _DAY_MS = 86_400_000
 #: Days before a key's end at which its owner is told, and the mark's level then.
 _EXPIRING = ((1, 2), (7, 1))
+#: Marks that nothing asks for any more, as SQL's `LIKE` has it, so many days after they were set: of keys that have expired,
+#: of days and of months that are over.
+_FORGOTTEN = (("expiring/%", 30), ("budget/%/________", 8), ("budget/%/______", 40))
+#: Refusals, and keys, that are written together.
+_TOGETHER = 100
 #: Milliseconds for which work may be overdue.
 _OVERDUE_MS = 300_000
 #: Why a channel is told to be back that no call brought back.
@@ -88,19 +94,17 @@ class Alerts:
 
     async def write(self) -> None:
         """Write down what was noted; it stays noted where that fails. StoreUnavailable."""
-        events, refused, unpriced = list(self._events), dict(self._refused), set(self._unpriced)
-        if not (events or refused or unpriced):
+        refused = sorted(self._refused.values(), key=lambda one: one[0].wallet_id)
+        for start in range(0, len(refused), _TOGETHER):
+            await self._write_refused(refused[start : start + _TOGETHER])
+        events, unpriced = list(self._events), set(self._unpriced)
+        if not (events or unpriced):
             return
         async with self._db.writing() as tx:
-            for key, at in sorted(refused.values(), key=lambda one: one[0].wallet_id):
-                await self._write_refused(tx, key, at)
-            found = [one for event in events for one in await self._parked(tx, event)]
+            found = [one for event in sorted(events, key=_subject) for one in await self._parked(tx, event)]
             await news.add(tx, found + await self._without_price(tx, unpriced))
         for _ in events:
             self._events.popleft()
-        for id, noted in refused.items():
-            if self._refused.get(id) is noted:
-                del self._refused[id]
         self._unpriced -= unpriced
 
     async def look_at_marks(self) -> None:
@@ -114,14 +118,14 @@ class Alerts:
         if not (over or priced):
             return
         async with self._db.writing() as tx:
-            for mark in priced:
-                await marks.cleared(tx, mark.subject)
             for mark in over:
                 channel_id, credential_id = _named(mark)
                 health = self._svc.router.health.get(channel_id)
                 if await marks.cleared(tx, mark.subject) and health is not None and not credential_id:
                     reason = _BY_HAND if mark.by == me else _RESTARTED
                     await news.add(tx, [_channel_news("channel.recovered", health, {"reason": reason}, now)])
+            for mark in priced:  # after the others, as they are set
+                await marks.cleared(tx, mark.subject)
 
     async def look_at_backlog(self) -> None:
         """See whether work is left lying. StoreUnavailable."""
@@ -159,28 +163,45 @@ class Alerts:
                         (Mark(subject=f"expiring/{key_id}/{expires_at}", level=level, at=now), user_id, expires_at)
                     )
                     break
+        for start in range(0, len(due), _TOGETHER):
+            await self._write_expiring(due[start : start + _TOGETHER], now)
+        async with self._db.writing() as tx:
+            for pattern, days in _FORGOTTEN:
+                await marks.drop_old(tx, pattern, now - days * _DAY_MS)
+
+    async def _write_expiring(self, due: Sequence[tuple[Mark, str, int]], now: int) -> None:
         async with self._db.reading() as tx:
             known = await marks.some(tx, [mark.subject for mark, _, _ in due])
         due = [one for one in due if one[0].subject not in known or known[one[0].subject].level < one[0].level]
         if not due:
             return
         async with self._db.writing() as tx:
-            await marks.drop_old(tx, "expiring", now - 30 * _DAY_MS)
             for mark, user_id, expires_at in due:
                 if await marks.raised(tx, mark):
                     facts = {"key_id": mark.subject.split("/")[1], "expires_at": expires_at}
                     await news.add(tx, [news.made("key.expiring", user_id, facts, now)])
 
-    async def _write_refused(self, tx: Tx, key: Key, at: int) -> None:
-        if await ledger.lock_wallet(tx, key.wallet_id) is None:
-            return
-        windows = held_windows(key.id, key.budgets, self._svc.bank.today)
-        await crossings.refused(tx, key.wallet_id, [window.id for window in windows.values()], at=at)
+    async def _write_refused(self, noted: Sequence[tuple[Key, int]]) -> None:
+        """Write down refusals, those that were not told yet; wallets are locked for these only."""
+        today, refusals = self._svc.bank.today, []
+        for key, at in noted:
+            windows = tuple(window.id for window in held_windows(key.id, key.budgets, today).values())
+            refusals.append(Refusal(wallet_id=key.wallet_id, windows=windows, at=at))
+        async with self._db.reading() as tx:
+            untold = await crossings.untold(tx, refusals)
+        if untold:
+            async with self._db.writing() as tx:
+                for refusal in untold:
+                    if await ledger.lock_wallet(tx, refusal.wallet_id) is not None:
+                        await crossings.refused(tx, refusal)
+        for one in noted:
+            if self._refused.get(one[0].id) is one:
+                del self._refused[one[0].id]
 
     async def _parked(self, tx: Tx, event: Event) -> list[News]:
         """What is to be told of a channel's event, once for all workers."""
         now = now_ms()
-        subject = f"parked/{event.channel.id}" + (f"/{event.credential}" if event.credential else "")
+        subject = _subject(event)
         facts: dict[str, object] = {"reason": event.reason}
         health = self._svc.router.health.get(event.channel.id)
         if event.credential and health is not None:
@@ -216,6 +237,11 @@ class Alerts:
         waits = any(event.channel.id == channel_id for event in self._events)
         seen = mark.by == me or (health.failures == 0 and health.good >= 1)
         return not parking.parked and seen and not waits
+
+
+def _subject(event: Event) -> str:
+    """What bears the mark of a channel or a credential that is parked."""
+    return f"parked/{event.channel.id}" + (f"/{event.credential}" if event.credential else "")
 
 
 def _named(mark: Mark) -> tuple[str, str]:

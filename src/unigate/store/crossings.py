@@ -5,6 +5,7 @@ however many processes move money. A balance is what was not charged yet: what i
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,6 +21,17 @@ from unigate.store.news import News
 from unigate.store.notice_tables import marks as marks_table
 from unigate.store.notice_tables import notifications
 from unigate.store.tables import users
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A call that was refused for lack of money in a wallet, or within one of these windows."""
+
+    wallet_id: str
+    windows: tuple[str, ...]
+    #: Milliseconds since 1970.
+    at: int
+
 
 #: Percent of a budget that are told.
 NEARLY, WHOLLY = 80, 100
@@ -40,7 +52,7 @@ _WINDOWS = (
     )
     .join(users, users.c.wallet_id == windows.c.wallet_id)
     .outerjoin(marks_table, marks_table.c.subject == _BUDGET + windows.c.id)
-    .where(windows.c.id.in_(bindparam("ids", expanding=True)), windows.c.budget < MAX_SUM, windows.c.budget > 0)
+    .where(windows.c.id.in_(bindparam("ids", expanding=True)), windows.c.budget < MAX_SUM)
     .order_by(windows.c.id)
 )  # fmt: skip
 
@@ -58,27 +70,40 @@ async def given(tx: Tx, wallet_id: str, window_ids: Collection[str] = (), *, at:
     await _budgets(tx, window_ids, at, told=False)
 
 
-async def refused(tx: Tx, wallet_id: str, counted: Collection[str], *, at: int) -> None:
-    """A call was refused then for lack of money in a wallet, which is locked, or within one of these windows: the scarcer.
+async def refused(tx: Tx, refusal: Refusal) -> None:
+    """Tell of a refusal, whose wallet is locked, as of the scarcer of wallet and windows.
 
     One that is heard of after there was money again is told no more.
     """
-    wallets = await _rows(tx, _WALLETS, [wallet_id])
+    wallets = await _rows(tx, _WALLETS, [refusal.wallet_id])
     if not wallets:
         return
     _, posted, user, _, _ = wallets[0]
-    tight = min(await _rows(tx, _WINDOWS, counted), key=lambda row: row[1] - row[2], default=None)
-    if tight is not None and tight[1] - tight[2] < posted:
-        if await marks.raised(tx, Mark(subject=f"budget/{tight[0]}", level=WHOLLY, bound=tight[1], at=at)):
+    if (tight := _tight(await _rows(tx, _WINDOWS, refusal.windows), posted)) is not None:
+        if await marks.raised(tx, Mark(subject=f"budget/{tight[0]}", level=WHOLLY, bound=tight[1], at=refusal.at)):
             await news.add(
-                tx, [news.made("key.budget", user, {**_facts(tight), "percent": WHOLLY, "refused": True}, at)]
+                tx, [news.made("key.budget", user, {**_facts(tight), "percent": WHOLLY, "refused": True}, refusal.at)]
             )
         return
-    empty = f"empty/{wallet_id}"
-    known = (await marks.some(tx, [empty])).get(empty)
-    if known is None or (known.level == 0 and known.at < at):
-        await marks.put(tx, Mark(subject=empty, at=at))
-        await news.add(tx, [news.made("balance.empty", user, {"balance": posted}, at)])
+    empty = f"empty/{refusal.wallet_id}"
+    if _is_news((await marks.some(tx, [empty])).get(empty), refusal.at):
+        await marks.put(tx, Mark(subject=empty, at=refusal.at))
+        await news.add(tx, [news.made("balance.empty", user, {"balance": posted}, refusal.at)])
+
+
+async def untold(tx: Tx, refusals: Sequence[Refusal]) -> list[Refusal]:
+    """Those that `refused` would tell: most were told before, which is seen without any lock."""
+    wallets = {row[0]: row[1] for row in await _rows(tx, _WALLETS, {one.wallet_id for one in refusals})}
+    windows = {row[0]: row for row in await _rows(tx, _WINDOWS, {id for one in refusals for id in one.windows})}
+    empty = await marks.some(tx, [f"empty/{wallet}" for wallet in wallets])
+    found = []
+    for one in refusals:
+        if one.wallet_id not in wallets:
+            continue
+        tight = _tight([windows[id] for id in one.windows if id in windows], wallets[one.wallet_id])
+        if (tight[4] or 0) < WHOLLY if tight is not None else _is_news(empty.get(f"empty/{one.wallet_id}"), one.at):
+            found.append(one)
+    return found
 
 
 async def low_balance(tx: Tx) -> int:
@@ -112,18 +137,32 @@ async def _budgets(tx: Tx, window_ids: Collection[str], at: int, *, told: bool) 
     found: list[News] = []
     for row in await _rows(tx, _WINDOWS, window_ids):
         window, budget, captured, user, level, bound, _ = row
+        if not budget:  # nothing is ever used of it
+            continue
         reached = _reached(captured, budget)
         before = level or 0
-        if before and bound != budget:  # of what was told of another budget, no more counts than is so of this one
+        if before and (bound != budget or not told):  # of what was told before, no more counts than is so now
             before = min(before, reached)
         if told and reached > before:
             found.append(news.made("key.budget", user, {**_facts(row), "percent": reached}, at))
             before = reached
-        if not reached and level:
-            await marks.cleared(tx, f"budget/{window}")
-        elif before and (before, budget) != (level, bound):
+        if not before:
+            if level:
+                await marks.cleared(tx, f"budget/{window}")
+        elif (before, budget) != (level, bound):
             await marks.put(tx, Mark(subject=f"budget/{window}", level=before, bound=budget, at=at))
     return found
+
+
+def _tight(some: Sequence[tuple[Any, ...]], posted: int) -> tuple[Any, ...] | None:
+    """The window of which less is left than of the balance, and the least; None: there is none."""
+    found = min(some, key=lambda row: row[1] - row[2], default=None)
+    return found if found is not None and found[1] - found[2] < posted else None
+
+
+def _is_news(known: Mark | None, at: int) -> bool:
+    """Whether a refusal then is the first since there was money."""
+    return known is None or (known.level == 0 and known.at < at)
 
 
 async def _rows(tx: Tx, statement: Any, some: Collection[str]) -> list[tuple[Any, ...]]:

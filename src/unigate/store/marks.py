@@ -72,9 +72,9 @@ async def of_kind(tx: Tx, kind: str) -> list[Mark]:
     return [_mark(row) for row in await tx.all(_LIKE, {"pattern": f"{kind}/%"})]
 
 
-async def drop_old(tx: Tx, kind: str, before: int) -> int:
-    """Take away marks of a kind from before then; how many there were."""
-    return await tx.run(_OLD, {"pattern": f"{kind}/%", "before": before})
+async def drop_old(tx: Tx, pattern: str, before: int) -> int:
+    """Take away marks from before then whose subject is like this (SQL's `LIKE`); how many there were."""
+    return await tx.run(_OLD, {"pattern": pattern, "before": before})
 
 
 def _mark(row: Sequence[object]) -> Mark:
