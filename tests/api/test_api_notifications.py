@@ -1,5 +1,7 @@
 """`/api/me/notifications`: what is shown, set and refused, tests over real HTTP, the log, and sending again."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ from standardwebhooks.webhooks import Webhook as Checker
 from support.receiver import answer, receiving
 from unigate.manage import live
 from unigate.store import notifications as rows
+from unigate.store import outbox
 from unigate.tasks.signing import new_secret
 
 PATH = "/api/me/notifications"
@@ -130,6 +133,8 @@ async def test_what_is_left_out_stays_and_a_changed_secret_signs_beside_the_old_
         ({"kind": "email", "url": URL}, "targets.0.url"),
         ({"kind": "bark", "url": "https://bark.example.com/k"}, "targets.0.url"),
         ({"kind": "bark", "url": "http://10.0.0.1/{{title}}/{{content}}"}, "targets.0.url"),
+        ({"kind": "bark", "url": "https://{{title}}.example.com/{{content}}"}, "targets.0.url"),
+        ({"kind": "bark", "url": "https://example.com:{{title}}?{{content}}"}, "targets.0.url"),
         ({"kind": "gotify", "url": URL}, "targets.0.token"),
         ({"kind": "gotify", "url": URL, "token": "t", "priority": 11}, "targets.0.priority"),
     ],
@@ -204,3 +209,25 @@ async def test_tests_are_ten_a_minute(sqlite_api: Api) -> None:
     late = await alice.post(PATH + "/test")
     refused(late, 429, "rate_limit_exceeded")
     assert 1 <= int(late.headers["retry-after"]) <= 60
+
+
+async def test_many_that_begin_at_once_have_one_usual_target(api: Api) -> None:
+    alice = await api.someone("user", "alice")
+    many = [put(alice, language="zh") for _ in range(4)] + [alice.post(PATH + "/test") for _ in range(4)]
+    assert {reply.status_code for reply in await asyncio.gather(*many)} == {200}
+    [target] = (await alice.get(PATH)).json()["targets"]
+    assert target["kind"] == "email" and target["id"]
+
+
+async def test_what_is_sent_again_goes_where_the_target_is_now(api: Api) -> None:
+    alice = await api.someone("user", "alice")
+    [mail] = (await kept(alice, {"kind": "email", "address": "stranger@example.com"}))["targets"]
+    [trial] = (await alice.post(PATH + "/test")).json()["data"]
+    path = f"{PATH}/deliveries/{trial['message_id']}/resend"
+    assert (await alice.post(path)).json()["url"] == "mailto:stranger@example.com"
+    await kept(alice, {"id": mail["id"], "kind": "email", "address": "me@example.com"})
+    assert (await alice.get(PATH + "/deliveries")).json()["data"][0]["url"] == "mailto:me@example.com"
+    async with api.desk.db.writing() as tx:
+        await outbox.end_of_webhook(tx, mail["id"], 1)
+        await rows.put_target(tx, replace((await rows.targets_of(tx, alice.id))[0], address="two@example.com"))
+    assert (await alice.post(path)).json()["url"] == "mailto:two@example.com"

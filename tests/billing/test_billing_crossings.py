@@ -243,7 +243,11 @@ async def test_what_was_told_locks_no_wallet_again(house: House, monkeypatch: py
     monkeypatch.setattr("unigate.relay.alerts.ledger.lock_wallet", locking)
     async with house.open() as bank:
         alerts = Alerts(database, _Services(bank))  # type: ignore[arg-type]
-        for mine in (key(wallet=wallet), key("key_2", wallet=wallet, budgets={"day": 2 * NANO}), key(wallet="wal_none")):
+        for mine in (
+            key(wallet=wallet),
+            key("key_2", wallet=wallet, budgets={"day": 2 * NANO}),
+            key(wallet="wal_none"),
+        ):
             for _ in range(2):
                 alerts.refused(mine)
                 await alerts.write()

@@ -1,6 +1,7 @@
 """The bytes of each form against ones that were made by hand, and what words and own bodies there can be."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -179,3 +180,20 @@ def test_roles_decide_who_is_told() -> None:
     assert newapi_name("balance.empty") == "balance.empty"
     assert limited_with("credential.parked") == ["channel.parked", "channel.recovered", "credential.parked"]
     assert limited_with("topup.done") == []
+
+
+def test_a_name_is_no_html_in_the_form_newapi() -> None:
+    target = Target("target_1", "usr_1", 0, "webhook", "http://x", format="newapi")
+    facts = {"model": "<img src=x onerror='a()'>&", "operation": "openai.chat"}
+    told = Happened(event="price.missing", at=AT, said=said("price.missing", facts, "en"), language="en")
+    plain = json.loads(body(target, told))
+    assert "A call of &lt;img src=x onerror='a()'&gt;&amp; (openai.chat)" in plain["content"]
+    assert plain["values"] == [facts["model"], "openai.chat"]
+    own = json.loads(body(replace(target, template='{"text": "{{content}}"}'), told))
+    assert own["text"] == plain["content"]
+    assert json.loads(body(replace(target, format="standard"), told))["data"]["content"] == told.said.text
+
+
+def test_all_money_that_programs_read_is_decimal() -> None:
+    told = said("user.balance_low", FACTS["user.balance_low"], "en")
+    assert told.data == {"balance_usd": "0.42", "threshold_usd": "1", "user": "alice", "user_id": "usr_1"}

@@ -9,7 +9,7 @@ import pytest
 import trustme
 from notify_kit import Postbox, mail_server, mail_settings
 
-from unigate.upstream.mail import Mail, MailRefused, MailServer, send_mail
+from unigate.upstream.mail import Mail, MailRefused, MailServer, _trusting, send_mail
 
 MAIL = Mail(
     id="msg_1", to="alice@example.com", subject="您的额度即将用尽", text="$0.42 left.\nTop up: x\n", language="zh"
@@ -103,3 +103,23 @@ async def test_refusals_and_silence_are_told() -> None:
     for writer in held:
         writer.close()
     silent.close()
+
+
+async def test_certificates_are_read_once(ca: tuple[str, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch) -> None:
+    path, context = ca
+    read: list[str | None] = []
+
+    def trusting(ca_file: str | None) -> ssl.SSLContext:
+        read.append(ca_file)
+        return ssl.create_default_context(cafile=ca_file)
+
+    monkeypatch.setattr("unigate.upstream.mail.trusting", trusting)
+    _trusting.cache_clear()
+    async with mail_server(ssl_context=context, auth_require_tls=False) as box:
+        for _ in range(3):
+            await send_mail(server(box, tls=True, ca_file=path), MAIL, seconds=20)
+        with pytest.raises(MailRefused) as missing:
+            await send_mail(server(box, tls=True, ca_file=path + ".none"), MAIL, seconds=20)
+    assert len(box.mails) == 3 and read == [path, path + ".none"]
+    assert "FileNotFoundError" in missing.value.detail
+    _trusting.cache_clear()

@@ -11,10 +11,12 @@ from unigate.manage.pacing import pace
 from unigate.manage.webhooks import users_id
 from unigate.store import outbox as rows
 from unigate.store.database import Tx
-from unigate.store.notifications import TARGET
+from unigate.store.notifications import TARGET, accounts
 from unigate.store.outbox import Delivery, OutboxRow
 from unigate.store.pages import Page, Slice
 from unigate.store.webhooks import Webhook
+from unigate.tasks import account_post
+from unigate.tasks.account_post import address_of
 from unigate.tasks.notices import host_of
 from unigate.tasks.outbox import receivers
 
@@ -121,6 +123,10 @@ async def replay_message(
                 raise Conflict(f"The {what} of this message is switched off.")
             if isinstance(receiver, Webhook):
                 url, host = receiver.url, host_of(receiver.url)
+            else:
+                account = (await accounts(tx, [row.user_id])).get(row.user_id)
+                url = address_of(receiver, account.email if account is not None else None) or url
+                host = account_post.host_of(url)
         await rows.again(tx, id, now_ms(), url=url, host=host)
         await noted(tx, actor, "replay", "delivery", id, row.url, after={"event": row.event, "state": row.state})
         return await _shown(tx, await _message(tx, id, of))

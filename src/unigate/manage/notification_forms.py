@@ -137,6 +137,8 @@ def _address(form: TargetForm, base: Target, *, allow_private: bool) -> str:
     if form.kind == "bark":
         if not all(one in url for one in _PLACES):
             raise BadRequest("The URL has {{title}} and {{content}} where they belong.", param="url")
+        if "{{" in url.partition("//")[2].partition("/")[0]:
+            raise BadRequest("What is filled in can't stand in the name of the host.", param="url")
         for one in _PLACES:
             plain = plain.replace(one, "x")
     check_address(plain, allow_private, param="url")

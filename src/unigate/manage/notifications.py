@@ -115,8 +115,8 @@ async def set_notifications(
     settings = await load.load_settings(desk.db)
     async with desk.db.writing() as tx:
         row = await user_named(tx, user)
-        old = await rows.of_user(tx, row.id, lock=True) or Preferences(row.id)
-        known = await _targets(tx, row, old)
+        old = await rows.begun(tx, row.id, now_ms())
+        known = await rows.targets_of(tx, row.id)
         before = _facts(old, known)
         made: dict[str, str] = {}
         new_targets = list(known)
@@ -128,7 +128,7 @@ async def set_notifications(
                     made[target.id] = secret
         new = _changed(old, form, new_targets, settings)
         await rows.put(tx, new)
-        await _write(tx, known, new_targets)
+        await _write(tx, row, known, new_targets)
         await noted(tx, actor, "set", "notification", row.id, row.name, before, _facts(new, new_targets))
         if new.low_balance != old.low_balance and await ledger.lock_wallet(tx, row.wallet_id) is not None:
             await crossings.spent(tx, [row.wallet_id], at=now_ms())
@@ -145,12 +145,8 @@ async def try_notifications(
     settings = await load.load_settings(desk.db)
     async with desk.db.writing() as tx:
         row = await user_named(tx, user)
-        preferences = await rows.of_user(tx, row.id, lock=True) or Preferences(row.id)
-        known = await _targets(tx, row, preferences)
-        if not preferences.changed_at:
-            preferences = replace(preferences, changed_at=now_ms())
-            await rows.put(tx, preferences)
-            await _write(tx, (), known)
+        preferences = await rows.begun(tx, row.id, now_ms())
+        known = await rows.targets_of(tx, row.id)
         wanted = [one for one in known if (one.enabled if target is None else one.id == target)]
         if not wanted:
             raise NotFound("There is no target to try." if target is None else f"There is no target {target!r}.")
@@ -203,13 +199,6 @@ def _trial(target: Target, letter: OutboxRow, outcome: Outcome) -> TargetTrial:
     )
 
 
-async def _targets(tx: Tx, row: UserRow, preferences: Preferences) -> list[Target]:
-    """A user's targets; of one who has said nothing yet the one that everybody has."""
-    if preferences.changed_at:
-        return await rows.targets_of(tx, row.id)
-    return [usual_target(row.id, now_ms())]
-
-
 def _checked(
     desk: Desk, row: UserRow, forms: Sequence[TargetForm], known: Sequence[Target], settings: LiveSettings
 ) -> list[tuple[Target, str]]:
@@ -244,14 +233,15 @@ def _changed(
     )
 
 
-async def _write(tx: Tx, old: Sequence[Target], new: Sequence[Target]) -> None:
+async def _write(tx: Tx, row: UserRow, old: Sequence[Target], new: Sequence[Target]) -> None:
     """Write a user's targets, with what follows for messages that wait for them."""
     now, before = now_ms(), {target.id: target for target in old}
     for target in new:
         was = before.pop(target.id, target)
         await rows.put_target(tx, target)
-        if target.address != was.address and target.kind != "email":
-            await outbox.readdress(tx, target.id, target.address, host_of(target.address))
+        address = address_of(target, row.email)
+        if target.address != was.address and address:
+            await outbox.readdress(tx, target.id, address, host_of(address))
         if not target.enabled:
             await outbox.end_of_webhook(tx, target.id, now)
     for gone in before:
@@ -262,7 +252,7 @@ async def _write(tx: Tx, old: Sequence[Target], new: Sequence[Target]) -> None:
 async def _shown(tx: Tx, desk: Desk, row: UserRow, settings: LiveSettings) -> NotificationView:
     found = await rows.of_user(tx, row.id)
     preferences = found or Preferences(row.id)
-    targets = await _targets(tx, row, preferences)
+    targets = await rows.targets_of(tx, row.id) if found is not None else [usual_target(row.id, now_ms())]
     usual = parse_usd(settings.notify.low_balance_usd)
     return NotificationView(
         targets=[_target_view(desk, row, target, kept=found is not None) for target in targets],

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Integer, bindparam, delete, func, select, update
 
 from unigate.base import ids
 from unigate.store.database import Tx
@@ -80,7 +80,12 @@ _PUT = _new.on_conflict_do_update(
 _OF = select(notifications).where(notifications.c.user_id == bindparam("of"))
 _LOCK = _OF.with_for_update()
 _SOME = select(notifications).where(notifications.c.user_id.in_(bindparam("ids", expanding=True)))
-_WANTING = select(notifications.c.user_id).where(notifications.c.wanted.like(bindparam("pattern")))
+_WANTING = (
+    select(notifications.c.user_id)
+    .where(notifications.c.wanted.like(bindparam("pattern")), notifications.c.user_id > bindparam("after"))
+    .order_by(notifications.c.user_id)
+    .limit(bindparam("most", type_=Integer()))
+)
 _THE_ONE = targets.c.id == bindparam("of")
 _new_target = insert(targets)
 _PUT_TARGET = _new_target.on_conflict_do_update(
@@ -114,6 +119,14 @@ async def start(tx: Tx, preferences: Preferences, target: Target) -> None:
         await put_target(tx, target)
 
 
+async def begun(tx: Tx, user_id: str, at: int) -> Preferences:
+    """A user's preferences for the rest of the transaction; of one who has said nothing yet those that everybody has."""
+    await start(tx, Preferences(user_id, changed_at=at), usual_target(user_id, at))
+    found = await of_user(tx, user_id, lock=True)
+    assert found is not None
+    return found
+
+
 async def of_user(tx: Tx, user_id: str, *, lock: bool = False) -> Preferences | None:
     """A user's preferences, None where they have said nothing yet; `lock`: for the rest of the transaction."""
     row = await tx.one(_LOCK if lock else _OF, {"of": user_id})
@@ -126,9 +139,10 @@ async def of_users(tx: Tx, user_ids: Collection[str]) -> dict[str, Preferences]:
     return {row[0]: Preferences(*row) for row in rows}
 
 
-async def wanting(tx: Tx, event: str) -> list[str]:
-    """The users who asked for an event that is told to nobody by default."""
-    return sorted(str(row[0]) for row in await tx.all(_WANTING, {"pattern": f"%|{event}|%"}))
+async def wanting(tx: Tx, event: str, *, after: str, most: int) -> list[str]:
+    """The first of the users after that one who asked for an event that is told to nobody by default."""
+    given = {"pattern": f"%|{event}|%", "after": after, "most": most}
+    return [str(row[0]) for row in await tx.all(_WANTING, given)]
 
 
 async def put(tx: Tx, preferences: Preferences) -> None:

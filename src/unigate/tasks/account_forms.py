@@ -133,7 +133,8 @@ def _standard(happened: Happened) -> bytes:
 
 def _newapi(template: str, happened: Happened) -> bytes:
     told, link = happened.said, escape(happened.leads_on)
-    content = f"{told.text}{told.onward}<a href='{link}'>{link}</a>" if link else told.text
+    text = escape(told.text, quote=False)  # its receivers show it as HTML, and others choose the names in it
+    content = f"{text}{told.onward}<a href='{link}'>{link}</a>" if link else text
     seconds = happened.at // 1000
     values = [*told.values, *([happened.leads_on] * 2 if link else [])]
     name = newapi_name(happened.event)

@@ -190,7 +190,7 @@ _VALUES: Mapping[str, Sequence[str]] = {
     "test": (),
 }
 _DATES = {"expires_at": _day, "amount": money, "balance": money}
-_USD = {"amount": "amount_usd", "balance": "balance_usd"}
+_USD = {"amount": "amount_usd", "balance": "balance_usd", "threshold": "threshold_usd"}
 
 
 def _plain(name: str, value: Any) -> object:

@@ -21,7 +21,7 @@ from unigate.store import outbox
 from unigate.store.database import Database, Tx
 from unigate.store.names import names
 from unigate.store.news import News
-from unigate.store.notifications import Account, Preferences, Target, usual_target
+from unigate.store.notifications import Account, Preferences, Target
 from unigate.store.outbox import OutboxRow
 from unigate.tasks import notices
 from unigate.tasks.account_events import EVENTS, OFF, limited_with, wants
@@ -30,8 +30,10 @@ from unigate.tasks.account_post import MAILTO, address_of, host_of
 from unigate.tasks.account_words import Language, said
 
 log: Any = structlog.get_logger("unigate.tasks")
-#: News that one transaction tells, and seconds between looking for some.
-_TOGETHER, _LOOK = 50, 1.0
+#: News that one transaction tells, users whom it tells of one that is for all who ask, and seconds between looking for some.
+_TOGETHER, _AUDIENCE, _LOOK = 50, 200, 1.0
+#: In the facts of what is for all who ask: the last user who was told.
+_AFTER = "_after"
 _JSON = ((b"content-type", b"application/json"),)
 _EMAIL = "email"
 
@@ -109,8 +111,9 @@ class Herald:
                 found += self._switched_off(one, account, preferences)
                 continue
             for target in targets:
-                if not await self._full(tx, one, target, found):
-                    found += self._written(one, account, preferences, target)
+                address = self._reached(one, account, target)
+                if address and not await self._full(tx, one, target, found):
+                    found += self._written(one, address, preferences, target)
         return found
 
     async def _whom(self, tx: Tx, item: News) -> list[_Telling]:
@@ -124,10 +127,15 @@ class Herald:
                 facts["user"] = (await names(tx, "user", [item.user_id])).get(item.user_id, "")
                 found += [("user.balance_low", id) for id in await rows.operators(tx)]
         else:
-            users = set(await rows.operators(tx))
+            operators, after = await rows.operators(tx), facts.pop(_AFTER, "")
+            users = [] if after else operators
             if event is not None and "user" in event.roles:
-                users.update(await rows.wanting(tx, item.event))
-            found = [(item.event, id) for id in sorted(users)]
+                asking = await rows.wanting(tx, item.event, after=after, most=_AUDIENCE)
+                users = sorted({*users, *(set(asking) - set(operators))})
+                if len(asking) == _AUDIENCE:  # the others hear of it by a transaction of their own
+                    rest = news_rows.made(item.event, "", {**facts, _AFTER: asking[-1]}, item.at)
+                    await news_rows.add(tx, [rest])
+            found = [(item.event, id) for id in users]
         return [_Telling(event=event, user_id=user_id, facts=facts, at=item.at) for event, user_id in found]
 
     async def _mind(self, tx: Tx, account: Account) -> tuple[Preferences, list[Target]] | None:
@@ -136,10 +144,7 @@ class Herald:
         if found is None:
             if not (account.email and self._settings().mail.usable):
                 return None
-            now = now_ms()
-            await rows.start(tx, Preferences(account.id, changed_at=now), usual_target(account.id, now))
-            found = await rows.of_user(tx, account.id, lock=True)
-            assert found is not None
+            found = await rows.begun(tx, account.id, now_ms())
         return found, [target for target in await rows.targets_of(tx, account.id) if target.enabled]
 
     async def _full(self, tx: Tx, one: _Telling, target: Target, found: Sequence[OutboxRow]) -> bool:
@@ -153,17 +158,18 @@ class Herald:
         now = sum(row.webhook_id == target.id and row.event in alike for row in found)
         return had + now >= terms.max_per_type
 
-    def _written(self, one: _Telling, account: Account, preferences: Preferences, target: Target) -> list[OutboxRow]:
-        """The message to a target; none where it does not want to hear of it, or can't be reached."""
+    def _reached(self, one: _Telling, account: Account, target: Target) -> str:
+        """Where a target hears of it; "" where it does not want to, or can't be reached."""
         asked = msgspec.json.decode(target.events, type=list[str])
-        address = address_of(target, account.email)
         mute = target.kind == _EMAIL and not self._settings().mail.usable
-        if not wants(one.event, account.role, asked) or mute or not address:
-            return []
+        return address_of(target, account.email) if wants(one.event, account.role, asked) and not mute else ""
+
+    def _written(self, one: _Telling, address: str, preferences: Preferences, target: Target) -> list[OutboxRow]:
+        """The message to a target; none where that can't be written."""
         try:
             return [message(target, address, self.happened(one.event, one.facts, one.at, preferences))]
         except Exception:
-            log.exception("an event could not be written", event_name=one.event, user=account.id)
+            log.exception("an event could not be written", event_name=one.event, user=one.user_id)
             return []
 
     def _switched_off(self, one: _Telling, account: Account, preferences: Preferences) -> list[OutboxRow]:

@@ -3,6 +3,7 @@
 RFC 5321, RFC 3207 (STARTTLS), RFC 8314 (TLS from the beginning), RFC 4954 (login).
 """
 
+import functools
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -105,7 +106,13 @@ def message_of(server: MailServer, mail: Mail) -> EmailMessage:
 
 
 def _context(server: MailServer) -> SSLContext | None:
-    return trusting(server.ca_file or None) if server.tls or server.starttls else None
+    return _trusting(server.ca_file) if server.tls or server.starttls else None
+
+
+@functools.lru_cache(maxsize=4)
+def _trusting(ca_file: str) -> SSLContext:
+    """The context of these certificates, kept: to make one with the system's takes time in which nothing else is done."""
+    return trusting(ca_file or None)
 
 
 def _said(refused: "dict[str, SMTPResponse]", said: str) -> str:
