@@ -94,7 +94,7 @@ async def test_what_is_left_out_stays_and_a_changed_secret_signs_beside_the_old_
             alice, {"kind": "webhook", "url": receiver.url, "secret": first, "headers": {"x-a": "1", "x-b": "2"}}
         )
         id = made["targets"][0]["id"]
-        await kept(alice, {"id": id, "kind": "webhook", "secret": second, "headers": {"x-a": "***", "x-c": "3"}})
+        await kept(alice, {"id": id, "kind": "webhook", "secret": second, "headers": {"X-A": "***", "x-c": "3"}})
         trials = (await alice.post(PATH + "/test")).json()["data"]
     assert [(one["target"], one["kind"], one["ok"], one["status"]) for one in trials] == [(id, "webhook", True, 200)]
     [got] = receiver.got
@@ -125,6 +125,12 @@ async def test_what_is_left_out_stays_and_a_changed_secret_signs_beside_the_old_
         ({"kind": "webhook", "url": URL, "headers": {"webhook-signature": "x"}}, "targets.0.headers"),
         ({"kind": "webhook", "url": URL, "headers": {"x": "a\r\nb: c"}}, "targets.0.headers"),
         ({"kind": "webhook", "url": URL, "headers": {"a b": "c"}}, "targets.0.headers"),
+        ({"kind": "webhook", "url": URL, "headers": {"x-a": "***"}}, "targets.0.headers"),
+        ({"kind": "webhook", "url": URL, "headers": {"x-a": "1", "X-A": "2"}}, "targets.0.headers"),
+        (
+            {"kind": "webhook", "url": URL, "format": "newapi", "template": '{"a": "\\{{content}}"}'},
+            "targets.0.template",
+        ),
         ({"kind": "webhook", "url": URL, "events": ["balance.lost"]}, "targets.0.events"),
         ({"kind": "webhook", "url": URL, "events": ["channel.parked"]}, "targets.0.events"),
         ({"kind": "webhook", "url": URL, "token": "t"}, "targets.0.token"),

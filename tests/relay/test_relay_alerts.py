@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from unigate.base.clock import now_ms
@@ -16,6 +17,7 @@ from unigate.billing.prices import Prices
 from unigate.manage import keys, users
 from unigate.manage.desk import Desk
 from unigate.manage.keys import KeyForm
+from unigate.relay import alerts
 from unigate.relay.alerts import Alerts
 from unigate.routing.choice import Router
 from unigate.routing.judging import Event
@@ -23,6 +25,7 @@ from unigate.spec.caller import Group
 from unigate.spec.channel import Channel
 from unigate.spec.price import Price, Rate
 from unigate.spec.provider import Credential, Provider
+from unigate.store import marks as mark_rows
 from unigate.store import outbox
 from unigate.store.database import Database
 from unigate.store.news import News
@@ -231,6 +234,39 @@ async def test_keys_are_told_of_a_week_and_a_day_before(
     assert {(row.event, row.user_id) for row in rows} == {("key.expiring", user)}
     for one in workers:
         await one.bank.close()
+
+
+async def test_many_keys_are_told_of_in_portions(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(alerts, "_TOGETHER", 2)
+    one, desk = await worker(database, tmp_path), Desk(db=database, secret="s")
+    await users.create_user(desk, "alice")
+    made = [await keys.create_key(desk, "alice", f"k{n}", KeyForm(expires_at=now_ms() + DAY // 2)) for n in range(5)]
+    await older(database)
+    for _ in range(2):
+        await one.alerts.look_at_keys()
+    assert sorted(row.facts["key_id"] for row in await told(database)) == sorted(view.id for view, _ in made)
+    await one.bank.close()
+
+
+async def test_marks_of_days_and_months_that_are_over_are_forgotten(database: Database, tmp_path: Path) -> None:
+    one, now = await worker(database, tmp_path), now_ms()
+    ages = {
+        "budget/key_1/20261101": 9,
+        "budget/key_1/20261120": 7,
+        "budget/key_1/202610": 41,
+        "budget/key_1/202611": 31,
+        "budget/key_1/0": 400,
+        "expiring/key_1/1": 31,
+        "low/wal_1": 400,
+    }
+    async with database.writing() as tx:
+        for subject, days in ages.items():
+            await mark_rows.put(tx, mark_rows.Mark(subject=subject, at=now - days * DAY))
+    await one.alerts.look_at_keys()
+    assert await marked(database) == ["budget/key_1/0", "budget/key_1/202611", "budget/key_1/20261120", "low/wal_1"]
+    await one.bank.close()
 
 
 async def older(db: Database) -> None:

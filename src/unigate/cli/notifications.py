@@ -81,9 +81,13 @@ def _targets(text: str | None) -> tuple[TargetForm, ...] | None:
     if text is None:
         return None
     try:
-        return msgspec.json.decode(text, type=tuple[TargetForm, ...], strict=True)
+        found = msgspec.json.decode(text, type=tuple[TargetForm, ...], strict=True)
+        for given in msgspec.json.decode(text, type=list[dict[str, Any]]):
+            for name in given.keys() - TargetForm.__slots__:
+                fail(f"--targets: a target has no {name!r}", USAGE)
     except msgspec.DecodeError as error:
         fail(f"--targets: {error}", USAGE)
+    return found
 
 
 def _show(view: NotificationView, secrets: dict[str, str], *, json: bool) -> None:

@@ -222,12 +222,14 @@ def _headers(form: TargetForm, was: Kept) -> dict[str, str]:
         return was.headers
     if len(form.headers) > MOST_HEADERS:
         raise BadRequest(f"There are at most {MOST_HEADERS} headers.", param="headers")
-    found = {}
+    found: dict[str, str] = {}
+    known, seen = {name.lower(): value for name, value in was.headers.items()}, set()
     for name, given in form.headers.items():
-        value = was.headers.get(name, given) if given == HIDDEN else given
-        if not _NAME.fullmatch(name) or _OURS.fullmatch(name):
+        value = known.get(name.lower(), "\0") if given == HIDDEN else given
+        if not _NAME.fullmatch(name) or _OURS.fullmatch(name) or name.lower() in seen:
             raise BadRequest(f"The header {name!r} can't be added.", param="headers")
         if not _VALUE.fullmatch(value) or len(value) > LONGEST_VALUE:
             raise BadRequest(f"This value of the header {name!r} can't be sent.", param="headers")
+        seen.add(name.lower())
         found[name] = value
     return found

@@ -22,7 +22,7 @@ from unigate.store.wallets import Shown
 
 #: RFC 5321, section 4.5.3.1.3, less the angle brackets.
 MAX_EMAIL = 254
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
