@@ -13,6 +13,7 @@ from unigate.dialects import dashboard, openai_models, operations, platform
 from unigate.relay import (
     batch_uses,
     file_uses,
+    luma_uses,
     midjourney_image,
     pictures,
     realtime_calls,
@@ -92,6 +93,10 @@ USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]]
     "batch_cancel": batch_uses.cancel,
     "batch_create": batch_uses.create,
     "batches": batch_uses.listed,
+    "luma_concepts": luma_uses.concepts,
+    "luma_credits": luma_uses.credits,
+    "luma_list": luma_uses.listed,
+    "luma_ping": luma_uses.ping,
     "midjourney_image": midjourney_image.image,
     "realtime_call": realtime_calls.create,
     "realtime_secret": realtime_secrets.create,

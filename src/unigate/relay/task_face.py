@@ -61,6 +61,10 @@ class TaskFace(Protocol):
         """The task as it then stands; Conflict where its provider can't."""
         ...
 
+    async def forget(self, task: Task) -> None:
+        """Delete a task that has ended, as if its term were over."""
+        ...
+
     async def wait(self, task_id: str, user_id: str, *, beyond: int, seconds: float) -> Task | None:
         """The task once its version is above `beyond`, or as it is when the time is over."""
         ...

@@ -4,6 +4,7 @@ Tasks are made and followed by `Services.tasks`; dialects read and write. Questi
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, cast
 from urllib.parse import unquote
@@ -12,7 +13,7 @@ import msgspec
 
 from unigate.base.clock import monotonic
 from unigate.base.cursor import decode, encode
-from unigate.base.errors import GatewayError, NotFound, QueueFull
+from unigate.base.errors import Conflict, GatewayError, NotFound, QueueFull
 from unigate.base.money import format_usd
 from unigate.dialects import TaskDialect, TaskWriter, callbacks, task_dialect, task_writer
 from unigate.relay.call import Call
@@ -66,6 +67,18 @@ class Asker(TaskWriter, Protocol):
         ...
 
 
+class Joiner(TaskDialect, Protocol):
+    """A dialect whose drafts may need several tasks."""
+
+    def other_tasks(self, draft: Draft) -> Sequence[str]:
+        """Ids of those that are not its parent; few."""
+        ...
+
+    def with_others(self, draft: Draft, parent: Task, others: Mapping[str, Task]) -> Draft:
+        """The draft with what follows from them; BadRequest."""
+        ...
+
+
 class Resumer(TaskDialect, Protocol):
     """A dialect with the use `task_resume`."""
 
@@ -89,14 +102,16 @@ class Confider(TaskWriter, Protocol):
 async def make(call: Call, svc: Services) -> Reply:
     """`task`: read the request, make a task of it, and answer at once, or after the wait that it asks for.
 
-    A dialect may say in its own words that nothing serves what is asked for: `unserved(submission)`.
+    A dialect may say in its own words that nothing serves what is asked for: `unserved(submission)`. Where a draft needs
+    further tasks beside its parent, it has `other_tasks(draft)`, their ids, and `with_others(draft, parent, others)`.
     """
     spoken = task_dialect(call.operation.dialect)
     draft = spoken.read_task(submission(call, svc))
-    svc.keys.check(call.key, draft.model, call.x.client, call.at, call.operation)
+    # A draft without a model gets its parent's.
+    svc.keys.check(call.key, draft.model or None, call.x.client, call.at, call.operation)
     draft = await pinned(call, svc, spoken, draft)
     if draft.parent_id:
-        draft = spoken.continue_task(draft, await _gone_on_from(call, svc, spoken, draft.parent_id))
+        draft = await _continued(call, svc, spoken, draft)
     try:
         return await submit(call, svc, spoken, draft)
     except NotFound as error:
@@ -104,6 +119,16 @@ async def make(call: Call, svc: Services) -> Reply:
         if unserved is None or draft.pinned is not None or error.code != "model_not_found":
             raise
         raise unserved(submission(call, svc)) from None
+
+
+async def _continued(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Draft:
+    parent = await _gone_on_from(call, svc, spoken, draft.parent_id)
+    continued = spoken.continue_task(draft, parent)
+    if not hasattr(spoken, "other_tasks"):
+        return continued
+    joiner = cast(Joiner, spoken)
+    others = {id: await _gone_on_from(call, svc, spoken, id) for id in joiner.other_tasks(draft)}
+    return joiner.with_others(continued, parent, others)
 
 
 async def submit(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -> Reply:
@@ -191,6 +216,25 @@ async def cancel(call: Call, svc: Services) -> Reply:
     return priced(Reply(spoken.write_task(task, view(call, svc))), task)
 
 
+async def delete(call: Call, svc: Services) -> Reply:
+    """`task_delete`: a task is ended where it has not, deleted at its provider where that can be, and forgotten.
+
+    The provider has the operation in `asks`; what it says is not waited for any more once the task has ended. Conflict where
+    a task cannot be ended.
+    """
+    spoken = task_writer(call.operation.dialect)
+    task = await named(call, svc, spoken)
+    if not task.ended:
+        task = await svc.tasks.cancel(task)
+        if not task.ended:
+            raise Conflict("This task cannot be canceled any more.", code="task_not_cancelable")
+    else:
+        with suppress(GatewayError):
+            await svc.tasks.ask(call, task, call.operation.name)
+    await svc.tasks.forget(task)
+    return priced(Reply(b"", 204, ()), task)
+
+
 async def watch(call: Call, svc: Services) -> Pieces | Reply:
     """`task_events`: the task as server-sent events, now and with each change, until it has ended.
 
@@ -248,6 +292,7 @@ TASK_USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces]]] =
     "task_things": things,
     "task_list": listed,
     "task_cancel": cancel,
+    "task_delete": delete,
     "task_events": watch,
     "task_ask": ask,
     "task_callback": callback,

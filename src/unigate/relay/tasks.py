@@ -191,6 +191,13 @@ class Tasks:
             rows = await self._shown(tx, [tasks.read(row) for row in found.rows])
         return Slice(rows=rows, next=found.next)
 
+    async def forget(self, task: Task) -> None:
+        """See TaskFace."""
+        async with self.engine.db.writing() as tx:
+            if await tasks.drop(tx, task.id, now=now_ms()):
+                await assets.forget_of_tasks(tx, [task.id])
+        self.engine.changes.tell(task.id)
+
     async def wait(self, task_id: str, user_id: str, *, beyond: int, seconds: float) -> Task | None:
         """See TaskFace."""
         until = monotonic() + seconds

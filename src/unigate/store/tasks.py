@@ -101,6 +101,7 @@ _OLD = (
     .limit(bindparam("most", type_=Integer()))
 )
 _DROP = delete(tasks).where(tasks.c.id.in_(bindparam("ids", expanding=True)))
+_DROP_ENDED = delete(tasks).where(tasks.c.id == bindparam("of"), tasks.c.finished_at > 0)
 _DROP_TOKENS = delete(idempotency).where(
     and_(idempotency.c.ends_at <= bindparam("now"), idempotency.c.task_id.in_(bindparam("ids", expanding=True)))
 )
@@ -148,6 +149,12 @@ async def drop_old(tx: Tx, *, made_before: int, ended_before: int, now: int, mos
         await tx.run(_DROP_TOKENS, {"ids": ids, "now": now})
         await tx.run(_DROP, {"ids": ids})
     return ids
+
+
+async def drop(tx: Tx, task_id: str, *, now: int) -> bool:
+    """Delete a task that has ended; False where there is none."""
+    await tx.run(_DROP_TOKENS, {"ids": [task_id], "now": now})
+    return bool(await tx.run(_DROP_ENDED, {"of": task_id}))
 
 
 def read(row: Row) -> TaskRow:

@@ -1,0 +1,71 @@
+"""What Luma's clients ask beside tasks: lists that are counted from their beginning, credits, concepts, whether we are there.
+
+All is answered from what we know; no provider is asked.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from unigate.base.money import NANO
+from unigate.dialects import TaskWriter, luma, task_writer
+from unigate.relay.call import Call
+from unigate.relay.services import Services
+from unigate.relay.task_uses import submission, view
+from unigate.spec.reply import Reply
+from unigate.spec.task import Submission, Task, View
+from unigate.store.pages import MAX_ROWS, Page
+
+#: Cents of a dollar.
+_CENTS = 100
+
+
+class Counter(TaskWriter, Protocol):
+    """A dialect with the use `luma_list`."""
+
+    def read_span(self, asked: Submission) -> tuple[int, int]:
+        """How many are asked for, behind how many; BadRequest."""
+        ...
+
+    def write_page(self, tasks: Sequence[Task], view: View, *, limit: int, offset: int, more: bool) -> bytes:
+        """So many of them."""
+        ...
+
+
+async def listed(call: Call, svc: Services) -> Reply:
+    """`luma_list`: the user's generations, newest first; of a key that may see its own numbers only, the key's."""
+    spoken = cast(Counter, task_writer(call.operation.dialect))
+    limit, offset = spoken.read_span(submission(call, svc))
+    found: list[Task] = []
+    wanted = offset + limit + 1
+    page = Page(limit=min(wanted, MAX_ROWS))
+    while len(found) < wanted:
+        rows = await svc.tasks.page(
+            page,
+            call.key.user_id,
+            key_id=None if call.key.user_view else call.key.id,
+            dialect=call.operation.dialect,
+        )
+        found += rows.rows
+        if rows.next is None:
+            break
+        page = Page(limit=min(wanted - len(found), MAX_ROWS) or 1, after=rows.next)
+    shown = found[offset : offset + limit]
+    more = len(found) > offset + limit
+    return Reply(spoken.write_page(shown, view(call, svc), limit=limit, offset=offset, more=more))
+
+
+async def credits(call: Call, svc: Services) -> Reply:  # noqa: A001 - as the vendor calls it
+    """`luma_credits`: what the caller has left with us, in cents; a key that sees its own numbers only, of its budget."""
+    seen = await svc.bank.balance(call.key, of_key="total" in call.key.budgets or not call.key.user_view)
+    cents = seen.left * _CENTS / NANO if seen.granted is not None else -1.0
+    return Reply(luma.write_credits(cents))
+
+
+async def concepts(call: Call, svc: Services) -> Reply:  # noqa: ARG001 - as every use case
+    """`luma_concepts`: names of camera movements."""
+    return Reply(luma.write_concepts())
+
+
+async def ping(call: Call, svc: Services) -> Reply:  # noqa: ARG001 - as every use case
+    """`luma_ping`: the gateway is there."""
+    return Reply(luma.write_ping())
