@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import parse_qs
 
 from unigate.base.errors import BadRequest, GatewayError
-from unigate.dialects import luma_errors, luma_read
+from unigate.dialects import luma_checks, luma_errors, luma_read
 from unigate.dialects.luma_errors import pass_official as pass_error
 from unigate.dialects.luma_errors import write_official as write_error
 from unigate.dialects.luma_read import read as read_task
@@ -122,11 +122,4 @@ def missing(task_id: str) -> GatewayError:  # noqa: ARG001 - ids are not repeate
 def read_span(asked: Submission) -> tuple[int, int]:
     """How many generations of a list are asked for, behind how many; BadRequest."""
     query = parse_qs(asked.query)
-    return _count(query, "limit", LISTED, MOST_LISTED), _count(query, "offset", 0, FURTHEST)
-
-
-def _count(query: Mapping[str, list[str]], name: str, usual: int, most: int) -> int:
-    text = query.get(name, [str(usual)])[-1]
-    if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) > most:
-        raise BadRequest(f"{name} must be a number from 0 to {most}", param=name)
-    return int(text)
+    return luma_checks.count(query, "limit", LISTED, MOST_LISTED), luma_checks.count(query, "offset", 0, FURTHEST)

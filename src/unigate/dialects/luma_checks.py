@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from unigate.base.errors import BadRequest
+from unigate.dialects import midjourney_pictures
 
 FRAMES = ("frame0", "frame1")
 _REFERENCES = 4
@@ -102,6 +103,26 @@ def address(given: Body, name: str) -> str:
     if not is_address(given[name]):
         raise BadRequest(f"{name} must be an address of http or https", param=name)
     return str(given[name])
+
+
+def picture(given: Body, name: str) -> str:
+    """A picture by its address or as base64, "" where there is none; BadRequest for what is no picture."""
+    value = given.get(name)
+    if value in (None, ""):
+        return ""
+    try:
+        return midjourney_pictures.check(value)
+    except BadRequest:
+        told = f"{name} must be a picture: its address, a data URL, or base64 of PNG, JPEG, WebP or GIF"
+        raise BadRequest(told, param=name) from None
+
+
+def count(query: Mapping[str, list[str]], name: str, usual: int, most: int) -> int:
+    """A number of a query; BadRequest."""
+    text = query.get(name, [str(usual)])[-1]
+    if not (text.isascii() and text.isdecimal()) or len(text) > 6 or int(text) > most:
+        raise BadRequest(f"{name} must be a number from 0 to {most}", param=name)
+    return int(text)
 
 
 def is_address(value: object) -> bool:

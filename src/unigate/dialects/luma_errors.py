@@ -1,7 +1,7 @@
 """Errors as callers of Luma's official API and of the relays' form read them.
 
-Official: `{"detail": <text>}`, with the gateway's own stable `code` beside it. Relays: an envelope with `code` and `message`
-that also holds `detail` and an `error` object, since clients of both worlds call it.
+Official: `{"detail": <text>}`, with the gateway's own stable `code` beside it. Relays: what all of them have in common
+(`relay_tasks`), and `detail` too, since clients of both worlds call it.
 Sources: the vendor's OpenAPI document (github.com/tryAGI/Luma), the web client chatgpt-web-midjourney-proxy (`src/api/luma.ts`).
 """
 
@@ -9,25 +9,14 @@ from collections.abc import Mapping
 
 import msgspec
 
-from unigate.base.errors import BadRequest, GatewayError, NoFunds, NotFound, UpstreamRefused
+from unigate.base.errors import GatewayError, NoFunds, NotFound
+from unigate.dialects import relay_tasks
 
 _encode = msgspec.json.encode
 _LONGEST = 2000
 _SERVER = 500
 NO_KEY = "Not authenticated"
 NO_CREDITS = "Insufficient credits"
-
-
-class NoTask(BadRequest):
-    """The task does not exist."""
-
-    default_code = "task_not_exist"
-
-
-class Unfinished(BadRequest):
-    """The task has not finished yet."""
-
-    default_code = "task_not_finished"
 
 
 def not_found() -> GatewayError:
@@ -42,15 +31,18 @@ def write_official(error: GatewayError, request_id: str) -> bytes:
 
 def write_relay(error: GatewayError, request_id: str) -> bytes:
     """An error in the relays' form."""
-    code = "quota_not_enough" if isinstance(error, NoFunds) else error.code
-    return _encode(_envelope(code, _text(error, request_id), error.kind))
+    return _with_detail(relay_tasks.write_error(error, request_id))
 
 
-def relay_status(error: GatewayError) -> int:
-    """Relays say 403 where there is no money; a vendor's refusal keeps its status."""
-    if isinstance(error, UpstreamRefused):
-        return error.upstream_status
-    return 403 if isinstance(error, NoFunds) else error.status
+def pass_relay(status: int, body: bytes) -> bytes:
+    """A vendor's refusal in the relays' form, in the vendor's words."""
+    return _with_detail(relay_tasks.pass_error(status, body))
+
+
+def _with_detail(body: bytes) -> bytes:
+    """An error of the relays' with its words where callers of the official form look for them."""
+    told = msgspec.json.decode(body, type=dict[str, object])
+    return _encode({**told, "detail": told["message"]})
 
 
 def pass_official(status: int, body: bytes) -> bytes:
@@ -58,15 +50,6 @@ def pass_official(status: int, body: bytes) -> bytes:
     told = _decoded(body)
     detail = told.get("detail") if isinstance(told, Mapping) else None
     return _encode({"detail": detail if detail and isinstance(detail, str | list) else words(status, body)})
-
-
-def pass_relay(status: int, body: bytes) -> bytes:
-    """A vendor's refusal in the relays' form, under the vendor's own code where it has one."""
-    told = _decoded(body)
-    code = told.get("code") if isinstance(told, Mapping) else None
-    usual = "invalid_request" if status < _SERVER else "do_request_failed"
-    named = code if isinstance(code, str) and code else usual
-    return _encode(_envelope(named, words(status, body), "upstream_error"))
 
 
 def words(status: int, body: bytes) -> str:
@@ -97,11 +80,6 @@ def _text(error: GatewayError, request_id: str) -> str:
     if isinstance(error, NoFunds):
         return NO_CREDITS
     return f"{error.message} (request id: {request_id})" if error.status >= _SERVER and request_id else error.message
-
-
-def _envelope(code: str, message: str, kind: str) -> Mapping[str, object]:
-    about = {"message": message, "type": kind, "code": code}
-    return {"code": code, "message": message, "data": None, "detail": message, "error": about}
 
 
 def _decoded(body: bytes) -> object:

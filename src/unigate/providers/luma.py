@@ -5,15 +5,17 @@ not billed, since the vendor says nothing of it.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
 
 import msgspec
 
+from unigate.dialects import luma_forms as forms
 from unigate.dialects import luma_server as server
 from unigate.dialects.luma_read import HANDLE
 from unigate.spec.provider import Provider
-from unigate.spec.task import Json, Message, Order, Pace, TaskApi
+from unigate.spec.task import Accepted, Answered, Json, Message, Order, Pace, Progress, TaskApi
 
 #: Operation that was called -> path; `{id}` is the generation that it is about.
 _PATHS = {
@@ -54,6 +56,24 @@ def _about(method: str, handle: Json, options: Json) -> Message:  # noqa: ARG001
     return Message(method=method, path=f"/generations/{quote(str(handle['id']), safe='')}")
 
 
+def _submit_relay(order: Order, options: Json) -> Message:
+    """A call of the relays' form."""
+    official = replace(order, called="luma.video", body=forms.to_official(order), parent=None)
+    return _submit(official, options)
+
+
+def _accepted_relay(order: Order, answered: Answered) -> Accepted:
+    told = server.accepted(order, answered)
+    facts = {"ratio": order.body.get("aspect_ratio"), "resolution": order.body.get("resolution")}
+    detail = {"ignored": forms.ignored(order.body)}
+    shown = forms.from_official(told.progress, facts)
+    return Accepted(handle={**told.handle, **facts}, progress=replace(shown, detail={**shown.detail, **detail}))
+
+
+def _progress_relay(handle: Json, answered: Answered) -> Progress:
+    return forms.from_official(server.progress(handle, answered), handle)
+
+
 _API = TaskApi(
     submit=_submit,
     accepted=server.accepted,
@@ -66,11 +86,12 @@ _API = TaskApi(
     pace=Pace(first=1.0, growth=1.2, longest=10.0, rate=10.0),
     deadline=1800.0,
 )
+_OF_RELAYS = replace(_API, submit=_submit_relay, accepted=_accepted_relay, progress=_progress_relay)
 PROVIDER = Provider(
     name="luma",
     title="Luma",
     base_url="https://api.lumalabs.ai/dream-machine/v1",
-    tasks=dict.fromkeys(_PATHS, _API),
+    tasks={**dict.fromkeys(_PATHS, _API), "luma_relay.create": _OF_RELAYS, "luma_relay.extend": _OF_RELAYS},
     models_path="",
     probe=Message(method="GET", path="/credits"),
     read_probe=server.read,

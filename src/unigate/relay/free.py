@@ -95,6 +95,7 @@ USES: Mapping[str, Callable[[Call, Services], Awaitable[Reply | Pieces | None]]]
     "batches": batch_uses.listed,
     "luma_concepts": luma_uses.concepts,
     "luma_credits": luma_uses.credits,
+    "luma_download": luma_uses.download,
     "luma_list": luma_uses.listed,
     "luma_ping": luma_uses.ping,
     "midjourney_image": midjourney_image.image,

@@ -1,16 +1,16 @@
 """What Luma's clients ask beside tasks: lists that are counted from their beginning, credits, concepts, whether we are there.
 
-All is answered from what we know; no provider is asked.
+All but the address of a film that may have a mark is answered from what we know.
 """
 
 from collections.abc import Sequence
 from typing import Protocol, cast
 
 from unigate.base.money import NANO
-from unigate.dialects import TaskWriter, luma, task_writer
+from unigate.dialects import TaskWriter, luma, luma_relay, task_writer
 from unigate.relay.call import Call
 from unigate.relay.services import Services
-from unigate.relay.task_uses import submission, view
+from unigate.relay.task_uses import named, submission, view
 from unigate.spec.reply import Reply
 from unigate.spec.task import Submission, Task, View
 from unigate.store.pages import MAX_ROWS, Page
@@ -52,6 +52,20 @@ async def listed(call: Call, svc: Services) -> Reply:
     shown = found[offset : offset + limit]
     more = len(found) > offset + limit
     return Reply(spoken.write_page(shown, view(call, svc), limit=limit, offset=offset, more=more))
+
+
+async def download(call: Call, svc: Services) -> Reply:
+    """`luma_download`: where a film without a mark is; its provider is asked where what we have may have one.
+
+    BadRequest where it is not made yet; UpstreamRefused, and what a failure is.
+    """
+    spoken = task_writer(call.operation.dialect)
+    task = await named(call, svc, spoken)
+    address = luma_relay.clean_address(task, view(call, svc))
+    if address:
+        return Reply(luma_relay.write_address(address))
+    answered = await svc.tasks.ask(call, task, call.operation.name)
+    return luma_relay.write_ask(task, answered, view(call, svc))
 
 
 async def credits(call: Call, svc: Services) -> Reply:  # noqa: A001 - as the vendor calls it
