@@ -21,10 +21,12 @@ channels:
 users:
   - {name: alice, credit: 100}
   - {name: bob, credit: 100}
+  - {name: carol, credit: 100}
   - {name: poor, credit: 0.001}
 keys:
   - {name: app, user: alice, secret: sk-app-0123456789}
   - {name: bob, user: bob, secret: sk-bob-0123456789}
+  - {name: carol, user: carol, secret: sk-carol-0123456789}
   - {name: poor, user: poor, secret: sk-poor-0123456789}
 settings: {notify: {allow_private_targets: true}}
 """
@@ -41,9 +43,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterato
     built.stop()
 
 
-def made(stage: Stage, path: str = "/luma/generations", **body: Any) -> dict[str, Any]:
+def made(stage: Stage, path: str = "/luma/generations", key: str = "", **body: Any) -> dict[str, Any]:
     """A submission that is taken."""
-    reply = call(stage, "POST", path, json={**_FIELDS, **body})
+    reply = call(stage, "POST", path, key=key, json={**_FIELDS, **body})
     assert reply.status_code == 200, reply.text
     told: dict[str, Any] = reply.json()
     return told
@@ -106,8 +108,9 @@ def test_the_address_of_a_film(stage: Stage, film: dict[str, Any]) -> None:
     url = call(stage, "GET", path).json()["url"]
     assert url.startswith(stage.url)
     assert fetched(url) == fetched(film["url"])
-    told = made(stage, user_prompt="never done [[fault:stuck]]")
-    reply = call(stage, "GET", f"/luma/generations/{told['id']}/download_video_url")
+    carol = "sk-carol-0123456789"
+    told = made(stage, key=carol, user_prompt="never done [[fault:stuck]]")
+    reply = call(stage, "GET", f"/luma/generations/{told['id']}/download_video_url", key=carol)
     assert (reply.status_code, reply.json()["code"]) == (400, "task_not_finished")
 
 
@@ -180,7 +183,7 @@ def test_by_the_official_api(stage: Stage) -> None:
     reply = call(
         stage, "POST", "/luma/generations", json={"user_prompt": "x", "image_url": data, "model_name": "ray-flash-2"}
     )
-    assert (reply.status_code, reply.json()["code"]) == (400, "unsupported")
+    assert (reply.status_code, reply.json()["code"]) == (400, "unsupported"), reply.text
 
 
 def test_a_caller_of_the_official_form_on_a_relay(stage: Stage) -> None:
@@ -257,8 +260,9 @@ def test_bad_input(stage: Stage, body: dict[str, Any]) -> None:
 
 
 def test_what_is_not_finished_is_not_made_longer(stage: Stage, film: dict[str, Any]) -> None:
-    told = made(stage, user_prompt="never done [[fault:stuck]]")
-    reply = call(stage, "POST", f"/luma/generations/{told['id']}/extend", json={"user_prompt": "x"})
+    carol = "sk-carol-0123456789"
+    told = made(stage, key=carol, user_prompt="never done [[fault:stuck]]")
+    reply = call(stage, "POST", f"/luma/generations/{told['id']}/extend", key=carol, json={"user_prompt": "x"})
     assert (reply.status_code, reply.json()["code"]) == (400, "task_not_finished")
     for body in ({"user_prompt": "x", "image_url": "https://pictures.example.com/a.png"}, {"user_prompt": ""}):
         reply = call(stage, "POST", f"/luma/generations/{film['id']}/extend", json=body)

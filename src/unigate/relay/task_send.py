@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from unigate.base.clock import monotonic, now_ms
-from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, Unsupported, UpstreamError, UpstreamRefused
 from unigate.dialects import task_writer
 from unigate.relay import references, task_things
 from unigate.relay.task_engine import Engine
@@ -64,6 +64,8 @@ class _Tries:
     #: A channel had no place.
     full: bool = False
     failures: list[UpstreamError] = field(default_factory=list)
+    #: A provider has no way to say what is asked for.
+    unsupported: Unsupported | None = None
 
 
 class Sender:
@@ -102,6 +104,8 @@ class Sender:
                 await asyncio.sleep(pause)
         if (tries.full or not candidates) and not tries.failures:
             return Sent("full", row.task, None, attempts)
+        if tries.unsupported is not None and not tries.failures:
+            return Sent("refused", row.task, tries.unsupported, attempts)
         return Sent("refused", row.task, _refusal(row, tries.failures) or final(tries.failures), attempts)
 
     async def _try(self, tries: "_Tries", candidate: Candidate) -> tuple[Sent | None, Verdict | None]:
@@ -116,6 +120,10 @@ class Sender:
                 return (Sent("lost", row.task) if entered == "lost" else None), None
             tries.left -= 1
             accepted = await self._submit(tries, candidate)
+        except Unsupported as error:  # nothing was sent: another provider may be able to
+            candidate.done()
+            tries.unsupported = error
+            return None, None
         except UpstreamError as failure:
             unknown = not definite(failure) and not isinstance(failure, Refused)
             told = failure.refusal if isinstance(failure, Refused) else failure
@@ -360,11 +368,13 @@ def tries_of(row: TaskRow) -> list[Attempt]:
 
 
 def written(write: Callable[[Order, Json], Message], order: Order, channel: Channel) -> Message:
-    """The message of an order. What a provider's code cannot write is nothing that was sent: Refused, UpstreamError."""
+    """The message of an order. What a provider's code cannot write is nothing that was sent: Unsupported, Refused, UpstreamError."""
     try:
         return message_of(lambda: write(order, channel.options))
     except UpstreamError as error:
         error.sent = False
+        raise
+    except Unsupported:  # another provider may be able to
         raise
     except GatewayError as error:
         log.warning("a provider cannot send an order", task=order.task_id, channel=channel.name, detail=error.message)
