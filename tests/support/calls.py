@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import httpx
 
-from support import batches, calls_midjourney, calls_suno, own_files, replicate
+from support import batches, calls_luma, calls_midjourney, calls_suno, own_files, replicate
 from support.sounds import silence
 from support.world import World
 from unigate.dialects import operations
@@ -17,13 +17,19 @@ Body = Mapping[str, object] | None
 ROWS: dict[str, Operation] = {row.name: row for row in operations() if not row.within}
 #: Dialect -> what makes a thing that an operation is about, and says where it is in the path.
 THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {
+    "luma": calls_luma.places,
+    "luma_relay": calls_luma.places,
     "openai_files": own_files.places,
     "openai_uploads": own_files.places,
     "replicate": replicate.places,
+    "udio": calls_luma.places,
 }
+#: Dialects of relays, whose clients know statuses of their own.
+_RELAYS = ("luma_relay", "suno", "suno_goamz", "suno_v1", "udio")
 #: Further channels, for the operations of other providers, with tasks or without: lines below `channels:`, such as stage.MAIN ends with.
 TASK_CHANNELS = (
     calls_midjourney.CHANNEL
+    + calls_luma.CHANNELS
     + calls_suno.CHANNEL
     + """\
   - {name: cohere, provider: cohere, base_url: SANDBOX/cohere, credentials: sk-walk, models: [rerank-v3.5, embed-v4.0, a-model-without-price]}
@@ -152,7 +158,7 @@ def owned(row: Operation) -> bool:
 
 def lost(row: Operation) -> int:
     """The status for whoever does not own what such a call is about."""
-    return 400 if row.name == "midjourney.image" or row.family == "suno" else 404
+    return 400 if row.name == "midjourney.image" or row.dialect in _RELAYS else 404
 
 
 def broke(row: Operation) -> int:
@@ -161,7 +167,7 @@ def broke(row: Operation) -> int:
         return 200 if row.name in calls_midjourney.GO_ON else 403
     if row.family == "suno":
         return calls_suno.BROKE.get(row.name, 403)
-    return 402
+    return 403 if row.dialect in _RELAYS else 402
 
 
 def answers(row: Operation) -> int:

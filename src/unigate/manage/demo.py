@@ -62,6 +62,7 @@ _JINA = (
     "jina-embeddings-v3",
     "jina-embeddings-v4",
 )
+_LUMA = ("ray-2", "ray-flash-2", "ray-1-6", "photon-1", "photon-flash-1")
 _VOYAGE = ("rerank-2.5", "rerank-2.5-lite", "voyage-3.5", "voyage-3.5-lite")
 
 
@@ -109,6 +110,18 @@ _FACES = (
         name="sandbox-midjourney", provider="midjourney_proxy", path="/midjourney", models={"midjourney": "midjourney"}
     ),
     _Face(name="sandbox-suno", provider="suno_relay", path="/suno", models={"suno": "suno"}),
+    _Face(
+        name="sandbox-luma",
+        provider="luma",
+        path="/luma/dream-machine/v1",
+        models={name: name for name in _LUMA},
+    ),
+    _Face(
+        name="sandbox-udio",
+        provider="udio_relay",
+        path="/udio",
+        models={name: name for name in ("udio32-v1.5", "udio130-v1.5")},
+    ),
     _Face(name="sandbox-replicate", provider="replicate", path="/replicate/v1", models={name: name for name in MODELS}),
 )
 

@@ -167,7 +167,7 @@ _ENTRIES = (
         {"generation_type": text(of=("upscale_video",)), "callback_url": _COMMON["callback_url"],
          "resolution": text(of=RESOLUTIONS)},
         needs=("resolution",),
-    ), {"resolution": "1080p"}, of=True),
+    ), {"resolution": "720p"}, of=True),
     _made("audio", "Give a film a sound", "A completed film of yours, by its account.", record(
         {"generation_type": text(of=("add_audio",)), **_COMMON, "negative_prompt": text()}, needs=("prompt",),
     ), {"prompt": "rain on a roof"}, of=True),

@@ -106,7 +106,8 @@ async def begin(call: Call, asked: Asked, told: Told) -> Job:
         data=work,
     )
     job.begin()
-    world.jobs.keep(_produce(work, order, asked, world, moderated=_MODERATED in prompt))
+    if job.timeline[-1][1].name == COMPLETED:  # else a fault keeps it from that
+        world.jobs.keep(_produce(work, order, asked, world, moderated=_MODERATED in prompt))
     if work.hook:
         world.jobs.watch(job, _tell)
     await world.jobs.accepted(job)

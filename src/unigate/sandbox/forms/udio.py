@@ -115,7 +115,8 @@ async def submit(call: Call) -> Answer:
         mode=mode,
         source=source.song if source is not None else None,
     )
-    call.world.jobs.keep(_produce(call, work, wanted))
+    if job.timeline[-1][1].name == "SUCCESS":  # else a fault keeps it from that
+        call.world.jobs.keep(_produce(call, work, wanted))
     for place, song in enumerate(work.songs):
         call.world.shelf.put(f"udio/{song}", call.credential, (work, place))
     if work.hook:
