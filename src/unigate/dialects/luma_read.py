@@ -49,6 +49,7 @@ def read(asked: Submission) -> Draft:
         operation=name,
         body={member: value for member, value in draft.body.items() if member != "callback_url"},
         input={"makes": makes, "request": echo},
+        units={"call": 1, f"{makes}s": 1},
         notify=Notify(url=hook) if hook else None,
         task_id=str(uuid4()),
     )

@@ -54,6 +54,7 @@ def read(asked: Submission) -> Draft:
             "pictures": [one if checks.is_address(one) else "base64" for one in (first, last) if one],
         },
         conditions=conditions,
+        units={"call": 1, "videos": 1},
         parent_id=asked.params["id"] if extends else "",
         notify=relay.read_notify(given),
         task_id=str(uuid4()),

@@ -50,12 +50,13 @@ def read(asked: Submission) -> Draft:
     notify = relay.read_notify(given) or relay.read_notify(params)
     _check(params)
     named = relay.text(params, "model_type") or MODEL
+    model = MODELS.get(named, named)
     sent = {name: value for name, value in params.items() if name not in {"notify_hook", "model_type"}}
     more = {name: value for name, value in given.items() if name not in {"notify_hook", "gen_params"}}
     source = _source(params)
     return Draft(
         operation="udio.music",
-        model=MODELS.get(named, named),
+        model=model,
         body={**more, "gen_params": sent},
         input={
             "prompt": relay.text(params, "prompt"),
@@ -63,7 +64,7 @@ def read(asked: Submission) -> Draft:
             "source": source,
             **({ALLOTTED: [str(uuid4()) for _ in range(SONGS)]} if allots else {}),
         },
-        conditions={"mode": _mode(params)},
+        conditions={"model_type": model, "mode": _mode(params)},
         notify=notify,
         task_id=str(uuid4()),
     )

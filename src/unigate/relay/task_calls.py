@@ -13,9 +13,9 @@ from unigate.base.errors import Conflict, GatewayError, NoChannel, NotFound, Ups
 from unigate.relay.call import Call
 from unigate.relay.task_engine import Engine, binding_of
 from unigate.relay.task_finish import Ending, Finisher
-from unigate.relay.task_send import Refused, Sender
+from unigate.relay.task_send import Sender
 from unigate.relay.task_track import Tracker
-from unigate.relay.task_wire import ask, definite, message_of, unreadable
+from unigate.relay.task_wire import Refused, ask, definite, message_of, unreadable
 from unigate.routing.choice import Candidate
 from unigate.routing.failures import final
 from unigate.spec.channel import Channel

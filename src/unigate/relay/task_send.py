@@ -22,12 +22,12 @@ from unigate.relay import references, task_things
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_taken import attempt_of, known, quote, taken
-from unigate.relay.task_wire import ask, definite, message_of, unreadable
+from unigate.relay.task_wire import Refused, accepted_of, ask, definite, written
 from unigate.routing.choice import Candidate, Verdict
 from unigate.routing.failures import final
 from unigate.spec.channel import Channel
 from unigate.spec.record import Attempt, Note
-from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Progress, Task, TaskApi
+from unigate.spec.task import Accepted, Failure, Json, Order, Progress, Task, TaskApi
 from unigate.store import task_changes
 from unigate.store.database import Tx
 from unigate.store.tasks import TaskRow, text
@@ -346,14 +346,6 @@ class _Lost(Exception):
     """Another process looks after the task by now."""
 
 
-class Refused(UpstreamError):
-    """A refusal that came with a good status: as definite as any."""
-
-    def __init__(self, refusal: UpstreamRefused) -> None:
-        super().__init__()
-        self.refusal = refusal
-
-
 def _refusal(row: TaskRow, failures: Sequence[UpstreamError]) -> GatewayError | None:
     """The last channel's refusal as the row's dialect has a word of its own for it; None: as the failure table says."""
     told: Callable[[Task, UpstreamError], GatewayError | None] | None = None
@@ -365,33 +357,6 @@ def _refusal(row: TaskRow, failures: Sequence[UpstreamError]) -> GatewayError | 
 def tries_of(row: TaskRow) -> list[Attempt]:
     """The tries that a task has behind it."""
     return _attempts.decode(row.attempts) if row.attempts else []
-
-
-def written(write: Callable[[Order, Json], Message], order: Order, channel: Channel) -> Message:
-    """The message of an order. What a provider's code cannot write is nothing that was sent: Unsupported, Refused, UpstreamError."""
-    try:
-        return message_of(lambda: write(order, channel.options))
-    except UpstreamError as error:
-        error.sent = False
-        raise
-    except Unsupported:  # another provider may be able to
-        raise
-    except GatewayError as error:
-        log.warning("a provider cannot send an order", task=order.task_id, channel=channel.name, detail=error.message)
-        raise Refused(UpstreamRefused(400, b"")) from None
-
-
-def accepted_of(api: TaskApi, order: Order, answered: Answered) -> Accepted:
-    """What a provider says to a submission. Raises Refused, BadAnswer."""
-    try:
-        return api.accepted(order, answered)
-    except UpstreamRefused as refusal:
-        raise Refused(refusal) from None
-    except UpstreamError:
-        raise
-    except Exception as error:
-        log.exception("a provider's answer could not be read", task=order.task_id)
-        raise unreadable(error) from None
 
 
 def ending_of(row: TaskRow, progress: Progress) -> Ending:

@@ -10,12 +10,12 @@ from typing import Any
 import structlog
 
 from unigate.base.clock import now_ms
-from unigate.base.errors import BadAnswer, GatewayError, UpstreamError, UpstreamRefused
+from unigate.base.errors import BadAnswer, GatewayError, Unsupported, UpstreamError, UpstreamRefused
 from unigate.relay.services import Services
 from unigate.routing.failures import read_retry_after
 from unigate.spec.channel import Channel
 from unigate.spec.provider import Credential
-from unigate.spec.task import Answered, Message
+from unigate.spec.task import Accepted, Answered, Json, Message, Order, TaskApi
 
 log: Any = structlog.get_logger("unigate.tasks")
 #: An error's body is read as far as this.
@@ -77,3 +77,38 @@ def message_of(write: Callable[[], Message]) -> Message:
 def unreadable(error: Exception) -> BadAnswer:
     """What a provider's reader that failed on an answer means."""
     return BadAnswer(detail=f"the answer could not be read: {error!r}")
+
+
+class Refused(UpstreamError):
+    """A refusal that came with a good status: as definite as any."""
+
+    def __init__(self, refusal: UpstreamRefused) -> None:
+        super().__init__()
+        self.refusal = refusal
+
+
+def written(write: Callable[[Order, Json], Message], order: Order, channel: Channel) -> Message:
+    """The message of an order. What a provider's code cannot write is nothing that was sent: Unsupported, Refused, UpstreamError."""
+    try:
+        return message_of(lambda: write(order, channel.options))
+    except UpstreamError as error:
+        error.sent = False
+        raise
+    except Unsupported:  # another provider may be able to
+        raise
+    except GatewayError as error:
+        log.warning("a provider cannot send an order", task=order.task_id, channel=channel.name, detail=error.message)
+        raise Refused(UpstreamRefused(400, b"")) from None
+
+
+def accepted_of(api: TaskApi, order: Order, answered: Answered) -> Accepted:
+    """What a provider says to a submission. Raises Refused, BadAnswer."""
+    try:
+        return api.accepted(order, answered)
+    except UpstreamRefused as refusal:
+        raise Refused(refusal) from None
+    except UpstreamError:
+        raise
+    except Exception as error:
+        log.exception("a provider's answer could not be read", task=order.task_id)
+        raise unreadable(error) from None
