@@ -21,6 +21,7 @@ TABLE = Table(
         operation("make", "POST", "/v1/things"),
         operation("one", "GET", "/v1/things/{id}"),
         operation("drop", "DELETE", "/v1/things/{id}"),
+        operation("make-two", "POST", "/v1/things/pair"),
         operation("rest", "GET", "/v1/files/{name:path}"),
     )
 )
@@ -57,6 +58,14 @@ def test_another_method() -> None:
         TABLE.find(b"PATCH", b"/v1/things/x")
     assert refused.value.headers == ((b"allow", b"DELETE, GET"),)
     assert set(TABLE.methods(b"/v1/things")) == {b"GET", b"POST"}
+
+
+def test_a_literal_path_is_no_place_of_a_template() -> None:
+    for method in (b"GET", b"HEAD", b"DELETE"):
+        with pytest.raises(MethodNotAllowed) as refused:
+            TABLE.find(method, b"/v1/things/pair")
+        assert refused.value.headers == ((b"allow", b"POST"),)
+    assert TABLE.methods(b"/v1/things/pair") == (b"POST",)
 
 
 def test_two_at_one_place() -> None:

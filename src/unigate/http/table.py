@@ -12,7 +12,7 @@ _PLACE = re.compile(r"\{(\w+)(:path)?\}")
 
 
 class Table:
-    """Operations by method and path; literal paths by one look-up, templates in order after them."""
+    """Operations by method and path; literal paths by one look-up, templates in order for what is none of these."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self.operations = tuple(operations)
@@ -58,7 +58,9 @@ class Table:
         return tuple(self._at(path))
 
     def _at(self, path: bytes) -> dict[bytes, Match]:
-        found = dict(self._literal.get(path, {}))
+        if (literal := self._literal.get(path)) is not None:
+            return literal
+        found: dict[bytes, Match] = {}
         for pattern, method, operation in self._templates:
             if method not in found and (match := pattern.fullmatch(path)):
                 params = {name: value.decode("ascii", "replace") for name, value in match.groupdict().items()}
