@@ -1,5 +1,7 @@
 """What calls of Luma's and Udio's operations are about: a film of the world's key, and tasks that never end."""
 
+from collections.abc import Mapping
+
 import httpx
 
 from support.waiting import wait_until
@@ -52,7 +54,7 @@ def _film(world: World, dialect: str) -> str:
     return id
 
 
-def _made(world: World, path: str, body: dict[str, object]) -> dict[str, object]:
+def _made(world: World, path: str, body: Mapping[str, object]) -> dict[str, object]:
     head = {"authorization": f"Bearer {world.key}"}
     reply = httpx.post(world.url + path, json=body, headers=head, timeout=60)
     assert reply.status_code in (200, 201), reply.text

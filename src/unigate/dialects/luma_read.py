@@ -76,10 +76,9 @@ def go_on(draft: Draft, parent: Task) -> Draft:
 
 def with_frame(draft: Draft, source: Task) -> Draft:
     """The draft with the provider's handle in the frames that are taken from a generation."""
-    frames = {
-        name: {"type": "generation", "id": source.id, HANDLE: source.handle} if frame.get("id") == source.id else frame
-        for name, frame in draft.body["keyframes"].items()  # type: ignore[union-attr]
-    }
+    given: Any = draft.body["keyframes"]
+    taken = {"type": "generation", "id": source.id, HANDLE: source.handle}
+    frames = {name: taken if frame.get("id") == source.id else frame for name, frame in given.items()}
     return replace(draft, body={**draft.body, "keyframes": frames})
 
 

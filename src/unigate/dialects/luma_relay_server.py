@@ -24,6 +24,9 @@ _OURS = frozenset(
     {"id", "user_id", "batch_id", "pipeline_id", "state", "prompt", "created_at", "url", "task_id", "failure_reason"}
 )
 
+#: What is kept of a film that is not made yet.
+_SMALL = frozenset({"liked", "queue_state", "estimate_wait_seconds"})
+
 
 def read(answered: Answered) -> dict[str, Any]:
     """The generation in an answer; BadAnswer, and UpstreamRefused for a refusal that came as 2xx."""
@@ -39,8 +42,10 @@ def read(answered: Answered) -> dict[str, Any]:
         told = relay.answered(answered.body)
     data = told.get("data")
     if "state" not in told and "data" in told:
-        return data if isinstance(data, dict) and "state" in data else {"id": relay.submitted_id(told)}
-    return told
+        inner: dict[str, Any] = data if isinstance(data, dict) else {}
+        return inner if "state" in inner else {"id": relay.submitted_id(told)}
+    found: dict[str, Any] = told
+    return found
 
 
 def accepted(order: Order, answered: Answered) -> Accepted:  # noqa: ARG001 - as every provider's
@@ -65,7 +70,7 @@ def progress_of(told: Mapping[str, Any]) -> Progress:
         return Progress(state="failed", error=luma_server.failure(told.get("failure_reason")))
     detail = {name: value for name, value in told.items() if name not in _OURS}
     if state != "succeeded":
-        small = {name: detail[name] for name in ("liked", "queue_state", "estimate_wait_seconds") if name in detail}
+        small = {name: value for name, value in detail.items() if name in _SMALL}
         return Progress(state=state, detail=small)
     video = _video(told)
     if video is None:  # some relays say so before they tell where it is
