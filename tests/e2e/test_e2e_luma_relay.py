@@ -157,14 +157,6 @@ def test_several_and_lists(stage: Stage, film: dict[str, Any]) -> None:
         assert (reply.status_code, reply.json()["code"]) == (400, "task_not_exist"), path
 
 
-def test_pictures_in_base64_begin_a_film(stage: Stage) -> None:
-    data = base64.b64encode(photo()).decode()
-    for value in (data, f"data:image/png;base64,{data}"):
-        found = done(stage, made(stage, user_prompt=QUICK, image_url=value))
-        still = opened(fetched(found["thumbnail"]["url"])).convert("RGB")
-        assert still.getpixel((10, 530))[0] > 150, "it begins with that picture"  # type: ignore[index]
-
-
 def test_by_the_official_api(stage: Stage) -> None:
     told = call(
         stage,
@@ -179,11 +171,23 @@ def test_by_the_official_api(stage: Stage) -> None:
     assert call(stage, "GET", f"/luma/generations/{found['id']}/download_video_url").status_code == 200
     longer = done(stage, made(stage, f"/luma/generations/{found['id']}/extend", user_prompt=f"on {QUICK}"))
     assert round(measured(fetched(longer["url"])).seconds) == 10
+
+
+@pytest.mark.parametrize("model", ["ray-v2", "ray-flash-2"])
+def test_pictures_in_base64_begin_a_film(stage: Stage, model: str) -> None:
+    """A relay gets them as they are, the official API a link to each."""
     data = base64.b64encode(photo()).decode()
-    reply = call(
-        stage, "POST", "/luma/generations", json={"user_prompt": "x", "image_url": data, "model_name": "ray-flash-2"}
-    )
-    assert (reply.status_code, reply.json()["code"]) == (400, "unsupported"), reply.text
+    word = f"photo-{model}"
+    for value in (data, f"data:image/png;base64,{data}"):
+        found = done(stage, made(stage, user_prompt=f"{word} {QUICK}", image_url=value, model_name=model))
+        still = opened(fetched(found["thumbnail"]["url"])).convert("RGB")
+        assert still.getpixel((10, 530))[0] > 150, "it begins with that picture"  # type: ignore[index]
+        shown = call(stage, "GET", f"/v1/tasks/{found['id']}").json()
+        assert data not in str(shown)
+    if model == "ray-flash-2":
+        sent = [one["body"]["keyframes"]["frame0"]["url"] for one in stage.received(word) if one["method"] == "POST"]
+        assert len(sent) == 2 and all(one.startswith(f"{stage.url}/files/") for one in sent)
+        assert [fetched(one) for one in sent] == [photo()] * 2
 
 
 def test_a_caller_of_the_official_form_on_a_relay(stage: Stage) -> None:

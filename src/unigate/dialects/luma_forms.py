@@ -8,14 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from unigate.base.errors import Unsupported
-from unigate.dialects import luma_checks as checks
+from unigate.dialects.luma_checks import FRAMES
 from unigate.dialects.luma_read import HANDLE, RATIO, RESOLUTION
-from unigate.dialects.luma_relay_read import MODELS
+from unigate.dialects.luma_relay_read import MODELS, PICTURES
 from unigate.spec.task import Json, Order, Progress
 
 _NAMES: Mapping[str, str] = {official: name for name, official in MODELS.items()}
 _SAME = ("loop", "aspect_ratio", "resolution", "duration")
-_CARRIED = frozenset({*_SAME, "user_prompt", "image_url", "image_end_url"})
+_CARRIED = frozenset({*_SAME, *PICTURES, "user_prompt"})
 _SIDES: Mapping[str, int] = {"540p": 540, "720p": 720, "1080p": 1080, "4k": 2160}
 
 
@@ -25,15 +25,13 @@ def relay_name(model: str) -> str:
 
 
 def to_official(order: Order) -> dict[str, Any]:
-    """A call of the relays' form as the official API takes it; Unsupported for pictures that have no address."""
+    """A call of the relays' form, whose pictures are addresses, as the official API takes it."""
     body = order.body
     frames: dict[str, Any] = {}
     if order.parent is not None:
         frames["frame0"] = {"type": "generation", HANDLE: order.parent}
-    for name, frame in (("image_url", "frame0"), ("image_end_url", "frame1")):
+    for name, frame in zip(PICTURES, FRAMES, strict=True):
         if body.get(name):
-            if not checks.is_address(body[name]):
-                raise Unsupported(f"{name}: this provider takes the address of a picture only.", param=name)
             frames[frame] = {"type": "image", "url": body[name]}
     said = {"prompt": body.get("user_prompt"), "keyframes": frames, **{name: body.get(name) for name in _SAME}}
     carried = {name: value for name, value in said.items() if value not in (None, {})}

@@ -21,6 +21,8 @@ MODELS: Mapping[str, str] = {"ray-v1": "ray-1-6", "ray-v2": "ray-2", "ray-v3": "
 _USUAL = "ray-2"
 _DURATIONS: Mapping[str, str] = {"5": "5s", "5s": "5s", "9": "9s", "9s": "9s"}
 EXTEND = "luma_relay.extend"
+#: Members that hold pictures: the first and the last frame.
+PICTURES = ("image_url", "image_end_url")
 
 
 def read(asked: Submission) -> Draft:
@@ -29,7 +31,7 @@ def read(asked: Submission) -> Draft:
     refuse_twice(asked.body, given)
     extends = asked.operation.name == EXTEND
     prompt = checks.text(given, "user_prompt")
-    first, last = checks.picture(given, "image_url"), checks.picture(given, "image_end_url")
+    first, last = (checks.picture(given, name) for name in PICTURES)
     if not prompt.strip() and (extends or not first):
         raise BadRequest("user_prompt is required", param="user_prompt")
     if extends and first:

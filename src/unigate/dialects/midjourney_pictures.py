@@ -35,6 +35,13 @@ def check(value: object, *, address: bool = True) -> str:
     return value
 
 
+def decoded(picture: str) -> bytes:
+    """The bytes of a picture that was checked and is no address."""
+    found = _DATA.match(picture)
+    digits = (picture[found.end() :] if found else picture).rstrip("=")
+    return b64decode(digits + "=" * (-len(digits) % 4), altchars=b"-_" if "-" in digits or "_" in digits else None)
+
+
 def checked_address(value: object) -> str:
     """An address of http or https with a host; Refused."""
     try:
@@ -47,8 +54,7 @@ def checked_address(value: object) -> str:
 
 
 def _is_picture(digits: str) -> bool:
-    head = digits[:_HEAD]
-    data = b64decode(head + "=" * (-len(head) % 4), altchars=b"-_" if "-" in head or "_" in head else None)
+    data = decoded(digits[:_HEAD])
     return (
         data.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a"))
         or (data[:4] == b"RIFF" and data[8:12] == b"WEBP")

@@ -14,6 +14,7 @@ import msgspec
 from unigate.dialects import luma_forms as forms
 from unigate.dialects import luma_server as server
 from unigate.dialects.luma_read import HANDLE
+from unigate.dialects.luma_relay_read import PICTURES
 from unigate.spec.provider import Provider
 from unigate.spec.task import Accepted, Answered, Json, Message, Order, Pace, Progress, TaskApi
 
@@ -86,7 +87,7 @@ _API = TaskApi(
     pace=Pace(first=1.0, growth=1.2, longest=10.0, rate=10.0),
     deadline=1800.0,
 )
-_OF_RELAYS = replace(_API, submit=_submit_relay, accepted=_accepted_relay, progress=_progress_relay)
+_OF_RELAYS = replace(_API, submit=_submit_relay, accepted=_accepted_relay, progress=_progress_relay, addressed=PICTURES)
 PROVIDER = Provider(
     name="luma",
     title="Luma",

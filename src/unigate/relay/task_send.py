@@ -18,7 +18,7 @@ import structlog
 from unigate.base.clock import monotonic, now_ms
 from unigate.base.errors import Conflict, GatewayError, StoreUnavailable, Unsupported, UpstreamError, UpstreamRefused
 from unigate.dialects import task_writer
-from unigate.relay import references, task_things
+from unigate.relay import references, task_pictures, task_things
 from unigate.relay.task_engine import Engine
 from unigate.relay.task_finish import Ending, Finisher, plain
 from unigate.relay.task_taken import attempt_of, known, quote, taken
@@ -271,15 +271,18 @@ class Sender:
             until=engine.lease_until(now, sending=True),
         )
 
-    async def _with_copies(self, tries: "_Tries", candidate: Candidate) -> Json:
-        """What a task asks for, once the files that it names are where it goes: however long that takes, it stays ours.
+    async def _with_copies(self, tries: "_Tries", candidate: Candidate, api: TaskApi) -> Json:
+        """What a task asks for, once its files are where its provider finds them: however long that takes, it stays ours.
 
-        Raises _Lost where it is not: nothing was sent, and nothing may be.
+        Raises _Lost where it is not: nothing was sent, and nothing may be. StoreUnavailable.
         """
-        engine, task = self._engine, tries.row.task
-        if task.dialect not in references.DIALECTS:
+        engine, task, svc = self._engine, tries.row.task, self._engine.svc
+        if task.dialect in references.DIALECTS:
+            work = references.in_order(task, tries.body, candidate, svc)
+        elif task_pictures.held(tries.body, api.addressed):
+            work = task_pictures.addressed(task, tries.body, api.addressed, svc)
+        else:
             return tries.body
-        work = references.in_order(task, tries.body, candidate, engine.svc)
         copying = asyncio.get_running_loop().create_task(work)
         try:
             while True:
@@ -309,7 +312,7 @@ class Sender:
         """Send it, and read what the provider says to it."""
         svc, channel, row = self._engine.svc, candidate.route.channel, tries.row
         api = channel.provider.tasks[row.task.called]
-        body = await self._with_copies(tries, candidate)
+        body = await self._with_copies(tries, candidate, api)
         order = self.order(row, body, candidate.route.model, channel, tries.parent)
         message, seconds = written(api.submit, order, channel), svc.settings.tasks.send_seconds
         answered = await ask(svc, channel, candidate.credential, message, seconds=seconds, submits=True)

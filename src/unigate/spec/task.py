@@ -226,6 +226,9 @@ class TaskApi:
 
     submit: Callable[[Order, Json], Message]
     accepted: Callable[[Order, Answered], Accepted]
+    #: Members of a body in which the provider takes addresses only: a picture that came as base64 is kept by us while the
+    #: task may run, and named by a link.
+    addressed: Sequence[str] = ()
     #: For calls that may take several orders: (model at the channel, body) to how they fit; BadRequest where the model
     #: cannot serve such calls. None: one order carries any of them.
     fits: Callable[[str, Json], Fit] | None = None
