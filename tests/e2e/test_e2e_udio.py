@@ -13,6 +13,7 @@ from support.replicate import opened
 from support.stage import Stage, set_stage
 from support.waiting import wait_until
 from support.world import Process
+from unigate.base.clock import now_ms
 
 QUICK = "[[speed:50]]"
 CHANNELS = """
@@ -79,7 +80,7 @@ def songs(stage: Stage) -> list[dict[str, Any]]:
 @pytest.mark.endpoint("U1")
 @pytest.mark.endpoint("U2")
 def test_a_song_from_a_description(stage: Stage) -> None:
-    before = stage.settled()
+    since = now_ms()
     task = done(stage, submitted(stage, prompt=f"a song about the moon {QUICK}", lyrics_type="generate", seed=-1))
     assert (task["status"], task["progress"], task["action"], task["fail_reason"]) == (
         "SUCCESS",
@@ -101,16 +102,16 @@ def test_a_song_from_a_description(stage: Stage) -> None:
     assert sounds[0] != sounds[1]
     assert "of-the-account" not in str(task) and "TheAccountsArtist" not in str(task)
     assert task["submit_time"] > 1_700_000_000 and task["finish_time"] >= task["start_time"] >= task["submit_time"]
-    assert charged(stage, before) == 0.05
+    assert charged(stage, since) == 0.05
 
 
 def test_own_words_and_none(stage: Stage) -> None:
-    before = stage.settled()
+    since = now_ms()
     words = "[Verse]\nThe harbour sleeps\n[Chorus]\nSing on"
     own = done(stage, submitted(stage, prompt=QUICK, lyrics=words, lyrics_type="user", model_type="studio130-v1.5"))
     assert [song["lyrics"] for song in own["songs"]] == [words, words]
     assert own["songs"][0]["duration"] > 12
-    assert charged(stage, before) == 0.10
+    assert charged(stage, since) == 0.10
     none = done(stage, submitted(stage, prompt=f"piano {QUICK}", lyrics_type="instrumental"))
     assert none["songs"][0]["lyrics"] == ""
 
@@ -186,12 +187,12 @@ def test_tasks_are_the_callers_own(stage: Stage, songs: list[dict[str, Any]]) ->
 
 
 def test_failures_are_free_and_half_a_task_is_one(stage: Stage) -> None:
-    before = stage.settled()
+    since = now_ms()
     failed = done(stage, submitted(stage, prompt=f"sandbox-moderated {QUICK}"))
     assert (failed["status"], failed["progress"]) == ("FAILURE", "100%")
     assert "moderator" in failed["fail_reason"]
     assert {(song["finished"], song["error_type"]) for song in failed["songs"]} == {(True, "MODERATION")}
-    assert charged(stage, before) == 0
+    assert charged(stage, since) == 0
     half = done(stage, submitted(stage, prompt=f"sandbox-half {QUICK}"))
     assert half["status"] == "SUCCESS"
     assert heard(fetched(half["songs"][0]["song_path"]))[2] > 0.05

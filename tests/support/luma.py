@@ -16,6 +16,7 @@ from PIL import ImageChops, ImageStat
 from support.stage import Stage
 from support.waiting import wait_until
 from support.world import World
+from unigate.base.money import NANO
 
 ROOT = "/luma/dream-machine/v1"
 #: A word of the sandbox's: its generations are quick.
@@ -104,6 +105,6 @@ def sound(content: bytes) -> "array[int]":
     return found
 
 
-def charged(stage: Stage, before: dict[str, Any]) -> float:
-    """USD that were used since a balance was looked at."""
-    return round(float(stage.settled()["used"]) - float(before["used"]), 6)
+def charged(stage: Stage, since: int) -> float:
+    """USD that calls cost that came since then (ms since 1970)."""
+    return stage.charged(since) / NANO

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from support.task_rig import COST, MILLION, Rig, channel, rig
-from support.task_vendor import Vendor
+from support.task_vendor import MANY, PROVIDER, Vendor
 from unigate.base.errors import Conflict, GatewayError, NoChannel, QueueFull, UpstreamError, UpstreamRefused
 from unigate.store.database import Database
 
@@ -55,6 +56,25 @@ async def test_one_that_can_be_asked_is_asked_and_the_task_goes_on(house: Rig, f
     assert (done.state, done.cost) == ("succeeded", COST)
     assert house.vendor.orders == [task.id]
     await house.sound()
+
+
+async def test_one_that_nothing_tells_from_others_is_not_asked_for(database: Database, tmp_path: Path) -> None:
+    ask = MANY.recover
+    assert ask is not None
+
+    def channels(vendor: Vendor) -> list[Any]:
+        api = replace(MANY, recover=lambda order, options: ask(order, options) if "marked" in order.body else None)
+        return [replace(channel(vendor), provider=replace(PROVIDER, tasks={"test.many": api}))]
+
+    async with rig(database, tmp_path, channels=channels) as house:
+        node = await house.node()
+        lost = await node.submit("many", fault="hang_up", steps=2)
+        found = await node.submit("many", fault="hang_up", steps=2, marked=True)
+        assert (await node.ended(found.id)).state == "succeeded"
+        done = await node.ended(lost.id)
+        assert (done.state, done.cost) == ("unknown", 0)
+        assert sorted(house.vendor.orders) == sorted([lost.id, found.id])
+        await house.sound()
 
 
 @pytest.mark.parametrize("fault", ["gateway", "hang_up", "garbage"])

@@ -3,11 +3,13 @@
 https://docs.lumalabs.ai, with the vendor's OpenAPI document (github.com/tryAGI/Luma). A handle is `{"id": <the vendor's>}`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
+from unigate.base.clock import utc
 from unigate.base.errors import BadAnswer
 from unigate.spec.task import Accepted, Answered, Failure, Json, Order, Output, Progress
 
@@ -19,6 +21,9 @@ _STATES: Mapping[str, Literal["queued", "running", "succeeded", "failed"]] = {
 }
 #: Files of a generation, by what they are.
 _ASSETS: Mapping[str, Literal["video", "image"]] = {"video": "video", "image": "image", "progress_video": "video"}
+
+#: Generations of one page, and how far clocks may differ, in milliseconds.
+LISTED, _CLOCKS_APART = 100, 300_000
 
 
 def read(answered: Answered) -> dict[str, Any]:
@@ -66,6 +71,34 @@ def progress_of(told: Mapping[str, Any]) -> Progress:
         else (),
         error=failure(why) if state == "failed" else None,
     )
+
+
+def recovered(order: Order, answered: Answered) -> Accepted | None:
+    """The generation that an order became, found among the newest by its callback; None: it became none. BadAnswer."""
+    told = read(answered)
+    listed = told.get("generations")
+    if not isinstance(listed, list):
+        raise BadAnswer(detail="a list of generations is no list")
+    requests = [
+        (one, asked) for one in listed if isinstance(one, dict) and isinstance(asked := one.get("request"), dict)
+    ]
+    for one, asked in requests:
+        if asked.get("callback_url") == order.callback:
+            return Accepted(handle=identified(one), progress=progress_of(one))
+    if (told.get("has_more") or len(listed) >= LISTED) and not _reaches(listed, order.submitted_at):
+        raise BadAnswer(detail="the list of generations ends before ours could stand in it")
+    if listed and not any("callback_url" in asked for _, asked in requests):
+        raise BadAnswer(detail="the list does not tell of callbacks")
+    return None
+
+
+def _reaches(listed: Sequence[Any], moment: int) -> bool:
+    """Whether a list of the newest goes back to before a moment, with a margin for clocks that differ."""
+    try:
+        made = [datetime.fromisoformat(one["created_at"]) for one in listed]
+    except (KeyError, TypeError, ValueError):
+        return False
+    return all(one.tzinfo for one in made) and min(made) < utc(moment - _CLOCKS_APART)
 
 
 def failure(why: object) -> Failure:

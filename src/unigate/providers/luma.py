@@ -1,7 +1,7 @@
 """Luma: https://docs.lumalabs.ai. Films and pictures by the official Dream Machine API.
 
-It has no key against a second submission: an order whose answer got lost is not looked for. What `DELETE` stops is taken as
-not billed, since the vendor says nothing of it.
+It has no key against a second submission: an order whose answer got lost is looked for by its callback, which the vendor
+repeats. What `DELETE` stops is taken as not billed, since the vendor says nothing of it.
 """
 
 from collections.abc import Mapping
@@ -57,6 +57,11 @@ def _about(method: str, handle: Json, options: Json) -> Message:  # noqa: ARG001
     return Message(method=method, path=f"/generations/{quote(str(handle['id']), safe='')}")
 
 
+def _recover(order: Order, options: Json) -> Message | None:  # noqa: ARG001
+    """Asks for the newest generations, of which one may have the callback of an order; else nothing tells them apart."""
+    return Message(method="GET", path=f"/generations?limit={server.LISTED}&offset=0") if order.callback else None
+
+
 def _submit_relay(order: Order, options: Json) -> Message:
     """A call of the relays' form."""
     official = replace(order, called="luma.video", body=forms.to_official(order), parent=None)
@@ -64,7 +69,15 @@ def _submit_relay(order: Order, options: Json) -> Message:
 
 
 def _accepted_relay(order: Order, answered: Answered) -> Accepted:
-    told = server.accepted(order, answered)
+    return _shown_relay(order, server.accepted(order, answered))
+
+
+def _recovered_relay(order: Order, answered: Answered) -> Accepted | None:
+    told = server.recovered(order, answered)
+    return None if told is None else _shown_relay(order, told)
+
+
+def _shown_relay(order: Order, told: Accepted) -> Accepted:
     facts = {"ratio": order.body.get("aspect_ratio"), "resolution": order.body.get("resolution")}
     detail = {"ignored": forms.ignored(order.body)}
     shown = forms.from_official(told.progress, facts)
@@ -83,11 +96,20 @@ _API = TaskApi(
     calls_back=True,
     cancel=partial(_about, "DELETE"),
     canceled=server.canceled,
+    recover=_recover,
+    recovered=server.recovered,
     asks={"luma.delete": partial(_about, "DELETE")},
     pace=Pace(first=1.0, growth=1.2, longest=10.0, rate=10.0),
     deadline=1800.0,
 )
-_OF_RELAYS = replace(_API, submit=_submit_relay, accepted=_accepted_relay, progress=_progress_relay, addressed=PICTURES)
+_OF_RELAYS = replace(
+    _API,
+    submit=_submit_relay,
+    accepted=_accepted_relay,
+    progress=_progress_relay,
+    recovered=_recovered_relay,
+    addressed=PICTURES,
+)
 PROVIDER = Provider(
     name="luma",
     title="Luma",

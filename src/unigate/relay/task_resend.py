@@ -19,7 +19,7 @@ from unigate.relay.task_wire import ask, unreadable
 from unigate.routing.choice import Candidate
 from unigate.spec.channel import Channel
 from unigate.spec.provider import Credential
-from unigate.spec.task import Accepted, Failure, Json, TaskApi
+from unigate.spec.task import Accepted, Failure, Json, Message, Order, TaskApi
 from unigate.store import task_changes, tasks
 from unigate.store.tasks import TaskRow
 from unigate.tasks.pace import after_failure
@@ -57,14 +57,15 @@ class Resender:
         place = engine.place_of(row)
         api = engine.api_of(place[0], row.task.called) if place is not None else None
         patience = engine.lease_until(row.task.submitted_at, sending=True)
-        if place is None or api is None or api.recover is None or api.recovered is None:
+        asked = await self._question(row, place[0], api) if place is not None and api is not None else None
+        if place is None or api is None or asked is None:
             if now_ms() >= patience:
                 await self._unknown(row)
             else:
                 await self._look_again(row, patience)
             return
         try:
-            accepted = await self._recovered(row, *place, api)
+            accepted = await self._recovered(api, *place, *asked)
         except UpstreamError as failure:
             log.warning("a submission could not be asked after", task=row.task.id, detail=failure.detail)
             if now_ms() >= row.task.deadline_at:
@@ -83,24 +84,27 @@ class Resender:
         else:
             await self._fail(row, Failure(code="task_not_taken", message="The provider did not take the task."))
 
-    async def _recovered(self, row: TaskRow, channel: Channel, credential: Credential, api: TaskApi) -> Accepted | None:
-        assert api.recover is not None
-        assert api.recovered is not None
+    async def _question(self, row: TaskRow, channel: Channel, api: TaskApi) -> tuple[Order, Message] | None:
+        """The order, and what asks its provider for it; None where that can't be asked."""
+        if api.recover is None or api.recovered is None:
+            return None
         body = _decode(row.body) if row.body else {}
         order = self._sender.order(row, body, row.upstream_model, channel, await self._parent(row))
-        answered = await ask(
-            self._engine.svc,
-            channel,
-            credential,
-            api.recover(order, channel.options),
-            seconds=self._engine.svc.settings.tasks.lease_seconds * 0.6,
-        )
+        message = api.recover(order, channel.options)
+        return (order, message) if message is not None else None
+
+    async def _recovered(
+        self, api: TaskApi, channel: Channel, credential: Credential, order: Order, message: Message
+    ) -> Accepted | None:
+        assert api.recovered is not None
+        seconds = self._engine.svc.settings.tasks.lease_seconds * 0.6
+        answered = await ask(self._engine.svc, channel, credential, message, seconds=seconds)
         try:
             return api.recovered(order, answered)
         except UpstreamError:
             raise
         except Exception as error:
-            log.exception("a provider's answer could not be read", task=row.task.id)
+            log.exception("a provider's answer could not be read", task=order.task_id)
             raise unreadable(error) from None
 
     async def _send(self, row: TaskRow) -> None:

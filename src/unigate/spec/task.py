@@ -248,8 +248,9 @@ class TaskApi:
     cancel: Callable[[Json, Json], Message] | None = None
     #: What the answer to `cancel` says; `canceled` and not `billed` is the provider's word that it bills nothing.
     canceled: Callable[[Json, Answered], Progress] | None = None
-    #: Asks whether an order was taken whose answer got lost; None from `recovered`: it was not.
-    recover: Callable[[Order, Json], Message] | None = None
+    #: Asks whether an order was taken whose answer got lost; None: nothing would tell this one from others. None from
+    #: `recovered`: it was not.
+    recover: Callable[[Order, Json], Message | None] | None = None
     recovered: Callable[[Order, Answered], Accepted | None] | None = None
     #: Goes on with a task that was paused: the order's `parent` is the task's own handle.
     resume: Callable[[Order, Json], Message] | None = None
