@@ -42,6 +42,8 @@ CASES = [
 #: Dialects whose bodies name no model by `model`, or refuse in a way of their own, have tests of their own for bad calls;
 #: so has what providers keep.
 OWN = (
+    "luma",
+    "luma_relay",
     "midjourney",
     "openai_batches",
     "openai_realtime",
@@ -50,6 +52,7 @@ OWN = (
     "suno",
     "suno_goamz",
     "suno_v1",
+    "udio",
 )
 PRICED = [row for row in ROWS.values() if row.body == "json" and row.dialect not in OWN and row.use != "passed"]
 

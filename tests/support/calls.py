@@ -24,8 +24,6 @@ THINGS: Mapping[str, Callable[[World, Operation], dict[str, str]]] = {
     "replicate": replicate.places,
     "udio": calls_luma.places,
 }
-#: Dialects of relays, whose clients know statuses of their own.
-_RELAYS = ("luma_relay", "suno", "suno_goamz", "suno_v1", "udio")
 #: Further channels, for the operations of other providers, with tasks or without: lines below `channels:`, such as stage.MAIN ends with.
 TASK_CHANNELS = (
     calls_midjourney.CHANNEL
@@ -156,9 +154,14 @@ def owned(row: Operation) -> bool:
     return "{id}" in row.path and (row.use == "passed" or row.dialect in _OF_USERS)
 
 
+def _of_relays(row: Operation) -> bool:
+    """Whether it is of a form of relays, whose clients know statuses of their own."""
+    return row.family in {"suno", "udio"} or row.dialect == "luma_relay"
+
+
 def lost(row: Operation) -> int:
     """The status for whoever does not own what such a call is about."""
-    return 400 if row.name == "midjourney.image" or row.dialect in _RELAYS else 404
+    return 400 if row.name == "midjourney.image" or _of_relays(row) else 404
 
 
 def broke(row: Operation) -> int:
@@ -167,7 +170,7 @@ def broke(row: Operation) -> int:
         return 200 if row.name in calls_midjourney.GO_ON else 403
     if row.family == "suno":
         return calls_suno.BROKE.get(row.name, 403)
-    return 403 if row.dialect in _RELAYS else 402
+    return 403 if _of_relays(row) else 402
 
 
 def answers(row: Operation) -> int:

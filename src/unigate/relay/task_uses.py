@@ -232,7 +232,7 @@ async def delete(call: Call, svc: Services) -> Reply:
         with suppress(GatewayError):
             await svc.tasks.ask(call, task, call.operation.name)
     await svc.tasks.forget(task)
-    return priced(Reply(b"", 204, ()), task)
+    return Reply(b"", 204, ())
 
 
 async def watch(call: Call, svc: Services) -> Pieces | Reply:
