@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from support.contract import Contract
 from support.luma import QUICK, ROOT, call, charged, client, ended, fetched, measured
 from support.replicate import opened, photo
 from support.stage import Stage, set_stage
@@ -69,6 +70,12 @@ def done(stage: Stage, told: dict[str, Any]) -> dict[str, Any]:
 def film(stage: Stage) -> dict[str, Any]:
     """A film that others go on from."""
     return done(stage, made(stage, user_prompt=f"a cat dances {QUICK}", model_name="ray-v2"))
+
+
+@pytest.fixture(scope="module")
+def contract(stage: Stage) -> Contract:
+    """What the gateway says of itself."""
+    return Contract(httpx.get(f"{stage.url}/openapi.json").json())
 
 
 @pytest.mark.endpoint("V1")
@@ -255,13 +262,24 @@ def test_refusals_and_failures_are_free(stage: Stage) -> None:
         {"user_prompt": "x", "notify_hook": "nowhere"},
     ],
 )
-def test_bad_input(stage: Stage, body: dict[str, Any]) -> None:
+def test_bad_input(stage: Stage, contract: Contract, body: dict[str, Any]) -> None:
     word = "never sent this"
     reply = call(stage, "POST", "/luma/generations", json={**body, "note": word})
     told = reply.json()
     assert (reply.status_code, told["code"], told["data"]) == (400, "invalid_request", None), reply.text
     assert told["message"] == told["detail"] == told["error"]["message"]
     assert stage.received(word) == []
+    assert contract.breaches("POST", "/luma/generations", reply) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [(b"{", "application/json", 400), (b"[]", "application/json", 400), (b"{}", "text/plain", 415)],
+)
+def test_other_bad_input(stage: Stage, contract: Contract, content: bytes, kind: str, status: int) -> None:
+    reply = call(stage, "POST", "/luma/generations", content=content, headers={"content-type": kind})
+    assert (reply.status_code, reply.json()["data"]) == (status, None), reply.text
+    assert contract.breaches("POST", "/luma/generations", reply) == []
 
 
 def test_what_is_not_finished_is_not_made_longer(stage: Stage, film: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ import pytest
 from lumaai import AsyncLumaAI, LumaAI
 from lumaai.types import Generation
 
+from support.contract import Contract
 from support.luma import CHANNELS, QUICK, ROOT, call, charged, client, ended, fetched, measured, sound
 from support.replicate import opened
 from support.stage import Stage, set_stage
@@ -47,6 +48,12 @@ def video(made: Generation) -> bytes:
     assert made.state == "completed", made.failure_reason
     assert made.assets is not None and made.assets.video
     return fetched(made.assets.video)
+
+
+@pytest.fixture(scope="module")
+def contract(stage: Stage) -> Contract:
+    """What the gateway says of itself."""
+    return Contract(httpx.get(f"{stage.url}/openapi.json").json())
 
 
 @pytest.mark.endpoint("V1")
@@ -275,16 +282,23 @@ _BAD: tuple[tuple[str, dict[str, Any], int], ...] = (
 
 
 @pytest.mark.parametrize(("path", "body", "status"), _BAD)
-def test_bad_input(stage: Stage, path: str, body: dict[str, Any], status: int) -> None:
+def test_bad_input(stage: Stage, contract: Contract, path: str, body: dict[str, Any], status: int) -> None:
     word = "never sent this"
     reply = call(stage, "POST", ROOT + path, json={**body, "note": word})
     assert reply.status_code == status, reply.text
     assert set(reply.json()) == {"detail", "code"} and isinstance(reply.json()["detail"], str)
     assert reply.headers["x-request-id"]
     assert stage.received(word) == []
+    described = path.replace("nobodys", "{id}") if path != "/generations" else "/generations/video"
+    assert contract.breaches("POST", ROOT + described, reply) == []
 
 
-def test_other_bad_input(stage: Stage) -> None:
+def test_other_bad_input(stage: Stage, contract: Contract) -> None:
+    large = b'{"model": "ray-2", "prompt": "' + b"x" * (21 << 20) + b'"}'
+    for content, kind, status in ((large, "application/json", 413), (b"{}", "text/plain", 415)):
+        reply = call(stage, "POST", f"{ROOT}/generations/video", content=content, headers={"content-type": kind})
+        assert (reply.status_code, set(reply.json())) == (status, {"detail", "code"}), reply.text
+        assert contract.breaches("POST", f"{ROOT}/generations/video", reply) == []
     for content in (b"{", b"[]", b'{"model": "ray-2", "model": "ray-9", "prompt": "x"}', b'{"model": "\xff"}'):
         reply = call(
             stage, "POST", f"{ROOT}/generations", content=content, headers={"content-type": "application/json"}

@@ -8,6 +8,7 @@ import av
 import httpx
 import pytest
 
+from support.contract import Contract
 from support.luma import call, charged, fetched, sound
 from support.replicate import opened
 from support.stage import Stage, set_stage
@@ -40,6 +41,12 @@ def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterato
     yield built
     built.sound()
     built.stop()
+
+
+@pytest.fixture(scope="module")
+def contract(stage: Stage) -> Contract:
+    """What the gateway says of itself."""
+    return Contract(httpx.get(f"{stage.url}/openapi.json").json())
 
 
 def submitted(stage: Stage, **params: Any) -> str:
@@ -239,16 +246,27 @@ _EXTEND = {"mode": "continuation", "source": {"source_type": "song"}}
         {"gen_params": {"prompt": "x"}, "notify_hook": "nowhere"},
     ],
 )
-def test_bad_input(stage: Stage, body: dict[str, Any]) -> None:
+def test_bad_input(stage: Stage, contract: Contract, body: dict[str, Any]) -> None:
     word = "never sent this either"
     reply = call(stage, "POST", "/udio/submit/music", json={**body, "note": word})
     told = reply.json()
     assert (reply.status_code, told["code"], told["data"]) == (400, "invalid_request", None), reply.text
     assert told["error"]["message"] == told["message"]
     assert stage.received(word) == []
+    assert contract.breaches("POST", "/udio/submit/music", reply) == []
 
 
-def test_other_bad_input(stage: Stage) -> None:
+def test_other_bad_input(stage: Stage, contract: Contract) -> None:
+    large = b'{"gen_params": {"prompt": "' + b"x" * (257 << 10) + b'"}}'
+    for content, kind, status in ((large, "application/json", 413), (b"{}", "text/plain", 415)):
+        for path in ("/udio/submit/music", "/udio/generate-proxy", "/udio/fetch"):
+            reply = call(stage, "POST", path, content=content, headers={"content-type": kind})
+            assert (reply.status_code, reply.json()["data"]) == (status, None), reply.text
+            assert contract.breaches("POST", path, reply) == []
+    for body in ({}, {"ids": "x"}, {"ids": ["x"] * 201}):
+        reply = call(stage, "POST", "/udio/fetch", json=body)
+        assert reply.status_code == 400, reply.text
+        assert contract.breaches("POST", "/udio/fetch", reply) == []
     for content in (b"{", b"[]", b'{"gen_params": {"prompt": "x", "prompt": "y"}}'):
         head = {"content-type": "application/json"}
         reply = call(stage, "POST", "/udio/submit/music", content=content, headers=head)
