@@ -30,6 +30,8 @@ channels:
   - {name: mj, provider: midjourney_proxy, base_url: SANDBOX/midjourney, credentials: sk-mj-explored, models: [midjourney]}
   - {name: replicate, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: "*"}
   - {name: suno, provider: suno_relay, base_url: SANDBOX/suno, credentials: sk-suno-explored, models: [suno]}
+  - {name: luma, provider: luma, base_url: SANDBOX/luma/dream-machine/v1, credentials: luma-explored, models: [ray-2, photon-1]}
+  - {name: udio, provider: udio_relay, base_url: SANDBOX/udio, credentials: udio-explored, models: [udio32-v1.5]}
 settings: {tasks: {poll_scale: 0.05}}
 """
 CHECKS = (
@@ -75,7 +77,9 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
             for body in operation.get("requestBody", {}).get("content", {}).values():
                 models = {example["value"].get("model") for example in body.get("examples", {}).values()} - {None}
                 if models:
-                    schema = document["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]
+                    told = body["schema"]
+                    named = told.get("$ref", "").rpartition("/")[2]
+                    schema = document["components"]["schemas"][named] if named else told
                     schema["properties"]["model"] = {"enum": sorted(models)}
     return document
 
@@ -125,12 +129,14 @@ MAKING = {
     "midjourney": r"^/(\{mode\}/)?mj/",
     "replicate": "^/replicate/|^/v1/images/",
     "suno": "^/suno/",
+    "luma": "^/luma/",
+    "udio": "^/udio/",
     "kept": "^/v1/(vector_stores|conversations|containers|evals|fine_tuning)",
 }
 #: Sessions: tests of their own send what no generator would.
 BY_HAND = "^/v1/realtime(/|$)"
 #: The same operations under other names.
-AGAIN = "^/suno(api|i)/"
+AGAIN = "^/suno(api|i)/|^/dream-machine/|^/pro/luma/"
 
 
 def test_every_path_is_explored(stage: Stage) -> None:
