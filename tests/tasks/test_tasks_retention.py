@@ -234,3 +234,17 @@ async def test_rows_that_keep_nothing_go_with_their_tasks(desk: Desk, vendor: Ga
         await rows.forget_of_tasks(tx, ["t1"])
         found = await rows.several(tx, [row.id, still.id, "ast_else", *(one.id for one in more)])
     assert {one.id for one in found} == {row.id, "ast_still", "ast_else"}
+
+
+async def test_the_files_of_a_task_that_its_user_deletes_go_before_their_term(desk: Desk, vendor: Gallery) -> None:
+    row = await kept(desk, vendor)
+    still = replace(row, id="ast_still", state="deleted")  # its file is yet to be removed, at a time of its own
+    others = replace(row, id="ast_else", task_id="t2")
+    async with desk.db.writing() as tx:
+        await rows.add(tx, [still, others])
+        await rows.end_of_tasks(tx, ["t1"], now=now_ms())
+        found = {one.id: one.ends_at for one in await rows.several(tx, [row.id, still.id, others.id])}
+    assert found[row.id] <= now_ms()
+    assert found[still.id] == found[others.id] == row.ends_at
+    assert await retention.delete_ended(desk.db, desk.storages) == 1
+    assert desk.files() == []

@@ -62,7 +62,7 @@ class TaskFace(Protocol):
         ...
 
     async def forget(self, task: Task) -> None:
-        """Delete a task that has ended, as if its term were over."""
+        """Delete a task that has ended; copies of its files go with the next that have come to their end."""
         ...
 
     async def wait(self, task_id: str, user_id: str, *, beyond: int, seconds: float) -> Task | None:

@@ -193,9 +193,11 @@ class Tasks:
 
     async def forget(self, task: Task) -> None:
         """See TaskFace."""
+        now = now_ms()
         async with self.engine.db.writing() as tx:
-            if await tasks.drop(tx, task.id, now=now_ms()):
+            if await tasks.drop(tx, task.id, now=now):
                 await assets.forget_of_tasks(tx, [task.id])
+                await assets.end_of_tasks(tx, [task.id], now=now)
         self.engine.changes.tell(task.id)
 
     async def wait(self, task_id: str, user_id: str, *, beyond: int, seconds: float) -> Task | None:

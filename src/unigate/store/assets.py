@@ -161,6 +161,11 @@ _FORGET = delete(assets).where(
 _KEEPS_NOTHING = or_(
     one_of(assets.c.state, "remote", "waiting", "lost"), and_(assets.c.state == "deleted", assets.c.path == "")
 )
+_END_OF_TASKS = (
+    update(assets)
+    .where(assets.c.task_id.in_(bindparam("tasks", expanding=True)), assets.c.state == "kept")
+    .values(ends_at=bindparam("now", type_=Integer()))
+)
 _FORGET_OF_TASKS = delete(assets).where(assets.c.task_id.in_(bindparam("tasks", expanding=True)), _KEEPS_NOTHING)
 _ELSEWHERE = (
     select(assets)
@@ -313,6 +318,11 @@ async def forget_of_tasks(tx: Tx, task_ids: Sequence[str]) -> None:
     """Remove the rows of tasks that are being deleted, but for those that name a file of ours: they go with their files."""
     if task_ids:
         await tx.run(_FORGET_OF_TASKS, {"tasks": list(task_ids)})
+
+
+async def end_of_tasks(tx: Tx, task_ids: Sequence[str], *, now: int) -> None:
+    """Have the term of what is kept of tasks be over: it is deleted with whatever else has come to its end."""
+    await tx.run(_END_OF_TASKS, {"tasks": list(task_ids), "now": now})
 
 
 async def elsewhere(tx: Tx, here: str, *, after: str, most: int) -> list[AssetRow]:
