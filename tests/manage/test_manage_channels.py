@@ -163,6 +163,9 @@ async def test_a_demo_is_the_same_each_time_and_follows_the_sandbox(desk: Desk, 
         "voyage": "http://127.0.0.1:2222/voyage/v1",
         "midjourney_proxy": "http://127.0.0.1:2222/midjourney",
         "replicate": "http://127.0.0.1:2222/replicate/v1",
+        "suno_relay": "http://127.0.0.1:2222/suno",
+        "luma": "http://127.0.0.1:2222/luma/dream-machine/v1",
+        "udio_relay": "http://127.0.0.1:2222/udio",
     }
     findings = await doctor._unpriced(desk)
     assert findings == [], "the demo's models have shipped prices"
