@@ -122,6 +122,7 @@ class Sender:
             accepted = await self._submit(tries, candidate)
         except Unsupported as error:  # nothing was sent: another provider may be able to
             candidate.done()
+            tries.left += 1
             tries.unsupported = error
             return None, None
         except UpstreamError as failure:

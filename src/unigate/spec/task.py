@@ -222,6 +222,7 @@ class TaskApi:
 
     Functions that read an Answered are given good statuses only (2xx), where nothing else is said; they raise BadAnswer
     for what they can't read, and UpstreamRefused, with the status that it amounts to, for a refusal that came as 2xx.
+    `submit` raises Unsupported for an order that this vendor can't do: it goes to another channel, if there is one.
     """
 
     submit: Callable[[Order, Json], Message]
