@@ -1,11 +1,13 @@
 """How a server of Suno's convention answers whoever has it make songs: what was taken, where it stands, what was made.
 
-A handle is `{"id": <the server's>, "lyrics": <whether words are the result>}`. Of a clip everything is kept but what tells of
-the account that it was made at.
+A handle is `{"id": <the server's>, "lyrics": <whether words are the result>}`; where a server tells of clips and knows no
+tasks, it has their ids as `clips`. Of a clip everything is kept but what tells of the account that it was made at.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
+
+import msgspec
 
 from unigate.base.errors import BadAnswer
 from unigate.dialects import relay_tasks as relay
@@ -32,7 +34,23 @@ _OF_CLIPS = (
     ("streaming", "IN_PROGRESS"),
     ("complete", "SUCCESS"),
 )
+#: Operations of all forms by which songs and lyrics are asked for.
+MAKES = (
+    "suno.music",
+    "suno.lyrics",
+    "suno.concat",
+    "suno.submit",
+    "suno_v1.generate",
+    "suno_v1.concat",
+    "suno_v1.lyrics",
+    "suno_goamz.music",
+    "suno_goamz.lyrics",
+    "suno_goamz.concat",
+)
+#: The same of words.
+_OF_WORDS = {"complete": "SUCCESS", "error": "FAILURE"}
 _WORDS = "lyrics"
+_CLIPS = "clips"
 
 
 def accepted(order: Order, answered: Answered) -> Accepted:
@@ -41,8 +59,28 @@ def accepted(order: Order, answered: Answered) -> Accepted:
     handle = {"id": relay.submitted_id(told), _WORDS: order.operation.endswith(f".{_WORDS}")}
     clips = told.get("clips")
     if isinstance(clips, list):  # some servers answer as Suno itself does
-        return Accepted(handle=handle, progress=_progress({"data": clips}, lyrics=False))
+        return Accepted(handle=handle, progress=_of(clips))
     return Accepted(handle=handle)
+
+
+def accepted_clips(handle: Json, told: object) -> Accepted:
+    """A submission that was answered with its clips, to a server that knows no tasks; BadAnswer."""
+    clips = clips_of(told)
+    if not clips:
+        raise BadAnswer(detail="a submission was accepted without a clip")
+    return Accepted(handle={**handle, _CLIPS: [clip["id"] for clip in clips]}, progress=_of(clips))
+
+
+def progress(handle: Json, answered: Answered) -> Progress:
+    """Where one task stands; BadAnswer. Some servers tell of its clips alone, or of its words, without the task around."""
+    told = relay.answered(answered.body).get("data")
+    if isinstance(told, list):
+        return _of(clips_of(told))
+    if not isinstance(told, dict):
+        raise BadAnswer(detail="the answer is no task")
+    if handle.get(_WORDS) and "task_id" not in told:
+        return words(told)
+    return _progress(told, lyrics=bool(handle.get(_WORDS)))
 
 
 def progress_many(handles: Sequence[Json], answered: Answered) -> Sequence[Progress | None]:
@@ -57,11 +95,48 @@ def progress_many(handles: Sequence[Json], answered: Answered) -> Sequence[Progr
     ]
 
 
+def named_clips(handles: Sequence[Json]) -> list[str]:
+    """The clips that tasks of handles make."""
+    found = (handle[_CLIPS] for handle in handles)
+    return [str(id) for clips in found if isinstance(clips, list | tuple) for id in clips]
+
+
+def by_clips(handles: Sequence[Json], told: object) -> list[Progress | None]:
+    """Where tasks stand of whose clips a server tells; None for one that it tells nothing of. BadAnswer."""
+    if not isinstance(told, list):
+        raise BadAnswer(detail="the answer is no list of clips")
+    known = {clip["id"]: clip for clip in clips_of(told)}
+    wanted = [named_clips([handle]) for handle in handles]
+    return [
+        _of([known.get(id, {"id": id, "status": "submitted"}) for id in ids]) if known.keys() & set(ids) else None
+        for ids in wanted
+    ]
+
+
+def words(told: Fields) -> Progress:
+    """Where lyrics stand that are told of without a task."""
+    return _words({"status": _OF_WORDS.get(str(told.get("status")), "IN_PROGRESS")}, told)
+
+
+def read(answered: Answered) -> Any:
+    """An answer that need be no object; BadAnswer, UpstreamRefused for a refusal that came as 2xx."""
+    try:
+        told = msgspec.json.decode(answered.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadAnswer(detail="the answer is no JSON") from None
+    return relay.answered(answered.body) if isinstance(told, dict) else told
+
+
 def clips_of(value: object) -> list[dict[str, Any]]:
     """Clips without their account; a single one is a list of one."""
     told = value if isinstance(value, list) else [value]
     clips = (one for one in told if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"])
     return [{name: member for name, member in one.items() if name not in _ACCOUNT} for one in clips]
+
+
+def _of(clips: Sequence[Fields]) -> Progress:
+    """Where a task stands by its clips."""
+    return _progress({"data": clips}, lyrics=False)
 
 
 def _progress(told: Fields, *, lyrics: bool) -> Progress:

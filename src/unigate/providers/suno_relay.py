@@ -2,11 +2,13 @@
 
 https://github.com/Suno-API/Suno-API. The channel's base URL is the server's address before `/suno`; where its paths begin with
 something else, option `path_prefix` stands before them. Option `hook_field`: how the server calls the address for notices
-(`notify_hook` unless told, `callback_url`, ...; "" where it has none).
+(`notify_hook` unless told, `callback_url`, ...; "" where it has none). Option `fetch_one`: true for a server that tells of one
+task at a time, by `GET /suno/fetch/{id}`.
 """
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -24,20 +26,6 @@ _PATHS = {
 }
 #: Tasks that name the task of the clip that they go on from.
 _NAME_PARENT = ("extend", "gen_stem", "infill")
-#: Operations of all forms that make tasks.
-_OPERATIONS = (
-    "suno.music",
-    "suno.lyrics",
-    "suno.concat",
-    "suno.submit",
-    "suno.upload_url",
-    "suno_v1.generate",
-    "suno_v1.concat",
-    "suno_v1.lyrics",
-    "suno_goamz.music",
-    "suno_goamz.lyrics",
-    "suno_goamz.concat",
-)
 
 
 def _submit(order: Order, options: Json) -> Message:
@@ -50,6 +38,10 @@ def _submit(order: Order, options: Json) -> Message:
     return Message(method="POST", path=_PATHS[order.operation], body=msgspec.json.encode(body))
 
 
+def _poll(handle: Json, options: Json) -> Message:  # noqa: ARG001 - as every provider's
+    return Message(method="GET", path=f"/suno/fetch/{quote(str(handle['id']), safe='')}")
+
+
 def _poll_many(handles: Sequence[Json], options: Json) -> Message:  # noqa: ARG001 - as every provider's
     ids = [handle["id"] for handle in handles]
     return Message(method="POST", path="/suno/fetch", body=msgspec.json.encode({"ids": ids}))
@@ -58,9 +50,12 @@ def _poll_many(handles: Sequence[Json], options: Json) -> Message:  # noqa: ARG0
 _TASKS = TaskApi(
     submit=_submit,
     accepted=server.accepted,
+    poll=_poll,
+    progress=server.progress,
     poll_many=_poll_many,
     progress_many=server.progress_many,
     many=50,
+    singly="fetch_one",
     calls_back=True,
     pace=Pace(first=1.0, growth=1.3, longest=15.0),
 )
@@ -69,7 +64,7 @@ PROVIDER = Provider(
     title="Suno relay",
     base_url=None,
     speaks=("suno_things",),
-    tasks=dict.fromkeys(_OPERATIONS, _TASKS),
+    tasks=dict.fromkeys((*server.MAKES, "suno.upload_url"), _TASKS),
     adjust_error=relay_tasks.adjusted,
     models_path="",
     probe=_poll_many([], {}),

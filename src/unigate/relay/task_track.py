@@ -123,7 +123,8 @@ class Tracker:
         api = self._engine.api_of(place[0], rows[0].task.called) if place is not None else None
         if place is None or api is None:
             return [self._one(row, self._nowhere) for row in rows]
-        if api.poll_many is not None and api.progress_many is not None:
+        singly = bool(api.singly) and place[0].options.get(api.singly) is True
+        if api.poll_many is not None and api.progress_many is not None and not singly:
             return [
                 self._ask_many(rows[start : start + api.many], *place, api) for start in range(0, len(rows), api.many)
             ]

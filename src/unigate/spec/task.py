@@ -242,6 +242,8 @@ class TaskApi:
     progress_many: Callable[[Sequence[Json], Answered], Sequence[Progress | None]] | None = None
     #: The most handles of one `poll_many`.
     many: int = 50
+    #: The channel's option that, where it is true, has tasks asked after one by one, by `poll`. "": there is none.
+    singly: str = ""
     #: It tells of changes at `Order.callback`: that is taken as a reason to ask, or, where it can't be asked (no `poll`),
     #: read by this function.
     calls_back: bool = False
