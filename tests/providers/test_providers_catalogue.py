@@ -63,7 +63,7 @@ def test_a_module_exports_one_provider_and_has_recordings(name: str) -> None:
 
 def test_the_catalogue_has_all_of_them() -> None:
     assert list(providers.catalogue()) == MODULES
-    assert len(MODULES) == 30
+    assert len(MODULES) == 32
 
 
 def test_two_of_one_name_are_refused() -> None:
