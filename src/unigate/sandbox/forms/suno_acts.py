@@ -32,8 +32,16 @@ def _due(call: Call, clip: Clip, what: str) -> bool:
 async def timing(call: Call) -> Answer:
     """Each word with its place; the first of a section has the heading before it."""
     clip = await _clip(call)
+    words = await aligned(call, clip)
+    return Whole(
+        payload={"aligned_words": words, "waveform_data": clip.heights, "hoot_cer": 0.12, "is_streamed": False}
+    )
+
+
+async def aligned(call: Call, clip: Clip) -> list[Object]:
+    """When each word of a clip is sung."""
     await ensure(call.world, clip)
-    aligned = [
+    return [
         {
             "word": f"[{word.heading}]\n{word.word} " if word.heading else f"{word.word} ",
             "success": True,
@@ -43,9 +51,6 @@ async def timing(call: Call) -> Answer:
         }
         for word in clip.words
     ]
-    return Whole(
-        payload={"aligned_words": aligned, "waveform_data": clip.heights, "hoot_cer": 0.12, "is_streamed": False}
-    )
 
 
 async def wav(call: Call) -> Answer:

@@ -47,10 +47,10 @@ async def feed(call: Call) -> Answer:
     if len(ids) > _MOST:
         raise inputs.invalid(f"ids must be at most {_MOST}")
     found = [call.world.shelf.get(f"suno/clip/{id}", call.credential) for id in ids]
-    return Whole(payload=[told for clip in found if isinstance(clip, Clip) and (told := await _told(call, clip))])
+    return Whole(payload=[told for clip in found if isinstance(clip, Clip) and (told := await clip_told(call, clip))])
 
 
-async def _told(call: Call, clip: Clip) -> Object | None:
+async def clip_told(call: Call, clip: Clip) -> Object | None:
     """A clip as it is now; None where its task has vanished."""
     job = submits.mine(call.world.jobs.poll(clip.task, call.credential, call.fault)) if clip.task else None
     if clip.task and job is None:
