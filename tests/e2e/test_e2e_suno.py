@@ -264,6 +264,19 @@ def test_styles_in_more_words(suno: Suno) -> None:
     assert suno.post("/act/tags", original_tags="student")["upsampled_tags"].startswith("student, ")
 
 
+@pytest.mark.endpoint("S12")
+def test_the_voice_of_a_stretch(suno: Suno, song: dict[str, Any]) -> None:
+    told = suno.post(f"/act/vox/{song['id']}", vocal_start_s=1, vocal_end_s=3.5)
+    assert told["id"] and told["data"] == {"id": told["id"]}
+    (upstream,) = suno.stage.received("vocal_start_s")
+    assert upstream["body"] == {"vocal_start_s": 1, "vocal_end_s": 3.5}
+    for moments in ({}, {"vocal_start_s": 3, "vocal_end_s": 1}, {"vocal_start_s": "1", "vocal_end_s": 2}):
+        assert suno.refused(f"/act/vox/{song['id']}", **moments) == "invalid_request"
+    assert len(suno.stage.received("vocal_start_s")) == 1
+    other = Suno(suno.stage, BOB)
+    assert other.refused(f"/act/vox/{song['id']}", vocal_start_s=1, vocal_end_s=2) == "task_origin_not_exist"
+
+
 def ready(suno: Suno, path: str, name: str) -> dict[str, Any]:
     """What a call answers once a member of it is there."""
     found: dict[str, Any] = {}

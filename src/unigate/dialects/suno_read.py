@@ -73,7 +73,7 @@ def music(given: Fields) -> Draft:
     instrumental = given.get("make_instrumental")
     if instrumental is not None and not isinstance(instrumental, bool):
         raise Refused("make_instrumental must be true or false")
-    moments = {name: found for name in _MOMENTS if (found := _moment(given, name)) is not None}
+    moments = {name: found for name in _MOMENTS if (found := moment(given, name)) is not None}
     if task == "infill" and not moments.get("infill_start_s", 0.0) < moments.get("infill_end_s", 0.0):
         raise Refused("infill_start_s must lie before infill_end_s")
     mv = texts["mv"] or DEFAULT_MV
@@ -181,6 +181,16 @@ def go_on(draft: Draft, parent: Task) -> Draft:
     return draft
 
 
+def moment(given: Fields, name: str) -> float | None:
+    """A moment of a clip in seconds; Refused."""
+    told = given.get(name)
+    if told is None:
+        return None
+    if isinstance(told, bool) or not isinstance(told, int | float) or told < 0:
+        raise Refused(f"{name} must be a number of seconds")
+    return told
+
+
 def _draft(action: str, given: Fields, **more: Any) -> Draft:
     about = more.pop("input")
     return Draft(
@@ -195,16 +205,6 @@ def _draft(action: str, given: Fields, **more: Any) -> Draft:
 
 def _travels(given: Fields) -> dict[str, Any]:
     return {name: value for name, value in given.items() if name not in _OURS}
-
-
-def _moment(given: Fields, name: str) -> float | None:
-    """A moment of a clip in seconds; Refused."""
-    told = given.get(name)
-    if told is None:
-        return None
-    if isinstance(told, bool) or not isinstance(told, int | float) or told < 0:
-        raise Refused(f"{name} must be a number of seconds")
-    return told
 
 
 def _length(clip: Mapping[str, object]) -> float | None:

@@ -14,7 +14,7 @@ from unigate.base.errors import BadAnswer, GatewayError
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects import suno
 from unigate.dialects.relay_tasks import Refused, error_status, pass_error, write_error
-from unigate.dialects.suno_read import CLIP, MODEL, PERSONA, UPLOAD
+from unigate.dialects.suno_read import CLIP, MODEL, PERSONA, UPLOAD, moment
 from unigate.dialects.suno_server import clips_of
 from unigate.spec.operation import Operation
 from unigate.spec.task import Made
@@ -48,6 +48,7 @@ OPERATIONS = (
     _clip("act.mp4", call="GET /act/mp4/{id}"),
     _clip("act.midi", call="GET /act/midi/{id}"),
     _clip("act.stems", call="GET /act/stems/{id}"),
+    _clip("act.vox", call="POST /act/vox/{id}", body="json"),
     _clip("act.tags", call="POST /act/tags", body="json"),
 )
 
@@ -72,6 +73,10 @@ def read_thing(body: bytes, operation: Operation) -> dict[str, Any]:
         clips = given.get("clips")
         if clips is not None and not (isinstance(clips, list) and all(isinstance(one, str) for one in clips)):
             raise Refused("clips must be a list of clip ids")
+    elif operation.name == "suno.act.vox":
+        start, end = (moment(given, name) for name in ("vocal_start_s", "vocal_end_s"))
+        if start is None or end is None or start >= end:
+            raise Refused("vocal_start_s must lie before vocal_end_s")
     elif operation.name == "suno.act.tags" and not relay.text(given, "original_tags").strip():
         raise Refused("original_tags is empty")
     return given

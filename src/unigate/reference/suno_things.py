@@ -164,6 +164,22 @@ PAGE = Page(
             {"status": "complete", "clips": [SHOWN_CLIP]},
         ),
         Entry(
+            operation="suno.act.vox",
+            title="What is sung in a stretch of a clip",
+            about="The vendor's id of the voice from one moment to another." + _PRICE,
+            request=record(
+                {
+                    "vocal_start_s": number("Seconds from the clip's beginning.", low=0),
+                    "vocal_end_s": number("Where it ends, behind its beginning.", low=0),
+                },
+                needs=("vocal_start_s", "vocal_end_s"),
+            ),
+            answer=record({"id": text(), **_ENVELOPE}, needs=("id",)),
+            shown={"id": _ID, "code": "success", "message": "", "data": {"id": _ID}},
+            examples=(Example(title="A voice", path={"id": CLIP_ID}, body={"vocal_start_s": 18, "vocal_end_s": 30}),),
+            places={"id": text("The clip's id.", least=1)},
+        ),
+        Entry(
             operation="suno.act.tags",
             title="Styles in more words",
             about="A longer list of styles." + _PRICE,

@@ -31,6 +31,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/act/mp4/{id}", acts.mp4),
     ("GET", "/act/midi/{id}", acts.midi),
     ("GET", "/act/stems/{id}", acts.stems),
+    ("POST", "/act/vox/{id}", acts.vox),
     ("POST", "/act/tags", acts.tags),
     ("POST", "/generate", feed.generate),
     ("POST", "/generate/description-mode", feed.generate),

@@ -17,6 +17,8 @@ from unigate.sandbox.serving.face import Call
 _WAIT = 2.0
 #: Notes that are shown as MIDI.
 _NOTES = 64
+#: Seconds by which a stretch may end behind its clip.
+_ROUNDED = 0.01
 
 
 async def _clip(call: Call) -> Clip:
@@ -138,6 +140,17 @@ async def persona(call: Call) -> Answer:
         "is_public": body.get("is_public", True) is True,
     }
     return Whole(payload={**told, "code": "success", "message": "", "data": {"id": id}})
+
+
+async def vox(call: Call) -> Answer:
+    """What is sung in a stretch of a clip, to be named by an id."""
+    clip = await _clip(call)
+    body = inputs.body_of(call)
+    start, end = (inputs.seconds(body, name) for name in ("vocal_start_s", "vocal_end_s"))
+    if start is None or end is None or not start < end <= clip.seconds + _ROUNDED:
+        raise inputs.invalid("vocal_start_s and vocal_end_s must be a stretch of the clip")
+    (id,) = tasks.new_ids(call, 1)
+    return Whole(payload={"id": id})
 
 
 async def tags(call: Call) -> Answer:
