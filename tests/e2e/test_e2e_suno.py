@@ -202,6 +202,15 @@ def test_lyrics_and_many_tasks_at_once(suno: Suno, stage: Stage) -> None:
     assert Suno(stage, prefix="/sunoapi").fetch(other)["status"] == "SUCCESS"
 
 
+@pytest.mark.endpoint("S2")
+def test_lyrics_by_a_model_that_writes_two(suno: Suno) -> None:
+    task = suno.until(suno.taken("/submit/lyrics", prompt="a lighthouse", lyrics_model="remi-v1"))
+    one, other = task["data"]
+    assert task["status"] == "SUCCESS" and one["text"] and other["text"] and one["text"] != other["text"]
+    assert {one["status"], other["status"]} == {"complete"} and one["id"] != other["id"]
+    assert suno.good("GET", f"/lyrics/{task['task_id']}")["text"] == one["text"], "the older form has room for one"
+
+
 @pytest.mark.endpoint("S9")
 def test_when_each_word_is_sung(suno: Suno, song: dict[str, Any]) -> None:
     told = suno.good("GET", f"/act/timing/{song['id']}")

@@ -92,11 +92,12 @@ def music(given: Fields) -> Draft:
 
 
 def lyrics(given: Fields) -> Draft:
-    """Words for a song; an empty prompt is one about anything."""
+    """Words for a song; an empty prompt is one about anything. Models that are named may write several."""
     if given.get("prompt") is None:
         raise Refused("prompt_empty")
-    prompt = text(given, "prompt")
-    return _draft("lyrics", given, body=_travels(given), input={"prompt": prompt})
+    prompt, model = text(given, "prompt"), text(given, "lyrics_model", _LONGEST_NAME)
+    about = {"lyrics_model": model} if model else {}
+    return _draft("lyrics", given, body=_travels(given), input={"prompt": prompt, **about}, conditions=about)
 
 
 def concat(given: Fields) -> Draft:

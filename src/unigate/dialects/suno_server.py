@@ -50,6 +50,8 @@ MAKES = (
 #: The same of words.
 _OF_WORDS = {"complete": "SUCCESS", "error": "FAILURE"}
 _WORDS = "lyrics"
+#: Members of words.
+_TEXT = ("id", "text", "title", "status")
 _CLIPS = "clips"
 
 
@@ -142,7 +144,7 @@ def _of(clips: Sequence[Fields]) -> Progress:
 def _progress(told: Fields, *, lyrics: bool) -> Progress:
     data = told.get("data")
     if lyrics:
-        return _words(told, data if isinstance(data, dict) else {})
+        return _words(told, data)
     clips = clips_of(data)
     word = str(told["status"]).upper() if isinstance(told.get("status"), str) else _least(clips)
     state = relay.STATES.get(word, "running")
@@ -160,17 +162,17 @@ def _progress(told: Fields, *, lyrics: bool) -> Progress:
     )
 
 
-def _words(told: Fields, found: Mapping[str, Any]) -> Progress:
-    """Where lyrics stand."""
+def _words(told: Fields, data: object) -> Progress:
+    """Where lyrics stand, of which some models write several."""
+    found = [one for one in (data if isinstance(data, list) else [data]) if isinstance(one, Mapping)]
+    texts = [{name: one[name] for name in _TEXT if name in one} for one in found]
     word = str(told.get("status", "")).upper()
     state = relay.STATES.get(word, "running")
-    detail = {
-        "status": word,
-        "data": {name: found[name] for name in ("id", "text", "title", "status") if name in found},
-    }
+    detail = {"status": word, "data": texts if isinstance(data, list) else (*texts, {})[0]}
     if state == "failed":
-        return relay.failed(told, str(found.get("error_message") or "The lyrics could not be written."), detail)
-    if state == "succeeded" and not (found.get("text") or found.get("title")):
+        why = next((str(one["error_message"]) for one in found if one.get("error_message")), "")
+        return relay.failed(told, why or "The lyrics could not be written.", detail)
+    if state == "succeeded" and not any(one.get("text") or one.get("title") for one in found):
         return Progress(
             state="failed", error=Failure(code="empty_result", message="The lyrics are empty."), detail=detail
         )

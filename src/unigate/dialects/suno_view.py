@@ -48,7 +48,8 @@ def shown(task: Task, view: View) -> dict[str, Any]:
     """The task object."""
     data: object = clips(task, view)
     if task.input.get("action") == "LYRICS":
-        data = lyrics(task)
+        texts = lyrics_of(task)
+        data = texts if isinstance(task.detail.get("data"), list | tuple) else texts[0]
     return relay.shown(task, str(task.input.get("action", "")), data)
 
 
@@ -80,9 +81,18 @@ def allotted(task: Task) -> Sequence[str]:
 
 
 def lyrics(task: Task) -> dict[str, Any]:
-    """The words that a task writes."""
+    """The words that a task writes, the first where there are several."""
+    return lyrics_of(task)[0]
+
+
+def lyrics_of(task: Task) -> list[dict[str, Any]]:
+    """All words that a task writes; as yet unwritten ones where there are none."""
     told = task.detail.get("data")
-    told = told if isinstance(told, Mapping) else {}
+    found = [one for one in (told if isinstance(told, list | tuple) else [told]) if isinstance(one, Mapping)]
+    return [_text(task, one) for one in found or [{}]]
+
+
+def _text(task: Task, told: Mapping[str, object]) -> dict[str, Any]:
     usual = {"SUCCESS": "complete", "FAILURE": "error"}.get(relay.status(task), "submitted")
     return {
         "id": told.get("id") or task.id,

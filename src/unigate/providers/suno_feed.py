@@ -30,6 +30,8 @@ def _submit(order: Order, options: Json) -> Message:
     task = "concat" if order.operation == "suno.concat" else body.get("task", "")
     if task not in ("", "extend") and options.get("every_task") is not True:
         raise Unsupported(f"This server has no task {task}.")
+    if body.get("lyrics_model"):
+        raise Unsupported("This server writes lyrics by the usual model only.")
     if not task and body.get("gpt_description_prompt"):
         path = "/generate/description-mode"
     return Message(method="POST", path=path, body=msgspec.json.encode(body))

@@ -57,6 +57,8 @@ def _music(body: Json) -> dict[str, Any]:
 
 
 def _lyrics(body: Json) -> dict[str, Any]:
+    if body.get("lyrics_model"):
+        raise Unsupported("This server writes lyrics by the usual model only.")
     if not str(body["prompt"]).strip():
         raise Unsupported("This server writes no lyrics about nothing.")
     return {"path": "generate_lyrics", "prompt": body["prompt"]}

@@ -62,7 +62,14 @@ PAGE = Page(
             "lyrics",
             "Write lyrics",
             "Words with their sections, and a title.",
-            record({"prompt": text("What about; empty: anything."), "notify_hook": NOTIFY}, needs=("prompt",)),
+            record(
+                {
+                    "prompt": text("What about; empty: anything."),
+                    "lyrics_model": maybe(text("`remi-v1`, `default`: two texts, as a list in the task's `data`.")),
+                    "notify_hook": NOTIFY,
+                },
+                needs=("prompt",),
+            ),
             (("About something", {"prompt": "a lighthouse keeper's holiday"}),),
             shown={**TAKEN, **WORDS, "id": TASK_ID, "text": "", "title": "", "status": "submitted"},
         ),

@@ -69,6 +69,8 @@ async def generate_lyrics(call: Call) -> Answer:
 async def lyrics(call: Call) -> Answer:
     """What was written."""
     told = (await _task(call))["data"]
+    if isinstance(told, list) and told and "text" in told[0]:
+        told = told[0]
     if not isinstance(told, dict):
         raise inputs.invalid("task_not_exist", "task_not_exist")
     return Whole(payload={name: told[name] for name in ("text", "title", "status")})

@@ -13,6 +13,8 @@ from unigate.sandbox.serving.jobs import Job
 
 _MUSIC, _LYRICS, _CONCAT = 3.0, 1.0, 2.0
 _IDEA = 3000
+#: Models that write lyrics, two texts each time.
+_WRITERS = ("remi-v1", "default")
 #: The most tasks of one query.
 _MOST = 200
 
@@ -47,7 +49,11 @@ async def made_lyrics(call: Call, body: Object) -> str:
     prompt = inputs.text(body, "prompt", _IDEA)
     inputs.minded(prompt)
     (id,) = tasks.new_ids(call, 1)
-    work = Work(action="LYRICS", lyrics=written(prompt, call.number), hook=inputs.text(body, "notify_hook"))
+    model = inputs.text(body, "lyrics_model")
+    if model and model not in _WRITERS:
+        raise inputs.invalid(f"lyrics_model {model} is not supported")
+    texts = tuple(written(prompt, call.number + place) for place in range(2 if model else 1))
+    work = Work(action="LYRICS", lyrics=texts, several=bool(model), hook=inputs.text(body, "notify_hook"))
     await tasks.accept(call, id, work, tasks.planned(prompt, (), _LYRICS))
     return id
 

@@ -37,8 +37,9 @@ class Work:
     #: `MUSIC`, `LYRICS`, `CONCAT` or `UPLOAD`.
     action: str
     clips: list[Clip] = field(default_factory=list)
-    #: What lyrics were written.
-    lyrics: Lyrics | None = None
+    #: What lyrics were written; several where a model was named, which are then told of in a list.
+    lyrics: tuple[Lyrics, ...] = ()
+    several: bool = False
     hook: str = ""
 
 
@@ -148,15 +149,19 @@ async def view(world: World, job: Job, origin: str) -> Object:
     }
 
 
-def _lyrics(job: Job, work: Work) -> Object:
+def _lyrics(job: Job, work: Work) -> Object | list[Object]:
     stage = job.stage()
-    done = work.lyrics if stage.name == "SUCCESS" else None
-    return {
-        "id": job.id,
-        "text": done.text if done else "",
-        "title": done.title if done else "",
-        "status": "complete" if done else "error" if stage.ended else "running",
-    }
+    done = stage.name == "SUCCESS"
+    told: list[Object] = [
+        {
+            "id": f"{job.id}-{'ab'[place]}" if work.several else job.id,
+            "text": text.text if done else "",
+            "title": text.title if done else "",
+            "status": "complete" if done else "error" if stage.ended else "running",
+        }
+        for place, text in enumerate(work.lyrics)
+    ]
+    return told if work.several else told[0]
 
 
 def _data(work: Work, stage: Stage, origin: str) -> list[Object]:
