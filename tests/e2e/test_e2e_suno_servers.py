@@ -99,6 +99,21 @@ def test_what_a_server_cannot_do_is_refused_where_no_other_is(stage: Stage) -> N
     assert stage.charged(since) == 2 * 100_000_000
 
 
+@pytest.mark.endpoint("S9")
+def test_what_is_asked_of_a_clip(stage: Stage) -> None:
+    ann, sue, since = Suno(stage), Suno(stage, "sk-sue-0123456789"), now_ms()
+    clip, _ = ann.songs(prompt=LYRICS, title="Timed", tags="folk", mv="chirp-v4")
+    told = ann.good("GET", f"/act/timing/{clip['id']}")
+    assert [word["word"].split()[-1] for word in told["aligned_words"]] == ["Two", "boats", "upon", "the", "water"]
+    assert told["code"] == "success" and told["data"]["aligned_words"] == told["aligned_words"]
+    assert ann.refused(f"/act/wav/{clip['id']}", method="GET") == "unsupported"
+    assert ann.refused("/persona/create", root_clip_id=clip["id"], name="Ada") == "unsupported"
+    assert sue.refused(f"/act/timing/{clip['id']}", method="GET") == "task_origin_not_exist"
+    other, _ = sue.songs(prompt=LYRICS, title="Untimed", tags="folk", mv="chirp-v4")
+    assert sue.refused(f"/act/timing/{other['id']}", method="GET") == "unsupported"
+    assert stage.charged(since) == 2 * 100_000_000
+
+
 def test_what_a_server_cannot_do_goes_to_one_that_can(stage: Stage) -> None:
     bea = Suno(stage, "sk-bea-0123456789")
     clip, _ = bea.songs(prompt=LYRICS, title="Shared", tags="folk", mv="chirp-v4")

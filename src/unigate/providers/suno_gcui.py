@@ -12,9 +12,9 @@ from urllib.parse import quote
 import msgspec
 
 from unigate.base.errors import BadAnswer, Unsupported
+from unigate.dialects import suno_flat as flat
 from unigate.dialects import suno_server as server
-from unigate.dialects.suno_view import version
-from unigate.spec.provider import Credential, Headers, Options, Provider, bearer
+from unigate.spec.provider import Credential, Headers, Options, Provider, Translation, bearer, no_change
 from unigate.spec.task import Accepted, Answered, Json, Message, Order, Pace, Progress, TaskApi
 
 #: By this member a cookie of Suno's is known.
@@ -77,7 +77,7 @@ def _accepted(order: Order, answered: Answered) -> Accepted:
         if written.state == "running":
             raise BadAnswer(detail="the answer is no text")
         return Accepted(handle={}, progress=written)
-    return server.accepted_clips({}, [_clip(one) for one in (told if isinstance(told, list) else [told])])
+    return server.accepted_clips({}, [flat.clip(one) for one in (told if isinstance(told, list) else [told])])
 
 
 def _poll_many(handles: Sequence[Json], options: Json) -> Message:  # noqa: ARG001 - as every provider's
@@ -87,42 +87,14 @@ def _poll_many(handles: Sequence[Json], options: Json) -> Message:  # noqa: ARG0
 
 def _progress_many(handles: Sequence[Json], answered: Answered) -> Sequence[Progress | None]:
     told = server.read(answered)
-    return server.by_clips(handles, [_clip(one) for one in told] if isinstance(told, list) else told)
+    return server.by_clips(handles, [flat.clip(one) for one in told] if isinstance(told, list) else told)
 
 
-def _seconds(told: object) -> float | None:
-    """A length, which may be told as a text."""
-    try:
-        return float(told) if isinstance(told, int | float | str) else None
-    except ValueError:
-        return None
-
-
-def _clip(told: Any) -> dict[str, Any]:
-    """A clip as the convention has it; {} for what is none."""
-    if not isinstance(told, dict) or isinstance(told.get("metadata"), dict):
-        return told if isinstance(told, dict) else {}
-    about = {name: told.get(name) for name in ("tags", "negative_tags", "gpt_description_prompt", "error_message")}
-    return {
-        **{name: told.get(name) or "" for name in ("id", "title", "status", "audio_url", "image_url", "video_url")},
-        "image_large_url": "",
-        "created_at": told.get("created_at") or "",
-        "model_name": told.get("model_name") or "",
-        "major_model_version": version(told.get("model_name")),
-        "metadata": {
-            **about,
-            "type": told.get("type") or ("gen_stem" if "stem_from_id" in told else "gen"),
-            "prompt": told.get("prompt") or told.get("lyric") or "",
-            "stream": True,
-            "history": None,
-            "duration": _seconds(told.get("duration")),
-            "error_type": None,
-            "concat_history": None,
-            "refund_credits": told.get("status") == "error",
-            "audio_prompt_id": None,
-            **({"stem_from_id": told["stem_from_id"]} if "stem_from_id" in told else {}),
-        },
-    }
+def _timing(answer: bytes, asked: bytes, id: str) -> bytes:  # noqa: ARG001 - as every translation
+    words = server.read(Answered(status=200, body=answer))
+    if not isinstance(words, list):
+        raise BadAnswer(detail="the answer is no list of words")
+    return msgspec.json.encode({"aligned_words": words, "is_streamed": False})
 
 
 _TASKS = TaskApi(
@@ -134,12 +106,15 @@ _TASKS = TaskApi(
     pace=Pace(first=2.0, growth=1.3, longest=15.0),
 )
 _AT_ONCE = TaskApi(submit=_submit, accepted=_accepted)
+_TIMING = "suno.act.timing"
 PROVIDER = Provider(
     name="suno_gcui",
     title="Suno by gcui-art's server",
     base_url=None,
     auth=_auth,
     tasks={name: _AT_ONCE if name.endswith(".lyrics") else _TASKS for name in server.MAKES},
+    paths={_TIMING: "/api/get_aligned_lyrics?song_id={id}"},
+    translations={_TIMING: Translation(request=no_change, answer=_timing)},
     models_path="",
     probe=Message(method="GET", path="/api/get_limit"),
     read_probe=server.read,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from unigate.reference.schema import ANYTHING, Schema, flag, mapping, maybe, number, record, ref, text, whole
+from unigate.reference.schema import ANYTHING, Schema, flag, many, mapping, maybe, number, record, ref, text, whole
 
 TASK_ID = "346c5d10-a4a1-4f49-a851-66a7dae6cfaf"
 CLIP_ID = "e9893d04-6a63-4007-8473-64b706eca4d1"
@@ -75,7 +75,7 @@ _TASK = record(
         "finish_time": whole(),
         "progress": text("`0%` to `100%`."),
         "search_item": text(),
-        "data": {"anyOf": [{"type": "array", "items": ref("SunoClip")}, ref("SunoLyrics")]},
+        "data": {"anyOf": [many(ref("SunoClip")), ref("SunoLyrics"), many(ref("SunoLyrics"))]},
     },
     "A task: its clips, or its lyrics.",
     needs=("task_id", "action", "status", "fail_reason", "progress", "data"),

@@ -57,7 +57,7 @@ async def _create(call: Call, svc: Services) -> Reply | None:
     call.facts = Facts(model=asked.model)
     group = call.key.group.name
     if asked.place is not None:
-        candidates = [svc.router.bound(asked.place)]
+        candidates = [_bound(call, svc, asked.place)]
     elif asked.model:
         candidates = svc.router.routes(asked.model, group, call.operation)
     else:
@@ -101,9 +101,7 @@ async def _first(
         began = monotonic()
         try:
             answer, told = await _sent(call, svc, candidate, "", asked=asked, paid=paid)
-            body = await _whole(svc, candidate, answer)
-            passing_words.check(call.operation, body)
-            return candidate, answer, body, told
+            return candidate, answer, await _told(call, svc, candidate, answer), told
         except Unsupported as error:  # nothing was sent
             unsupported = error
         except UpstreamError as failure:
@@ -129,10 +127,18 @@ async def _about(call: Call, svc: Services) -> Reply | None:
     binding = await found(call, svc)
     asked = await passing_asked.read(call, svc)
     call.facts = Facts(model=binding.model)
-    candidate = svc.router.bound(binding)
+    candidate = _bound(call, svc, binding)
     paid = await bill(call, svc)
     work = _asked(call, svc, binding, candidate, asked=asked, paid=paid)
     return await (work if call.operation.method == "GET" else _to_its_end(svc, call, paid, work))
+
+
+def _bound(call: Call, svc: Services, place: Binding) -> Candidate:
+    """Where a thing is kept; NoChannel, and Unsupported where the provider can't do what is asked."""
+    candidate = svc.router.bound(place)
+    if not candidate.route.channel.provider.serves(call.operation):
+        raise Unsupported("This can't be done where it is kept.")
+    return candidate
 
 
 async def _asked(
@@ -149,8 +155,7 @@ async def _asked(
             svc.router.worked(candidate, monotonic() - began)
             await passing_bytes.passed_on(call, candidate, answer)
             return None
-        body = await _whole(svc, candidate, answer)
-        passing_words.check(call.operation, body)
+        body = await _told(call, svc, candidate, answer)
         call.upstream_seconds += monotonic() - began
         body = await passing_asked.shown(call.operation, svc, candidate, body, told.files)
         await tuned.keep(svc, call.operation, binding, body)
@@ -265,6 +270,16 @@ async def _good(operation: Operation, candidate: Candidate, answer: Answer) -> A
         )
     finally:
         answer.abort()
+
+
+async def _told(call: Call, svc: Services, candidate: Candidate, answer: Answer) -> bytes:
+    """A good answer in the operation's own form. BadAnswer; UpstreamRefused for a refusal that came with a good status."""
+    body = await _whole(svc, candidate, answer)
+    translation = candidate.route.channel.provider.translations.get(call.operation.name)
+    if translation is not None:
+        body = translation.answer(body, call.body, call.id)
+    passing_words.check(call.operation, body)
+    return body
 
 
 async def _whole(svc: Services, candidate: Candidate, answer: Answer) -> bytes:

@@ -85,7 +85,7 @@ def as_told(status: int, body: bytes) -> tuple[int, bytes]:
 class Translation:
     """One operation that a vendor has in a form of its own: from the operation's dialect to it, and back. Pure.
 
-    Whole answers only; what the vendor refuses goes through `Provider.adjust_error` and the dialect's `pass_error`.
+    Of calls about what is kept at a vendor the answer alone. Whole answers only; what the vendor refuses goes through `Provider.adjust_error` and the dialect's `pass_error`.
     """
 
     #: (body in the dialect's form, options) -> (the vendor's body, names of members left out). Unsupported for what can't
