@@ -286,6 +286,62 @@ def test_the_voice_of_a_stretch(suno: Suno, song: dict[str, Any]) -> None:
     assert other.refused(f"/act/vox/{song['id']}", vocal_start_s=1, vocal_end_s=2) == "task_origin_not_exist"
 
 
+@pytest.mark.endpoint("S8", "S9", "S10", "S11", "S12", "S13")
+def test_submits_of_newer_relays(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
+    since, length, named = now_ms(), song["metadata"]["duration"], {"clip_id": song["id"]}
+    voice, band = suno.done("/submit/stems", **named)
+    assert "Vocals" in voice["title"] and heard(band["audio_url"]) != heard(voice["audio_url"])
+    (part,) = suno.done("/submit/crop", **named, crop_start_s=1, crop_end_s=4.5)
+    assert good_song(part, stage) == pytest.approx(3.5, abs=0.1)
+    (quick,) = suno.done("/submit/SPEED", **named, speed=2)
+    assert good_song(quick, stage) == pytest.approx(length / 2, abs=0.1)
+    assert suno.good("GET", f"/act/timing/{quick['id']}")["aligned_words"], "it may be gone on from and asked about"
+    assert stage.charged(since) == 100_000_000, "the tracks"
+
+    wav = finished(suno, "wav", **named)["wav_file_url"]
+    assert wav.startswith(stage.url) and seconds(wav) == pytest.approx(length, abs=0.05)
+    film = finished(suno, "video", **named)
+    assert film["video_url"].startswith(stage.url) and streams(film["video_url"]) == ["audio", "video"]
+    assert finished(suno, "timing", **named)["aligned_words"][0]["word"].startswith("[Verse]")
+    assert finished(suno, "midi", **named)["instruments"][0]["notes"]
+    assert finished(suno, "upsample-tags", original_tags="student")["upsampled_tags"].startswith("student, ")
+    persona = finished(suno, "persona", root_clip_id=song["id"], name="Ada", clips=[song["id"]])
+    assert persona["name"] == "Ada" and persona["user_handle"] == "" and "handle" not in persona["clip"]
+    sung = {"task": "artist_consistency", "persona_id": persona["id"], "prompt": "[Verse]\nAgain", "title": "Again"}
+    assert good_song(suno.songs(**sung)[0], stage) > 3
+    assert Suno(stage, BOB).refused("/submit/music", **sung) == "task_origin_not_exist"
+    assert stage.charged(since) == 2 * 100_000_000
+
+
+def test_what_newer_relays_refuse(suno: Suno, stage: Stage, song: dict[str, Any]) -> None:
+    since, named, bob = now_ms(), {"clip_id": song["id"]}, Suno(stage, BOB)
+    length = song["metadata"]["duration"]
+    for action, body in (
+        ("wav", {}),
+        ("stems", {}),
+        ("crop", {**named, "crop_start_s": 2, "crop_end_s": 2}),
+        ("crop", {**named, "crop_start_s": 1, "crop_end_s": length + 5}),
+        ("speed", {**named, "speed": 9}),
+        ("speed", {**named, "speed": True}),
+        ("persona", {"root_clip_id": song["id"]}),
+        ("upsample-tags", {"original_tags": " "}),
+        ("anything", named),
+    ):
+        assert suno.refused(f"/submit/{action}", **body) == "invalid_request", (action, body)
+    for action in ("wav", "stems", "timing"):
+        assert bob.refused(f"/submit/{action}", **named) == "task_origin_not_exist"
+    assert bob.refused("/submit/persona", root_clip_id=song["id"], name="Eve") == "task_origin_not_exist"
+    assert stage.charged(since) == 0
+
+
+def finished(suno: Suno, action: str, **body: object) -> dict[str, Any]:
+    """What comes of a submit that makes no clips."""
+    task = suno.until(suno.taken(f"/submit/{action}", **body))
+    assert (task["status"], task["action"]) == ("SUCCESS", action.upper()), task
+    found: dict[str, Any] = task["data"]
+    return found
+
+
 def ready(suno: Suno, path: str, name: str) -> dict[str, Any]:
     """What a call answers once a member of it is there."""
     found: dict[str, Any] = {}

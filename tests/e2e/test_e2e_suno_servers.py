@@ -92,6 +92,8 @@ def test_what_a_server_cannot_do_is_refused_where_no_other_is(stage: Stage) -> N
     asked = len([one for one in stage.received("") if one["method"] == "POST"])
     for suno, named in ((ann, clip), (sue, other)):
         assert suno.refused("/submit/music", task="cover", cover_clip_id=named["id"], prompt="x") == "unsupported"
+        assert suno.refused("/submit/wav", clip_id=named["id"]) == "unsupported"
+        assert suno.refused("/submit/lyrics", prompt="x", lyrics_model="remi-v1") == "unsupported"
     assert sue.refused("/submit/concat", clip_id=other["id"]) == "unsupported"
     assert ann.refused("/submit/concat", clip_id=clip["id"], is_infill=True) == "unsupported"
     assert ann.refused("/submit/lyrics", prompt="") == "unsupported"

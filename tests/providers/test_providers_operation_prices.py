@@ -10,6 +10,7 @@ import pytest
 from unigate import data
 from unigate.billing.prices import Prices
 from unigate.dialects.midjourney_read import ACTIONS
+from unigate.dialects.suno import READERS
 from unigate.manage.load import merged_prices
 from unigate.manage.shipped import prices as shipped
 from unigate.spec.caller import Group
@@ -44,7 +45,8 @@ def test_everything_that_midjourney_prices_has_one_row() -> None:
 
 def test_everything_that_suno_makes_has_one_row() -> None:
     told = [row["operation"] for row in TABLE["prices"] if row["operation"].startswith("suno.")]
-    assert sorted(told) == sorted(f"suno.{action}" for action in ("music", "lyrics", "concat", "upload"))
+    assert set(told) == {f"suno.{action.replace('-', '_')}" for action in READERS if action != "stems"}
+    assert len(told) == len(set(told))
     assert cost([], "suno.music", "fast") == 100_000_000 and cost([], "suno.concat", "fast") == 0
 
 

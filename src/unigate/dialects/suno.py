@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from unigate.dialects import relay_tasks as relay
+from unigate.dialects import suno_further as further
 from unigate.dialects import suno_read as reading
 from unigate.dialects import suno_view as views
 from unigate.dialects.relay_tasks import (
+    Refused,
     error_status,
     events,
     missing,
@@ -54,6 +56,9 @@ _ACTIONS: Mapping[str, str] = {
     "suno.upload_url": "upload",
 }
 
+#: What is submitted -> how it is read.
+READERS = {**reading.READERS, **further.READERS}
+
 
 def row(name: str, call: str, use: str, *also: str, prefixes: Sequence[str] = _PREFIXES, **more: Any) -> Operation:
     """An operation; `call`: method and path below `/suno`, such as `GET /fetch/{id}`, `also`: other paths of it."""
@@ -80,7 +85,7 @@ OPERATIONS = (
     makes("suno.music", "POST /submit/music"),
     makes("suno.lyrics", "POST /submit/lyrics"),
     makes("suno.concat", "POST /submit/concat"),
-    # The same with another case of letters, as some gateways send it; anything else is no action.
+    # The same with another case of letters, as some gateways send it, and what newer relays have beside.
     makes("suno.submit", "POST /submit/{action}"),
     makes("suno.upload_url", "POST /uploads/audio-url", prefixes=(*_PREFIXES, "/sunoi")),
     row("suno.fetch", "GET /fetch/{id}", "task_get", "/submit/fetch/{id}", free=True),
@@ -91,7 +96,10 @@ OPERATIONS = (
 def read_task(asked: Submission) -> Draft:
     """The draft of a submission; Refused, InvalidJson."""
     action = _ACTIONS.get(asked.operation.name) or asked.params["action"].lower()
-    return reading.read(asked, "" if action == "upload" and asked.operation.name == "suno.submit" else action)
+    reader = READERS.get(action) if action != "upload" or asked.operation.name == "suno.upload_url" else None
+    if reader is None:
+        raise Refused("invalid_action")
+    return reader(relay.fields(asked.body))
 
 
 def kept_things(draft: Draft) -> Sequence[tuple[str, str]]:

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from unigate.dialects.relay_tasks import Fields, Refused, fields, missing_parent, read_notify, text
+from unigate.dialects.relay_tasks import Fields, Refused, missing_parent, read_notify, text
 from unigate.spec.binding import Binding
-from unigate.spec.task import ALLOTTED, Draft, Submission, Task
+from unigate.spec.task import ALLOTTED, Draft, Task
 
 #: The public name of the model, by which calls are routed.
 MODEL = "suno"
@@ -36,10 +36,13 @@ _THINGS: Mapping[str, str] = {
     "cover_clip_id": CLIP,
     "artist_clip_id": CLIP,
     "clip_id": CLIP,
+    "root_clip_id": CLIP,
     "persona_id": PERSONA,
 }
+#: Those of them that songs do not name.
+_OTHERS = ("clip_id", "root_clip_id")
 _TEXTS = ("gpt_description_prompt", "prompt", "title", "tags", "negative_tags", "mv")
-_MOMENTS = ("continue_at", "infill_start_s", "infill_end_s")
+_MOMENTS = ("continue_at", "infill_start_s", "infill_end_s", "crop_start_s", "crop_end_s")
 #: Members that a server upstream is told its own of.
 _OURS = frozenset({"notify_hook", "task_id", "callback_url", "callBackUrl"})
 _LONGEST_NAME = 100
@@ -48,22 +51,13 @@ _LONGEST_URL = 2000
 _ROUNDED = 0.5
 
 
-def read(asked: Submission, action: str) -> Draft:
-    """The draft of a submission; Refused, InvalidJson."""
-    reader = _READERS.get(action)
-    if reader is None:
-        raise Refused("invalid_action")
-    given = fields(asked.body)
-    return reader(given)
-
-
 def music(given: Fields) -> Draft:
     """Songs: out of an idea, out of words, or out of other songs."""
     texts = {name: text(given, name) for name in _TEXTS}
     task = text(given, "task").lower()
     if task and task not in TASKS:
         raise Refused(f"task {task[:_LONGEST_NAME]} is not supported: {', '.join(TASKS)}")
-    named = {name: text(given, name) for name in _THINGS if name != "clip_id"}
+    named = {name: text(given, name) for name in _THINGS if name not in _OTHERS}
     if not task and named["continue_clip_id"]:
         task = "extend"
     if task and not named[TASKS[task]]:
@@ -79,9 +73,9 @@ def music(given: Fields) -> Draft:
     mv = texts["mv"] or DEFAULT_MV
     if len(mv) > _LONGEST_NAME:
         raise Refused(f"mv is longer than {_LONGEST_NAME} characters")
-    body = {**_travels(given), "mv": mv, **({"task": task} if task else {})}
+    body = {**travels(given), "mv": mv, **({"task": task} if task else {})}
     remembered = {name: value for name, value in texts.items() if value and name != "negative_tags"}
-    return _draft(
+    return drafted(
         "music",
         given,
         body={name: value for name, value in body.items() if name not in _THINGS or value},
@@ -97,7 +91,7 @@ def lyrics(given: Fields) -> Draft:
         raise Refused("prompt_empty")
     prompt, model = text(given, "prompt"), text(given, "lyrics_model", _LONGEST_NAME)
     about = {"lyrics_model": model} if model else {}
-    return _draft("lyrics", given, body=_travels(given), input={"prompt": prompt, **about}, conditions=about)
+    return drafted("lyrics", given, body=travels(given), input={"prompt": prompt, **about}, conditions=about)
 
 
 def concat(given: Fields) -> Draft:
@@ -107,7 +101,7 @@ def concat(given: Fields) -> Draft:
     infill = given.get("is_infill")
     if infill is not None and not isinstance(infill, bool):
         raise Refused("is_infill must be true or false")
-    return _draft("concat", given, body={**_travels(given), "is_infill": bool(infill)}, input={"task": "concat"})
+    return drafted("concat", given, body={**travels(given), "is_infill": bool(infill)}, input={"task": "concat"})
 
 
 def upload(given: Fields) -> Draft:
@@ -120,11 +114,11 @@ def upload(given: Fields) -> Draft:
         good = False
     if not good:
         raise Refused("url must be the address of a sound")
-    draft = _draft("upload", given, body=_travels(given), input={})
+    draft = drafted("upload", given, body=travels(given), input={})
     return replace(draft, input={**draft.input, ALLOTTED: [draft.task_id]})
 
 
-_READERS: Mapping[str, Callable[[Fields], Draft]] = {
+READERS: Mapping[str, Callable[[Fields], Draft]] = {
     "music": music,
     "lyrics": lyrics,
     "concat": concat,
@@ -149,6 +143,8 @@ def with_things(draft: Draft, found: Mapping[str, Binding]) -> Draft:
             raise missing_parent("")
         body[name] = binding.upstream_id
         places.append(binding)
+    if "root_clip_id" in body:
+        body["clips"] = [body["root_clip_id"]]
     if len({(one.channel_id, one.credential_id) for one in places}) > 1:
         raise Refused("what is named was made at different accounts, and can't be used together")
     return replace(draft, body=body, pinned=places[0] if places else None)
@@ -192,10 +188,11 @@ def moment(given: Fields, name: str) -> float | None:
     return told
 
 
-def _draft(action: str, given: Fields, **more: Any) -> Draft:
+def drafted(action: str, given: Fields, **more: Any) -> Draft:
+    """The draft of an action; `input` is what is remembered of it beside its name."""
     about = more.pop("input")
     return Draft(
-        operation=f"{MODEL}.{action}",
+        operation=f"{MODEL}.{action.replace('-', '_')}",
         model=MODEL,
         input={"action": action.upper(), **about},
         notify=read_notify(given),
@@ -204,7 +201,8 @@ def _draft(action: str, given: Fields, **more: Any) -> Draft:
     )
 
 
-def _travels(given: Fields) -> dict[str, Any]:
+def travels(given: Fields) -> dict[str, Any]:
+    """What goes to a server upstream."""
     return {name: value for name, value in given.items() if name not in _OURS}
 
 

@@ -1,9 +1,11 @@
 """How a server of Suno's convention answers whoever has it make songs: what was taken, where it stands, what was made.
 
-A handle is `{"id": <the server's>, "lyrics": <whether words are the result>}`; where a server tells of clips and knows no
+A handle is `{"id": <the server's>, "lyrics": <whether words are the result>}`, and has `thing`, an action, where something else
+than clips is; where a server tells of clips and knows no
 tasks, it has their ids as `clips`. Of a clip everything is kept but what tells of the account that it was made at.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -12,13 +14,15 @@ import msgspec
 from unigate.base.errors import BadAnswer
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects.relay_tasks import Fields
-from unigate.dialects.suno_read import CLIP
+from unigate.dialects.suno_read import CLIP, PERSONA
 from unigate.spec.task import Accepted, Answered, Failure, Json, Made, Order, Output, Progress
 
 #: Members of a clip that tell of the account.
 _ACCOUNT = frozenset(
     {"user_id", "handle", "display_name", "avatar_image_url", "is_following_creator", "is_handle_updated"}
 )
+#: Members of a persona that do, which are shown empty.
+_SINGER = frozenset({"user_display_name", "user_handle", "user_image_url"})
 #: Files of a clip, and what they are.
 _FILES: tuple[tuple[str, Literal["audio", "video", "image"]], ...] = (
     ("audio_url", "audio"),
@@ -49,7 +53,25 @@ MAKES = (
 )
 #: The same of words.
 _OF_WORDS = {"complete": "SUCCESS", "error": "FAILURE"}
+_WEB = re.compile(r"https?://")
 _WORDS = "lyrics"
+_THING = "thing"
+#: Actions of which comes something else than clips or words -> the kind of what they make that later calls may name.
+THINGS: Mapping[str, str] = {
+    "wav": "",
+    "midi": "",
+    "video": "",
+    "timing": "",
+    "upsample_tags": "",
+    "persona": PERSONA,
+}
+#: Files of such.
+_THING_FILES: tuple[tuple[str, Literal["audio", "video"]], ...] = (
+    ("wav_file_url", "audio"),
+    ("video_url", "video"),
+    ("mp4_file_url", "video"),
+    ("mp4", "video"),
+)
 #: Members of words.
 _TEXT = ("id", "text", "title", "status")
 _CLIPS = "clips"
@@ -59,6 +81,9 @@ def accepted(order: Order, answered: Answered) -> Accepted:
     """What the answer to a submission says; UpstreamRefused with the status that a refusal amounts to, BadAnswer."""
     told = relay.answered(answered.body)
     handle = {"id": relay.submitted_id(told), _WORDS: order.operation.endswith(f".{_WORDS}")}
+    action = order.operation.removeprefix("suno.")
+    if action in THINGS:
+        return Accepted(handle={**handle, _THING: action})
     clips = told.get("clips")
     if isinstance(clips, list):  # some servers answer as Suno itself does
         return Accepted(handle=handle, progress=_of(clips))
@@ -82,7 +107,7 @@ def progress(handle: Json, answered: Answered) -> Progress:
         raise BadAnswer(detail="the answer is no task")
     if handle.get(_WORDS) and "task_id" not in told:
         return words(told)
-    return _progress(told, lyrics=bool(handle.get(_WORDS)))
+    return _of_task(handle, told)
 
 
 def progress_many(handles: Sequence[Json], answered: Answered) -> Sequence[Progress | None]:
@@ -91,10 +116,7 @@ def progress_many(handles: Sequence[Json], answered: Answered) -> Sequence[Progr
     if not isinstance(told, list):
         raise BadAnswer(detail="the answer is no list of tasks")
     found = relay.in_order(handles, [one for one in told if isinstance(one, dict)])
-    return [
-        None if task is None else _progress(task, lyrics=bool(handle.get(_WORDS)))
-        for handle, task in zip(handles, found, strict=True)
-    ]
+    return [None if task is None else _of_task(handle, task) for handle, task in zip(handles, found, strict=True)]
 
 
 def named_clips(handles: Sequence[Json]) -> list[str]:
@@ -134,6 +156,44 @@ def clips_of(value: object) -> list[dict[str, Any]]:
     told = value if isinstance(value, list) else [value]
     clips = (one for one in told if isinstance(one, dict) and isinstance(one.get("id"), str) and one["id"])
     return [{name: member for name, member in one.items() if name not in _ACCOUNT} for one in clips]
+
+
+def of_nobody(told: Fields) -> dict[str, Any]:
+    """What is told of a persona, or of a clip's files, without the account that has them."""
+    found = {name: "" if name in _SINGER else one for name, one in told.items() if name not in _ACCOUNT}
+    if found.get("clip"):
+        found["clip"] = next(iter(clips_of(found["clip"])), None)
+    if isinstance(found.get("persona_clips"), list):
+        clips = [one.get("clip") for one in found["persona_clips"] if isinstance(one, dict)]
+        found["persona_clips"] = [{"clip": clip} for clip in clips_of(clips)]
+    return found
+
+
+def _of_task(handle: Json, told: Fields) -> Progress:
+    """Where a task stands that a server tells of."""
+    action = handle.get(_THING)
+    return _thing(told, str(action)) if action else _progress(told, lyrics=bool(handle.get(_WORDS)))
+
+
+def _thing(told: Fields, action: str) -> Progress:
+    """Where something stands that is neither clip nor words."""
+    word = str(told.get("status", "")).upper()
+    state = relay.STATES.get(word, "running")
+    data = told.get("data")
+    found = of_nobody(data) if isinstance(data, dict) else {}
+    detail = {"status": word, "data": found}
+    if state == "failed" or (state == "succeeded" and not found):
+        return relay.failed(told, str(found.get("error_message") or "It could not be made."), detail)
+    urls = ((found.get(name), kind) for name, kind in _THING_FILES)
+    files = {url: Output(url=url, kind=kind) for url, kind in urls if isinstance(url, str) and _WEB.match(url)}
+    kind, id = THINGS.get(action, ""), found.get("id")
+    return Progress(
+        state=state,
+        percent=relay.percent(told.get("progress")),
+        detail=detail,
+        outputs=tuple(files.values()) if state == "succeeded" else (),
+        makes=[Made(kind=kind, id=id)] if kind and isinstance(id, str) and state == "succeeded" else (),
+    )
 
 
 def _of(clips: Sequence[Fields]) -> Progress:
@@ -205,7 +265,7 @@ def _outputs(clips: Sequence[Fields]) -> tuple[Output, ...]:
         for clip in filter(_good, clips):
             for name, kind in _FILES:
                 url = clip.get(name)
-                if isinstance(url, str) and url.startswith(("http://", "https://")):
+                if isinstance(url, str) and _WEB.match(url):
                     yield Output(url=url, kind=kind)
 
     return tuple({one.url: one for one in each()}.values())

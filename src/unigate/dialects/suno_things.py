@@ -15,7 +15,7 @@ from unigate.dialects import relay_tasks as relay
 from unigate.dialects import suno
 from unigate.dialects.relay_tasks import Refused, error_status, pass_error, write_error
 from unigate.dialects.suno_read import CLIP, MODEL, PERSONA, UPLOAD, moment
-from unigate.dialects.suno_server import clips_of
+from unigate.dialects.suno_server import clips_of, of_nobody
 from unigate.spec.operation import Operation
 from unigate.spec.task import Made
 
@@ -26,8 +26,6 @@ SOUNDS = ("mp3", "wav", "m4a", "flac", "ogg", "aac", "opus", "webm", "mp4")
 _UPLOADS = ("/suno", "/sunoapi", "/sunoi")
 #: Under these names clients look for a film's address.
 _FILM = ("video_url", "mp4_file_url", "mp4")
-#: What tells of the account that has a persona.
-_ACCOUNT = ("user_display_name", "user_handle", "user_image_url")
 
 
 def _row(name: str, kind: str, call: str, **more: Any) -> Operation:
@@ -130,13 +128,7 @@ def show_thing(operation: Operation, body: bytes) -> bytes:
         return body
     told = _members(body)
     if operation.name == "suno.persona":
-        told |= {name: "" for name in _ACCOUNT if name in told}
-        if told.get("clip"):
-            told["clip"] = next(iter(clips_of(told["clip"])), None)
-        if isinstance(told.get("persona_clips"), list):
-            clips = [one.get("clip") for one in told["persona_clips"] if isinstance(one, dict)]
-            told["persona_clips"] = [{"clip": clip} for clip in clips_of(clips)]
-        return relay.envelope({"id": told.get("id")}, told)
+        return relay.envelope({"id": told.get("id")}, of_nobody(told))
     if operation.name == "suno.act.stems":
         told["clips"] = clips_of(told.get("clips"))
     elif operation.name == "suno.act.mp4" and (address := _address(told)):

@@ -57,7 +57,7 @@ OPERATIONS = (
 def read_task(asked: Submission) -> Draft:
     """The draft of a submission, with ids for its clips; Refused, InvalidJson."""
     action, count = _ACTIONS[asked.operation.name]
-    draft = reading.read(asked, action)
+    draft = reading.READERS[action](relay.fields(asked.body))
     return replace(draft, input={**draft.input, ALLOTTED: [str(uuid4()) for _ in range(count)]})
 
 

@@ -50,6 +50,8 @@ def shown(task: Task, view: View) -> dict[str, Any]:
     if task.input.get("action") == "LYRICS":
         texts = lyrics_of(task)
         data = texts if isinstance(task.detail.get("data"), list | tuple) else texts[0]
+    elif isinstance(task.detail.get("data"), Mapping):  # another file, a singer, ...
+        data = linked(task.detail["data"], task.outputs, view)
     return relay.shown(task, str(task.input.get("action", "")), data)
 
 

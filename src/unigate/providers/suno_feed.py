@@ -18,15 +18,16 @@ from unigate.spec.task import Accepted, Answered, Json, Message, Order, Pace, Pr
 
 #: By this number a server with several accounts knows where something was made.
 _SESSION = "session_id"
+_PATHS = {"suno.music": "/generate", "suno.lyrics": "/generate/lyrics/", "suno.concat": "/generate/concat"}
 #: A clip that nobody has.
 _NO_CLIP = "00000000-0000-4000-8000-000000000000"
 
 
 def _submit(order: Order, options: Json) -> Message:
     body: dict[str, Any] = dict(order.body)
-    path = {"suno.music": "/generate", "suno.lyrics": "/generate/lyrics/", "suno.concat": "/generate/concat"}[
-        order.operation
-    ]
+    path = _PATHS.get(order.operation)
+    if path is None:
+        raise Unsupported(f"This server has nothing for {order.operation}.")
     task = "concat" if order.operation == "suno.concat" else body.get("task", "")
     if task not in ("", "extend") and options.get("every_task") is not True:
         raise Unsupported(f"This server has no task {task}.")

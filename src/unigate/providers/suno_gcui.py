@@ -30,7 +30,10 @@ def _auth(credential: Credential, options: Options) -> Headers:
 
 
 def _submit(order: Order, options: Json) -> Message:  # noqa: ARG001 - as every provider's
-    told = {"suno.music": _music, "suno.lyrics": _lyrics, "suno.concat": _concat}[order.operation](order.body)
+    writer = {"suno.music": _music, "suno.lyrics": _lyrics, "suno.concat": _concat}.get(order.operation)
+    if writer is None:
+        raise Unsupported(f"This server has nothing for {order.operation}.")
+    told = writer(order.body)
     return Message(method="POST", path=f"/api/{told.pop('path')}", body=msgspec.json.encode(told))
 
 

@@ -17,13 +17,7 @@ from unigate.dialects import suno_server as server
 from unigate.spec.provider import Provider
 from unigate.spec.task import Json, Message, Order, Pace, TaskApi
 
-#: What is submitted -> where.
-_PATHS = {
-    "suno.music": "/suno/submit/music",
-    "suno.lyrics": "/suno/submit/lyrics",
-    "suno.concat": "/suno/submit/concat",
-    "suno.upload": "/suno/uploads/audio-url",
-}
+_PATHS = {"suno.upload": "/suno/uploads/audio-url"}
 #: Tasks that name the task of the clip that they go on from.
 _NAME_PARENT = ("extend", "gen_stem", "infill")
 
@@ -35,7 +29,8 @@ def _submit(order: Order, options: Json) -> Message:
         body[hook] = order.callback
     if order.parent is not None and body.get("task") in _NAME_PARENT:
         body["task_id"] = order.parent["id"]
-    return Message(method="POST", path=_PATHS[order.operation], body=msgspec.json.encode(body))
+    usual = f"/suno/submit/{order.operation.removeprefix('suno.').replace('_', '-')}"
+    return Message(method="POST", path=_PATHS.get(order.operation, usual), body=msgspec.json.encode(body))
 
 
 def _poll(handle: Json, options: Json) -> Message:  # noqa: ARG001 - as every provider's

@@ -36,7 +36,7 @@ def _submit(
         answer=_TAKEN,
         shown=shown,
         examples=[Example(title=told, body=body, path=path) for told, body in examples],
-        places={"action": text("`music`, `lyrics` or `concat`, in any case of letters.", least=1)} if action else {},
+        places={"action": text("The action, in any case of letters.", least=1)} if action else {},
     )
 
 
@@ -91,8 +91,10 @@ PAGE = Page(
         _submit(
             "submit",
             "Submit by action",
-            "The same three, for clients that write the action in capitals.",
-            record({"prompt": maybe(text())}),
+            "The same three, for clients that write the action in capitals, and what newer relays have: `stems`, `crop` "
+            "(`crop_start_s`, `crop_end_s`) and `speed` of a `clip_id` make clips; `wav`, `video`, `midi` and `timing` of one, "
+            "`persona` and `upsample-tags` answer in `data` as the calls that do the same at once.",
+            record({"prompt": maybe(text()), "clip_id": maybe(text()), "notify_hook": NOTIFY}),
             (("Lyrics", {"prompt": "a lighthouse keeper's holiday"}),),
             shown={**TAKEN, "text": "", "title": "", "status": "submitted"},
             action="LYRICS",

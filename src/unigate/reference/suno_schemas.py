@@ -75,9 +75,9 @@ _TASK = record(
         "finish_time": whole(),
         "progress": text("`0%` to `100%`."),
         "search_item": text(),
-        "data": {"anyOf": [many(ref("SunoClip")), ref("SunoLyrics"), many(ref("SunoLyrics"))]},
+        "data": {"anyOf": [many(ref("SunoClip")), ref("SunoLyrics"), many(ref("SunoLyrics")), mapping(ANYTHING)]},
     },
-    "A task: its clips, or its lyrics.",
+    "A task: its clips, its lyrics, or what else was asked for.",
     needs=("task_id", "action", "status", "fail_reason", "progress", "data"),
 )
 _MUSIC = record(

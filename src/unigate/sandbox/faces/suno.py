@@ -7,6 +7,7 @@ from starlette.datastructures import Headers
 
 from unigate.sandbox.forms import suno_acts as acts
 from unigate.sandbox.forms import suno_feed as feed
+from unigate.sandbox.forms import suno_further as further
 from unigate.sandbox.forms import suno_submits as submits
 from unigate.sandbox.forms import suno_uploads as uploads
 from unigate.sandbox.forms.suno_inputs import error, failure
@@ -17,6 +18,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/submit/music", submits.music_task),
     ("POST", "/submit/lyrics", submits.lyrics_task),
     ("POST", "/submit/concat", submits.concat_task),
+    ("POST", "/submit/{action}", further.submit),
     ("POST", "/fetch", submits.fetch_many),
     ("GET", "/fetch/{id}", submits.fetch),
     ("POST", "/uploads/audio", uploads.begin),

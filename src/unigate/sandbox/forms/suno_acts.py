@@ -58,8 +58,12 @@ async def aligned(call: Call, clip: Clip) -> list[Object]:
 async def wav(call: Call) -> Answer:
     """The address of the wav; nothing while it is made."""
     clip = await _clip(call)
-    if not _due(call, clip, "wav"):
-        return Whole(payload={})
+    return await wav_now(call) if _due(call, clip, "wav") else Whole(payload={})
+
+
+async def wav_now(call: Call) -> Answer:
+    """The address of the wav, however long that takes."""
+    clip = await _clip(call)
     await ensure(call.world, clip, "wav")
     return Whole(payload={"wav_file_url": url(origin_of(call), clip.files["wav"])})
 
@@ -76,8 +80,13 @@ async def midi(call: Call) -> Answer:
     """The notes of the leading line."""
     clip = await _clip(call)
     await ensure(call.world, clip)
-    if not _due(call, clip, "midi"):
-        return Whole(payload={"state": "running"})
+    return await midi_now(call) if _due(call, clip, "midi") else Whole(payload={"state": "running"})
+
+
+async def midi_now(call: Call) -> Answer:
+    """The notes, however long that takes."""
+    clip = await _clip(call)
+    await ensure(call.world, clip)
     notes = [
         {
             "pitch": note.key,

@@ -1,6 +1,6 @@
 """Tasks of Suno: how a submit makes one, how it goes on, how it is shown, and callbacks."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -40,6 +40,8 @@ class Work:
     #: What lyrics were written; several where a model was named, which are then told of in a list.
     lyrics: tuple[Lyrics, ...] = ()
     several: bool = False
+    #: Tells of what comes of it, where that is neither clips nor lyrics.
+    tells: Callable[[], Awaitable[Object]] | None = None
     hook: str = ""
 
 
@@ -145,8 +147,14 @@ async def view(world: World, job: Job, origin: str) -> Object:
         "finish_time": job.entered_ms(index) // 1000 if stage.ended else 0,
         "progress": f"{100 if stage.ended else stage.progress}%",
         "search_item": "",
-        "data": _lyrics(job, work) if work.action == "LYRICS" else _data(work, stage, origin),
+        "data": await _result(job, work, stage, origin),
     }
+
+
+async def _result(job: Job, work: Work, stage: Stage, origin: str) -> object:
+    if work.tells is not None:
+        return await work.tells() if stage.name == "SUCCESS" else {}
+    return _lyrics(job, work) if work.action == "LYRICS" else _data(work, stage, origin)
 
 
 def _lyrics(job: Job, work: Work) -> Object | list[Object]:
