@@ -130,7 +130,12 @@ async def _about(call: Call, svc: Services) -> Reply | None:
     candidate = _bound(call, svc, binding)
     paid = await bill(call, svc)
     work = _asked(call, svc, binding, candidate, asked=asked, paid=paid)
-    return await (work if call.operation.method == "GET" else _to_its_end(svc, call, paid, work))
+    if call.operation.method != "GET":
+        return await _to_its_end(svc, call, paid, work)
+    try:
+        return await work
+    finally:  # whatever ended it, its caller's leaving too: what was not settled is given back
+        paid.release()
 
 
 def _bound(call: Call, svc: Services, place: Binding) -> Candidate:
@@ -304,8 +309,8 @@ async def _replied(call: Call, candidate: Candidate, answer: Answer, body: bytes
     """The reply, once what it costs is settled; an answer that does not hold it yet costs nothing."""
     if not passing_words.delivers(call.operation, body):
         paid.release()
+    body = passing_words.shown(call.operation, body)  # before it is charged: what can't be shown costs nothing
     cost = await paid.settled(candidate, answer.status)
-    body = passing_words.shown(call.operation, body)
     headers = [(b"content-type", answer.header(b"content-type") or _JSON[1])]
     if not call.operation.free:
         headers.append((b"x-unigate-cost", format_usd(cost).encode()))

@@ -1,0 +1,91 @@
+"""Suno's servers that are not in order, or worse: whose the clips are, what is charged, and what the others notice."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from support.stage import Stage, set_stage
+from support.suno import BOB, Suno
+from support.suno_vendor import SunoVendor, clip, suno_vendor
+from support.waiting import wait_until
+from support.world import Process
+from unigate.base.clock import now_ms
+
+CONFIG = """
+channels:
+  - {name: suno, provider: suno_relay, base_url: "VENDOR", credentials: sk-suno, models: [suno]}
+prices:
+  - {operation: suno.act.wav, per_call: 0.05}
+settings: {tasks: {poll_scale: 0.1}}
+users: [{name: alice, credit: 100}, {name: bob, credit: 100}]
+keys:
+  - {name: app, user: alice, secret: sk-app-0123456789}
+  - {name: bob, user: bob, secret: sk-bob-0123456789}
+"""
+WAV = {"wav_file_url": "https://files.example/a.wav"}
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[SunoVendor]:
+    """A server that says what it is told to."""
+    with suno_vendor() as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process, vendor: SunoVendor) -> Iterator[Stage]:
+    """A gateway before it."""
+    stage = set_stage(tmp_path_factory.mktemp("trouble"), vendors, CONFIG.replace("VENDOR", vendor.url))
+    yield stage
+    stage.sound()
+    stage.stop()
+
+
+@pytest.fixture
+def suno(stage: Stage, vendor: SunoVendor) -> Iterator[Suno]:
+    """Alice's client."""
+    yield Suno(stage)
+    vendor.says.clear()
+    vendor.go.set()
+
+
+def made(suno: Suno, vendor: SunoVendor, *clips: dict[str, Any], path: str = "/submit/music") -> dict[str, Any]:
+    """The answer to a submission whose task has succeeded with these clips."""
+    told: dict[str, Any] = suno.post(path, prompt="[Verse]\nOn and on")
+    vendor.tell(vendor.last(), "SUCCESS", *clips)
+    assert suno.until(told["id"])["status"] == "SUCCESS"
+    return told
+
+
+def test_what_a_priced_question_holds_is_given_back_however_it_ends(
+    suno: Suno, vendor: SunoVendor, stage: Stage
+) -> None:
+    made(suno, vendor, clip("held-1", "complete"))
+    since = now_ms()
+    said: tuple[Any, ...] = (
+        (400, {"code": "no", "message": "no"}, 400),
+        (200, {"code": "no", "message": "no"}, 400),
+        (200, b"{no json", 502),
+        (200, {}, 200),
+    )
+    for status, answer, told in said:
+        vendor.says["/suno/act/wav/held-1"] = (status, answer)
+        assert suno.call("GET", "/act/wav/held-1").status_code == told
+    vendor.says["/suno/act/wav/held-1"] = (200, WAV)
+    vendor.go.clear()
+    before = len(vendor.sent())
+    with pytest.raises(httpx.ReadTimeout):
+        shown = {"authorization": f"Bearer {stage.key}"}
+        httpx.get(f"{stage.url}/suno/act/wav/held-1", headers=shown, timeout=0.5, verify=False)
+    wait_until(lambda: len(vendor.sent()) > before, what="the question at the vendor", seconds=20)
+    vendor.go.set()
+    assert stage.charged(since) == 0, "and nothing is held any more"
+    both = [threading.Thread(target=suno.good, args=("GET", "/act/wav/held-1")) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+    assert stage.charged(since) == 100_000_000, "each answer that holds it"
