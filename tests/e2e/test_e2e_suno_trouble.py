@@ -89,3 +89,29 @@ def test_what_a_priced_question_holds_is_given_back_however_it_ends(
     for one in both:
         one.join()
     assert stage.charged(since) == 100_000_000, "each answer that holds it"
+
+
+def test_an_id_that_was_told_stays_its_clip_s_in_whatever_order_they_come(suno: Suno, vendor: SunoVendor) -> None:
+    told = suno.post("/generate", prompt="[Verse]\nOver the hills")
+    first, second = (one["id"] for one in told["clips"])
+
+    def seen() -> dict[str, str]:
+        return {one["id"]: one["title"] for one in suno.fetch(told["id"])["data"]}
+
+    task = vendor.last()
+    vendor.tell(task, "IN_PROGRESS", clip("order-b"))
+    wait_until(lambda: seen() == {first: "order-b"}, what="the clip that came first", seconds=20)
+    vendor.tell(task, "IN_PROGRESS", clip("order-a"), clip("order-b"))
+    wait_until(lambda: seen() == {first: "order-b", second: "order-a"}, what="the other clip", seconds=20)
+    vendor.tell(task, "SUCCESS", clip("order-b", "complete"), clip("order-a", "complete"), clip("order-c", "complete"))
+    suno.until(told["id"])
+    known = {first: "order-b", second: "order-a", "order-c": "order-c"}
+    assert seen() == known
+    assert {one["id"]: one["title"] for one in suno.good("GET", f"/feed/{second},{first}")} == {
+        first: "order-b",
+        second: "order-a",
+    }
+    for id, theirs in known.items():
+        assert suno.good("GET", f"/act/timing/{id}")["asked"] == f"/suno/act/timing/{theirs}"
+        suno.post("/submit/music", prompt="x", task="extend", continue_clip_id=id, continue_at=1)
+        assert vendor.sent()[-1][2]["continue_clip_id"] == theirs

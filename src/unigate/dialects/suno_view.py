@@ -58,12 +58,13 @@ def shown(task: Task, view: View) -> dict[str, Any]:
 def clips(task: Task, view: View) -> list[dict[str, Any]]:
     """The clips of a task, as far as its server has told of them."""
     told = task.detail.get("data")
-    names = allotted(task)
+    clips = told if isinstance(told, list | tuple) else ()
+    names = _names(task, [clip["id"] for clip in clips])
     found = []
-    for place, clip in enumerate(told if isinstance(told, list | tuple) else ()):
+    for clip in clips:
         seen = linked(clip, task.outputs, view)
         assert isinstance(seen, dict)
-        id = names[place] if place < len(names) else seen["id"]
+        id = names.get(seen["id"], seen["id"])
         found.append(
             {**seen, "id": id, **({"clip_id": id} if "clip_id" in seen else {}), **_owner(task)},
         )
@@ -78,7 +79,17 @@ def clip(task: Task, id: str, view: View) -> dict[str, Any]:
 
 def allotted(task: Task) -> Sequence[str]:
     """The ids that its clips were given before its server had named them."""
-    told = task.input.get(ALLOTTED)
+    return _ids(task.input)
+
+
+def _names(task: Task, clips: Sequence[str]) -> Mapping[str, str]:
+    """Of its server's ids of clips, the ids that callers know; those of clips that failed are told nowhere else."""
+    theirs = dict.fromkeys((*_ids(task.detail), *clips))
+    return dict(zip(theirs, allotted(task), strict=False))
+
+
+def _ids(value: Fields) -> Sequence[str]:
+    told = value.get(ALLOTTED)
     return [str(one) for one in told] if isinstance(told, list | tuple) else ()
 
 

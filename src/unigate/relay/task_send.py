@@ -151,6 +151,7 @@ class Sender:
         self, row: TaskRow, channel: Channel, credential_id: str, accepted: Accepted, attempts: Sequence[Attempt]
     ) -> Sent:
         """A provider has the task: its handle goes to the journal before anything else, then to the row."""
+        accepted = replace(accepted, progress=task_things.steady(row.task, accepted.progress))
         engine, progress = self._engine, accepted.progress
         handle, detail, previews = map(text, (accepted.handle, progress.detail, progress.previews))
         engine.failpoint("task.before_note")

@@ -2,17 +2,18 @@
 
 Each is bound to its user, channel and credential when its task first tells of it, and never to anything else; a second
 binding, of the kind MADE, says which task it is of. Ids that a dialect allots (`ALLOTTED`) lead to their task from its
-submission on, and to the thing itself once its provider has named it.
+submission on, and each to one thing from when its provider first names that, in whatever order things are named later.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from unigate.base.clock import now_ms
 from unigate.spec.binding import Binding
-from unigate.spec.task import ALLOTTED, Made, Task
+from unigate.spec.task import ALLOTTED, Json, Made, Progress, Task
 from unigate.store import bindings, task_changes
 from unigate.store.database import Tx
 
@@ -23,8 +24,15 @@ MADE = "made"
 
 async def allot(tx: Tx, task: Task) -> None:
     """Let ids that a dialect has allotted lead to their task."""
-    for id in _allotted(task):
+    for id in _ids(task.input):
         await bindings.add(tx, _binding(task, MADE, id, task.id))
+
+
+def steady(task: Task, progress: Progress) -> Progress:
+    """What a provider says of a task, and in its detail which of its things has which of the allotted ids."""
+    count = len(_ids(task.input))
+    named = list(dict.fromkeys((*_ids(task.detail), *(made.id for made in progress.makes))))[:count]
+    return replace(progress, detail={**(progress.detail or task.detail), ALLOTTED: named}) if named else progress
 
 
 async def took(tx: Tx, task: Task, values: dict[str, Any], makes: Sequence[Made]) -> bool:
@@ -37,19 +45,19 @@ async def took(tx: Tx, task: Task, values: dict[str, Any], makes: Sequence[Made]
 
 async def bind(tx: Tx, task: Task, makes: Sequence[Made]) -> None:
     """Bind what a task has made; what is bound already stays, and may be named again."""
-    allotted = _allotted(task)
-    for place, made in enumerate(makes):
+    allotted = dict(zip(_ids(task.detail), _ids(task.input), strict=False))
+    for made in makes:
         if "\0" in made.id or not made.id:
             continue
-        public = allotted[place] if place < len(allotted) else made.id
+        public = allotted.get(made.id, made.id)
         if not await bindings.add(tx, _binding(task, made.kind, public, made.id)):
             log.error("a provider names what was made for somebody else", task=task.id, kind=made.kind, thing=made.id)
-        elif place >= len(allotted):
+        elif made.id not in allotted:
             await bindings.add(tx, _binding(task, MADE, public, task.id))
 
 
-def _allotted(task: Task) -> Sequence[str]:
-    told = task.input.get(ALLOTTED)
+def _ids(value: Json) -> Sequence[str]:
+    told = value.get(ALLOTTED)
     return [str(one) for one in told] if isinstance(told, list | tuple) else ()
 
 

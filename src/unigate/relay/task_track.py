@@ -12,6 +12,7 @@ import structlog
 
 from unigate.base.clock import now_ms
 from unigate.base.errors import GatewayError, StoreUnavailable, UpstreamError, UpstreamRefused
+from unigate.relay import task_things
 from unigate.relay.task_engine import Engine, binding_of
 from unigate.relay.task_finish import Ending, Finisher
 from unigate.relay.task_send import ending_of
@@ -63,6 +64,7 @@ class Tracker:
 
     async def told(self, row: TaskRow, progress: Progress, *, kept: bool = False) -> None:
         """Take in what a provider says of a task that this process has claimed; `kept`: it is asked after here."""
+        progress = task_things.steady(row.task, progress)
         if progress.state in _ENDED:
             await self._finisher.finish(ending_of(row, progress))
             return
@@ -198,7 +200,8 @@ class Tracker:
             return
         now = now_ms()
         news: list[Awaitable[None]] = []
-        for row, one in zip(rows, found, strict=True):
+        for row, told in zip(rows, found, strict=True):
+            one = None if told is None else task_things.steady(row.task, told)
             if one is None:
                 news.append(self._one(row, self._missing))
             elif one.state in _ENDED or now >= row.task.deadline_at or _after(row.task, one, now) is not None:
