@@ -115,3 +115,35 @@ def test_an_id_that_was_told_stays_its_clip_s_in_whatever_order_they_come(suno: 
         assert suno.good("GET", f"/act/timing/{id}")["asked"] == f"/suno/act/timing/{theirs}"
         suno.post("/submit/music", prompt="x", task="extend", continue_clip_id=id, continue_at=1)
         assert vendor.sent()[-1][2]["continue_clip_id"] == theirs
+
+
+def test_another_s_clip_is_named_in_no_member_at_all(suno: Suno, vendor: SunoVendor, stage: Stage) -> None:
+    theirs = "5c1e9f0a-7d43-4d2e-8a55-0f1e2d3c4b5a"
+    made(suno, vendor, clip(theirs, "complete"), path="/generate")
+    persona = "p-1234567"
+    vendor.says["/suno/persona/create"] = (200, {"id": persona})
+    suno.post("/persona/create", root_clip_id=theirs, name="Ada")
+    bob = Suno(stage, BOB)
+    made(bob, vendor, clip("bob-1", "complete"))
+    before = len(vendor.sent())
+    for named in (
+        {"metadata": {"cover_clip_id": theirs}},
+        {"edited_clip_id": theirs},
+        {"clip_id": [theirs]},
+        {"CONTINUE_CLIP_ID": theirs},
+        {"history": [{"id": f"m_{theirs}"}]},
+        {"audio": f"https://files.example/{theirs}.mp3"},
+        {"metadata": {"persona": {"id": persona}}},
+    ):
+        assert bob.refused("/submit/music", prompt="x", **named) == "task_origin_not_exist", named
+        assert bob.refused("/generate", prompt="x", **named) == "task_origin_not_exist", named
+        assert bob.refused("/submit/concat", clip_id="bob-1", more=named) == "task_origin_not_exist", named
+        assert bob.call("POST", "/v1/music", {"input": {"prompt": "x", **named}}).status_code == 400, named
+        assert bob.refused("/act/tags", original_tags="x", **named) == "task_origin_not_exist", named
+        more = {name: value for name, value in named.items() if name != "clips"}
+        assert bob.refused("/persona/create", root_clip_id="bob-1", name="x", **more) == "task_origin_not_exist"
+    many = [f"clip-{number:06}" for number in range(501)]
+    assert bob.refused("/submit/music", prompt="x", metadata={"all": many}) == "invalid_request"
+    assert len(vendor.sent()) == before
+    suno.post("/submit/music", prompt="x", metadata={"cover_clip_id": theirs})
+    assert vendor.sent()[-1][2]["metadata"] == {"cover_clip_id": theirs}, "one's own travel"

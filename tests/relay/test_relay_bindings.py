@@ -1,6 +1,7 @@
 """Bindings as calls write them: together, each with its own outcome, and never for somebody else."""
 
 import asyncio
+import random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -95,3 +96,11 @@ async def test_a_store_that_is_away_tells_everybody(database: Database) -> None:
     assert len({id(outcome) for outcome in outcomes}) == 3
     bindings._db = database
     await bindings.keep(call(), place(), "resp_1")
+
+
+async def test_an_id_that_cannot_be_kept_spoils_nobody_else_s(database: Database) -> None:
+    bindings = Bindings(database)
+    ids = ("resp_1", random.Random(7).randbytes(9000).hex(), "a\0b", "", "resp_2")
+    outcomes = await asyncio.gather(*(bindings.keep(call(), place(), id) for id in ids), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None), BadAnswer, BadAnswer, BadAnswer, type(None)]
+    assert await bindings.find(call(), "resp_2") is not None

@@ -1,6 +1,7 @@
 """Things that tasks make: bound in the transaction that tells of them, to their user, channel, credential and task."""
 
 import json
+import random
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from support.task_rig import Rig, channel, key, rig
 from support.task_vendor import ONE, PROVIDER, Vendor
-from unigate.relay.task_things import MADE
+from unigate.relay.task_things import MADE, MOST
 from unigate.spec.binding import Binding
 from unigate.spec.channel import Channel
 from unigate.spec.task import ALLOTTED, Accepted, Answered, Json, Made, Order, Progress
@@ -101,8 +102,41 @@ async def test_ids_that_were_allotted_lead_to_their_task_from_the_beginning(hous
     assert {id: one.upstream_id for (kind, id), one in found.items() if kind == "tune"} == {
         "o-1": "theirs-1",
         "o-2": "theirs-2",
+        "theirs-1": "theirs-1",
+        "theirs-2": "theirs-2",
         "theirs-3": "theirs-3",
     }
+    assert {id for kind, id in found if kind == MADE} == {"o-1", "o-2", "theirs-1", "theirs-2", "theirs-3"}
+
+
+async def test_an_allotted_id_is_one_thing_s_whatever_is_told_first(house: Rig) -> None:
+    node = await house.node()
+    task = await node.submit(steps=-1, makes=["theirs-2"], draft_input={ALLOTTED: ["o-1", "o-2"]})
+    job = next(iter(house.vendor.jobs.values()))
+    job["percent"] = 40
+    while (now := await node.get(task.id)).percent != 40:
+        await node.tasks.wait(task.id, task.user_id, beyond=now.version, seconds=5)
+    job["order"]["makes"] = ["theirs-1", "theirs-2"]
+    house.vendor.end(task.id)
+    ended = await node.ended(task.id)
+    assert ended.detail[ALLOTTED] == ["theirs-2", "theirs-1"]
+    found = await known(house)
+    assert {id: found["tune", id].upstream_id for id in ("o-1", "o-2")} == {"o-1": "theirs-2", "o-2": "theirs-1"}
+
+
+async def test_what_has_an_id_beyond_any_use_spoils_no_end(house: Rig) -> None:
+    node = await house.node()
+    made = [random.Random(number).randbytes(9000).hex() for number in range(3)]
+    task = await node.submit(steps=1, makes=[*made, "tune-a"])
+    assert (await node.ended(task.id)).state == "succeeded"
+    assert set(await known(house)) == {("tune", "tune-a"), (MADE, "tune-a")}
+
+
+async def test_a_provider_that_tells_of_more_things_than_any_task_makes_is_not_believed(house: Rig) -> None:
+    node = await house.node()
+    task = await node.submit(steps=1, makes=[f"tune-{number}" for number in range(MOST + 1)])
+    assert (await node.ended(task.id)).state == "succeeded"
+    assert len(await known(house)) == 2 * MOST
 
 
 async def test_what_is_somebody_else_s_stays_theirs(house: Rig) -> None:

@@ -24,13 +24,14 @@ from unigate.dialects.relay_tasks import (
     read_ids,
     write_error,
 )
-from unigate.dialects.suno_read import go_on, source, things, with_things
+from unigate.dialects.suno_read import GUARDED, go_on, source, things, with_things
 from unigate.spec.binding import Binding
 from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Draft, Headers, Submission, Task, View
 
 __all__ = [
+    "GUARDED",
     "OPERATIONS",
     "SHOWS",
     "SIGNS",

@@ -14,11 +14,12 @@ from unigate.dialects import suno
 from unigate.dialects import suno_read as reading
 from unigate.dialects import suno_view as views
 from unigate.dialects.relay_tasks import Refused, error_status, events, missing, missing_parent
-from unigate.dialects.suno import SIGNS, continue_task, goes_on_from, kept_things, with_kept, write_notice
+from unigate.dialects.suno import GUARDED, SIGNS, continue_task, goes_on_from, kept_things, with_kept, write_notice
 from unigate.spec.reply import Reply
 from unigate.spec.task import Draft, Submission, Task, View
 
 __all__ = [
+    "GUARDED",
     "OPERATIONS",
     "SHOWS",
     "SIGNS",

@@ -19,6 +19,8 @@ from unigate.spec.task import ALLOTTED, Draft, Task
 MODEL = "suno"
 #: Kinds of what is kept at a channel's account.
 CLIP, PERSONA, UPLOAD = "suno_clip", "suno_persona", "suno_upload"
+#: What lies at accounts that users share: the servers take it by members that are not known here too.
+GUARDED = (CLIP, PERSONA, UPLOAD)
 #: What `mv` is where nobody says.
 DEFAULT_MV = "chirp-v4"
 #: `task` -> the member without which it can't be done.

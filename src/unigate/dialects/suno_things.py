@@ -14,12 +14,12 @@ from unigate.base.errors import BadAnswer, GatewayError
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects import suno
 from unigate.dialects.relay_tasks import Refused, error_status, pass_error, write_error
-from unigate.dialects.suno_read import CLIP, MODEL, PERSONA, UPLOAD, moment
+from unigate.dialects.suno_read import CLIP, GUARDED, MODEL, PERSONA, UPLOAD, moment
 from unigate.dialects.suno_server import clips_of, of_nobody
 from unigate.spec.operation import Operation
 from unigate.spec.task import Made
 
-__all__ = ["OPERATIONS", "PASSED_MODEL", "error_status", "pass_error", "write_error"]
+__all__ = ["GUARDED", "OPERATIONS", "PASSED_MODEL", "error_status", "pass_error", "write_error"]
 PASSED_MODEL = MODEL
 #: Kinds of files that the servers take.
 SOUNDS = ("mp3", "wav", "m4a", "flac", "ogg", "aac", "opus", "webm", "mp4")

@@ -18,11 +18,12 @@ from unigate.dialects import suno
 from unigate.dialects import suno_read as reading
 from unigate.dialects import suno_view as views
 from unigate.dialects.relay_tasks import Refused, error_status, events, missing, missing_parent, pass_error, write_error
-from unigate.dialects.suno import SIGNS, continue_task, goes_on_from, kept_things, with_kept, write_notice
+from unigate.dialects.suno import GUARDED, SIGNS, continue_task, goes_on_from, kept_things, with_kept, write_notice
 from unigate.spec.reply import Reply
 from unigate.spec.task import ALLOTTED, Draft, Submission, Task, View
 
 __all__ = [
+    "GUARDED",
     "OPERATIONS",
     "SHOWS",
     "SIGNS",

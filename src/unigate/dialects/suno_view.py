@@ -72,7 +72,8 @@ def clips(task: Task, view: View) -> list[dict[str, Any]]:
 
 
 def clip(task: Task, id: str, view: View) -> dict[str, Any]:
-    """One of its clips by its id; one that its server has not told of yet is as new as its task."""
+    """One of its clips by its id, its server's too; one that its server has not told of yet is as new as its task."""
+    id = _names(task, ()).get(id, id)
     found = next((one for one in clips(task, view) if one["id"] == id), None)
     return found if found is not None else new_clip(task, id)
 

@@ -5,6 +5,7 @@ What comes while the database writes is written together in the next transaction
 """
 
 import asyncio
+from collections.abc import Sequence
 
 from unigate.base.clock import now_ms
 from unigate.base.errors import BadAnswer, BadRequest, GatewayError
@@ -17,6 +18,8 @@ from unigate.store.pages import Page, Slice
 
 #: Bindings in one transaction.
 BATCH = 100
+#: Bytes of an id: an index holds no row that is much longer, and what is written with it would be lost.
+LONGEST = 1000
 
 
 class Bindings:
@@ -45,6 +48,8 @@ class Bindings:
             model=call.facts.model,
             created_at=now_ms(),
         )
+        if "\0" in binding.public_id or not 0 < len(binding.public_id.encode("utf-8", "replace")) <= LONGEST:
+            raise BadAnswer(detail=f"the provider gave a {binding.kind} an id that cannot be one")
         loop = asyncio.get_running_loop()
         kept: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((binding, kept))
@@ -68,6 +73,11 @@ class Bindings:
             return None
         async with self._db.reading() as tx:
             return await rows.anybodys(tx, kind, public_id)
+
+    async def strangers(self, kinds: Sequence[str], ids: Sequence[str], user_id: str) -> bool:
+        """Whether one of these ids is another user's thing of one of these kinds."""
+        async with self._db.reading() as tx:
+            return await rows.strangers(tx, kinds, ids, user_id)
 
     async def put(self, binding: Binding) -> None:
         """Remember where a thing is known; what is bound already stays."""

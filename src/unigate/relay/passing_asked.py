@@ -14,7 +14,7 @@ import msgspec
 
 from unigate.base.errors import BadRequest, NotFound, Unsupported
 from unigate.dialects import form_read, json_places, openai_files, openai_passed
-from unigate.relay import passing_words, tuned
+from unigate.relay import passing_words, strangers, tuned
 from unigate.relay.call import Call
 from unigate.relay.outgoing import FormBody, spooled
 from unigate.relay.services import Services
@@ -134,6 +134,9 @@ async def read(call: Call, svc: Services) -> Asked:
 async def _things(call: Call, svc: Services, value: Mapping[str, Any] | None) -> dict[str, Binding]:
     """What a body names that lies at a provider, by our ids; the dialect's error for what is not there, or lies apart."""
     found: dict[str, Binding] = {}
+    guarded = passing_words.guarded(call.operation)
+    if await strangers.named(svc, guarded, value, call.key.user_id):
+        raise passing_words.missing(call.operation, guarded[0], "")
     for kind, id in passing_words.named(call.operation, value):
         binding = await svc.bindings.of(kind, id, call.key.user_id) if "\0" not in id else None
         first = next(iter(found.values()), binding)

@@ -4,7 +4,7 @@ A dialect whose operations have the use `passed` may have, each in place of what
 id)`; `read_thing(body, operation)`, the body as an object; `named_things(operation, value)`, kind and id of what a body names,
 which goes where that is known and by the names that it has there; `made_things(operation, answer)`, what an answer names and
 later calls may; `check_answer(operation, answer)`, which raises for a refusal that came as 2xx; `show_thing(operation, answer)`, the answer as its callers read it; `delivers(operation, answer)`, whether it
-holds what has a price; and PASSED_MODEL, the model by which calls are routed that go nowhere in particular. Pure.
+holds what has a price; GUARDED, kinds of things of which none may be named that is another user's; and PASSED_MODEL, the model by which calls are routed that go nowhere in particular. Pure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +32,11 @@ def read_body(body: bytes, operation: Operation) -> dict[str, Any]:
 def named(operation: Operation, value: Mapping[str, Any] | None) -> Sequence[Thing]:
     """What a body names: kind and public id."""
     return _of(operation, "named_things", _nothing_named)(operation, value or {})
+
+
+def guarded(operation: Operation) -> Sequence[str]:
+    """Kinds of things of which a body may name no other user's, wherever."""
+    return _of(operation, "GUARDED", ())
 
 
 def check(operation: Operation, body: bytes) -> None:

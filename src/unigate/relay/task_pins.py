@@ -3,6 +3,7 @@
 A dialect with such things has two functions: `kept_things(draft)`, kind and id of each, and `with_kept(draft, found)`,
 the draft with what was found under these ids, pinned; it refuses what is not there. Where a draft goes on from something
 that a task made, `goes_on_from(draft)` names that thing ("": none), and the draft goes on from its task, if that is still there.
+GUARDED: kinds of things of which none may be named, anywhere in the body, that is another user's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import Protocol, cast
 
 from unigate.base.errors import BadRequest
 from unigate.dialects import TaskDialect
+from unigate.relay import strangers
 from unigate.relay.call import Call
 from unigate.relay.services import Services
 from unigate.relay.task_things import MADE
@@ -38,6 +40,8 @@ async def pinned(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -
     if not hasattr(spoken, "kept_things"):
         return draft
     pinner = cast(Pinner, spoken)
+    if await strangers.named(svc, getattr(spoken, "GUARDED", ()), draft.body, call.key.user_id):
+        raise getattr(spoken, "missing_parent", spoken.missing)("")
     things = pinner.kept_things(draft)
     if not things:
         return draft

@@ -20,6 +20,8 @@ from unigate.store.database import Tx
 log: Any = structlog.get_logger("unigate.tasks")
 #: From a thing's public id to its task: the upstream id of such a binding is the task's.
 MADE = "made"
+#: Things of one task, and characters of an id, beyond which a provider is not believed: an index holds no row that long.
+MOST, LONGEST = 100, 200
 
 
 async def allot(tx: Tx, task: Task) -> None:
@@ -46,14 +48,17 @@ async def took(tx: Tx, task: Task, values: dict[str, Any], makes: Sequence[Made]
 async def bind(tx: Tx, task: Task, makes: Sequence[Made]) -> None:
     """Bind what a task has made; what is bound already stays, and may be named again."""
     allotted = dict(zip(_ids(task.detail), _ids(task.input), strict=False))
-    for made in makes:
-        if "\0" in made.id or not made.id:
+    for made in makes[:MOST]:
+        if "\0" in made.id or not 0 < len(made.id) <= LONGEST:
             continue
-        public = allotted.get(made.id, made.id)
-        if not await bindings.add(tx, _binding(task, made.kind, public, made.id)):
-            log.error("a provider names what was made for somebody else", task=task.id, kind=made.kind, thing=made.id)
-        elif made.id not in allotted:
-            await bindings.add(tx, _binding(task, MADE, public, task.id))
+        # By its provider's id too where it has another: that is told in addresses and in what is said of other things.
+        for public in dict.fromkeys((allotted.get(made.id, made.id), made.id)):
+            if not await bindings.add(tx, _binding(task, made.kind, public, made.id)):
+                log.error(
+                    "a provider names what was made for somebody else", task=task.id, kind=made.kind, thing=made.id
+                )
+            elif public == made.id:
+                await bindings.add(tx, _binding(task, MADE, public, task.id))
 
 
 def _ids(value: Json) -> Sequence[str]:

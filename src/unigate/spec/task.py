@@ -22,7 +22,7 @@ ENDED: frozenset[TaskState] = frozenset({"succeeded", "failed", "canceled", "unk
 Json = Mapping[str, object]
 _NOTHING: Json = {}
 #: The member of a task's input that holds the ids by which callers know what it makes; without it these are the provider's
-#: own. The member of its detail of the same name holds the provider's ids of the same things, in the same order.
+#: own alone. The member of its detail of the same name holds the provider's ids of the same things, in the same order.
 ALLOTTED = "allotted"
 Headers = tuple[tuple[bytes, bytes], ...]
 

@@ -1,5 +1,6 @@
 """Bindings: which user, channel and credential a vendor's id belongs to."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlalchemy import bindparam, delete, select
@@ -16,6 +17,15 @@ _OWNED = (*_THE_ONE, bindings.c.user_id == bindparam("user"))
 _ADD = insert(bindings).on_conflict_do_nothing(index_elements=["kind", "public_id"])
 _FIND = select(bindings).where(*_THE_ONE)
 _FIND_OWNED = select(bindings).where(*_OWNED)
+_STRANGERS = (
+    select(bindings.c.user_id)
+    .where(
+        bindings.c.kind.in_(bindparam("kinds", expanding=True)),
+        bindings.c.public_id.in_(bindparam("ids", expanding=True)),
+        bindings.c.user_id != bindparam("user"),
+    )
+    .limit(1)
+)
 _REMOVE = delete(bindings).where(*_OWNED)
 _ORDER = (bindings.c.created_at, bindings.c.public_id)
 _FILTERS = {"kind": bindings.c.kind == bindparam("kind"), "user_id": bindings.c.user_id == bindparam("user_id")}
@@ -41,6 +51,11 @@ async def anybodys(tx: Tx, kind: str, public_id: str) -> Binding | None:
     """A binding, whosever it is; None where there is none."""
     row = await tx.one(_FIND, {"of": kind, "id": public_id})
     return _made(row) if row is not None else None
+
+
+async def strangers(tx: Tx, kinds: Sequence[str], ids: Sequence[str], user_id: str) -> bool:
+    """Whether one of these ids is another user's thing of one of these kinds."""
+    return await tx.one(_STRANGERS, {"kinds": list(kinds), "ids": list(ids), "user": user_id}) is not None
 
 
 async def page(tx: Tx, page: Page, kind: str, user_id: str, *, newest_first: bool = True) -> Slice[Binding]:
