@@ -7,12 +7,23 @@ import pytest
 
 from unigate.base.errors import BadAnswer, InvalidKey, NoFunds, NotFound, UpstreamRefused
 from unigate.dialects import relay_tasks as relay
+from unigate.dialects import suno
 from unigate.dialects import suno_things as things
 from unigate.dialects.suno_view import version
 from unigate.spec.operation import Operation
-from unigate.spec.task import Made
+from unigate.spec.task import Made, Task
 
 ROWS = {row.name.removeprefix("suno."): row for row in things.OPERATIONS}
+TASK: dict[str, Any] = {
+    "id": "t1",
+    "called": "suno.music",
+    "operation": "suno.music",
+    "dialect": "suno",
+    "user_id": "usr_1",
+    "key_id": "key_1",
+    "model": "suno",
+    "state": "running",
+}
 CLIP = {"id": "c1", "handle": "someones", "display_name": "Someone", "user_id": "acc", "title": "t"}
 
 
@@ -130,3 +141,32 @@ def test_versions_of_models() -> None:
 )
 def test_percent(told: object, percent: int | None) -> None:
     assert relay.percent(told) == percent
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"code": 401, "message": "no such key"}, 401),
+        ({"code": "429", "message": "slow down"}, 429),
+        ({"code": 500, "message": "broken"}, 500),
+        ({"code": "quota_not_enough"}, 402),
+        ({"code": 7}, 400),
+        ({"error": {"message": "too long"}}, 400),
+        ({"error": "too long"}, 400),
+        ({"success": False, "message": "too long"}, 400),
+    ],
+)
+def test_a_refusal_that_comes_as_200_is_what_it_amounts_to(told: dict[str, Any], status: int) -> None:
+    with pytest.raises(UpstreamRefused) as refused:
+        relay.answered(json.dumps(told).encode())
+    assert refused.value.upstream_status == status
+    assert relay.answered(b'{"code": "success", "error": null, "data": 1}')["data"] == 1
+
+
+def test_a_query_for_several_is_read_once_for_all_of_them() -> None:
+    song, words = (Task(**{**TASK, "input": {"action": action}}) for action in ("MUSIC", "LYRICS"))
+    for body, wanted in ((b'{"action": "lyrics"}', [False, True]), (b"{}", [True, True])):
+        selected = suno.selects(body)
+        assert [selected(song), selected(words)] == wanted
+    with pytest.raises(relay.Refused):
+        suno.selects(b'{"action": 7}')

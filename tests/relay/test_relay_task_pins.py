@@ -70,10 +70,14 @@ async def test_a_draft_goes_on_from_the_task_that_made_what_it_names(there: bool
     async def of(kind: str, id: str, user_id: str) -> Binding | None:
         return known.get((kind, id)) if user_id == "usr_1" else None
 
-    async def get(id: str, user_id: str) -> object:
-        return SimpleNamespace(id=id) if there and user_id == "usr_1" else None
+    async def bound(kind: str, ids: list[str], user_id: str) -> list[Binding]:
+        return [one for id in ids if (one := await of(kind, id, user_id))]
 
-    svc = cast(Services, SimpleNamespace(bindings=SimpleNamespace(of=of), tasks=SimpleNamespace(get=get)))
+    async def several(ids: list[str], user_id: str) -> list[object]:
+        return [SimpleNamespace(id=id) for id in ids if there and user_id == "usr_1"]
+
+    bindings = SimpleNamespace(of=of, several=bound)
+    svc = cast(Services, SimpleNamespace(bindings=bindings, tasks=SimpleNamespace(several=several)))
     call = cast(Call, SimpleNamespace(key=SimpleNamespace(user_id="usr_1")))
     draft = Draft(operation="o", model="m", body={"tune": "t1"}, parent_id=given)
     found = await pinned(call, svc, cast(TaskDialect, _Singer()), draft)

@@ -29,6 +29,8 @@ STATES: Mapping[str, State] = {
     "FAILED": "failed",
     "FAIL": "failed",
     "CANCEL": "canceled",
+    "CANCELED": "canceled",
+    "CANCELLED": "canceled",
 }
 _SHOWN: Mapping[str, str] = {"waiting": "NOT_START", "submitting": "NOT_START", "succeeded": "SUCCESS"}
 #: Tasks that one call may ask after.
@@ -54,6 +56,7 @@ _CODES: Mapping[str, str] = {
     "upstream_timeout": "do_request_failed",
     "task_not_found": "task_not_exist",
 }
+_STATUS = re.compile("[45][0-9]{2}")
 _PERCENT = re.compile(r"\s*([0-9]{1,5})(?:\.[0-9]+)?\s*%?\s*")
 _OBJECT: "msgspec.json.Decoder[dict[str, Any]]" = msgspec.json.Decoder(dict[str, Any])
 #: Why a task failed, where the vendor did not say it.
@@ -227,8 +230,15 @@ def answered(body: bytes) -> dict[str, Any]:
         raise BadAnswer(detail="the relay's answer is no JSON object") from None
     code = told.get("code")
     if code is not None and str(code).lower() not in (SUCCESS, "200", "0", "1"):
-        raise UpstreamRefused(_AMOUNTS.get(str(code), 400), body)
+        raise UpstreamRefused(_amount(str(code)), body)
+    if code is None and (told.get("error") or told.get("success") is False):
+        raise UpstreamRefused(400, body)
     return told
+
+
+def _amount(code: str) -> int:
+    """The status that a refusal's code amounts to; many relays write the status itself."""
+    return _AMOUNTS.get(code) or (int(code) if _STATUS.fullmatch(code) else 400)
 
 
 def submitted_id(told: Fields) -> str:

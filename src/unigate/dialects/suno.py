@@ -5,7 +5,7 @@ github.com/Suno-API/Suno-API, github.com/QuantumNous/new-api (`relay/channel/tas
 clips are in `suno_things`, two older forms of the same in `suno_v1` and `suno_goamz`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -138,10 +138,10 @@ def write_tasks(tasks: Sequence[Task], view: View, next_page: str = "") -> bytes
     return relay.envelope([views.shown(task, view) for task in tasks])
 
 
-def selects(body: bytes, task: Task) -> bool:
-    """Whether a query for several tasks, which may be for one action only, is about this one; Refused."""
+def selects(body: bytes) -> Callable[[Task], bool]:
+    """What says which tasks a query for several is about, which may be for one action only; Refused."""
     action = relay.text(relay.fields(body), "action").upper()
-    return not action or task.input.get("action") == action
+    return lambda task: not action or task.input.get("action") == action
 
 
 def write_notice(task: Task, event: str, view: View) -> tuple[Headers, bytes]:  # noqa: ARG001

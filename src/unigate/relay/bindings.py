@@ -67,6 +67,11 @@ class Bindings:
         async with self._db.reading() as tx:
             return await rows.find(tx, kind, public_id, user_id)
 
+    async def several(self, kind: str, public_ids: Sequence[str], user_id: str) -> list[Binding]:
+        """Which of these things of a kind a user has, in any order."""
+        async with self._db.reading() as tx:
+            return await rows.several(tx, kind, public_ids, user_id)
+
     async def anybodys(self, kind: str, public_id: str) -> Binding | None:
         """A thing of a kind, whosever it is; None for nothing."""
         if "\0" in public_id:

@@ -54,11 +54,14 @@ async def pinned(call: Call, svc: Services, spoken: TaskDialect, draft: Draft) -
     names: Callable[[Draft], str] | None = getattr(spoken, "goes_on_from", None)
     if names is None or draft.parent_id or not (thing := names(draft)):
         return made
-    task = await maker(call, svc, thing)
+    task = (await makers(call, svc, [thing])).get(thing)
     return made if task is None else replace(made, parent_id=task.id)
 
 
-async def maker(call: Call, svc: Services, thing: str) -> Task | None:
-    """The task of the calling user that made a thing; None where no task did, or it has been deleted."""
-    binding = await svc.bindings.of(MADE, thing, call.key.user_id) if "\0" not in thing else None
-    return None if binding is None else await svc.tasks.get(binding.upstream_id, call.key.user_id)
+async def makers(call: Call, svc: Services, things: Sequence[str]) -> Mapping[str, Task]:
+    """The tasks of the calling user that made things, by these; none where no task did, or it has been deleted."""
+    user = call.key.user_id
+    found = await svc.bindings.several(MADE, [thing for thing in things if "\0" not in thing], user)
+    made = await svc.tasks.several(list(dict.fromkeys(one.upstream_id for one in found)), user) if found else ()
+    tasks = {task.id: task for task in made}
+    return {one.public_id: tasks[one.upstream_id] for one in found if one.upstream_id in tasks}

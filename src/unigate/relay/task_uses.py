@@ -21,7 +21,7 @@ from unigate.relay.services import Services
 from unigate.relay.task_base import base_of
 from unigate.relay.task_callback import with_callback
 from unigate.relay.task_events import events, own_events
-from unigate.relay.task_pins import maker, pinned
+from unigate.relay.task_pins import makers, pinned
 from unigate.spec.exchange import Exchange
 from unigate.spec.reply import Pieces, Reply
 from unigate.spec.shown_key import SECRET_HEADERS, query_without_key
@@ -169,12 +169,14 @@ async def get(call: Call, svc: Services) -> Reply:
 async def several(call: Call, svc: Services) -> Reply:
     """`task_several`: tasks that the body names; those that there are.
 
-    A dialect may leave out some: `selects(body, task)`.
+    A dialect may leave out some: `selects(body)` gives what says of a task whether it is shown.
     """
     spoken = cast(Selector, task_writer(call.operation.dialect))
-    selects: Callable[[bytes, Task], bool] = getattr(spoken, "selects", lambda _body, _task: True)
-    tasks = await svc.tasks.several(spoken.read_ids(call.body), call.key.user_id)
-    shown = [task for task in tasks if _shows(call, spoken, task) and selects(call.body, task)]
+    selector: Callable[[bytes], Callable[[Task], bool]] | None = getattr(spoken, "selects", None)
+    ids = spoken.read_ids(call.body)
+    wanted = selector(call.body) if selector is not None else None
+    tasks = await svc.tasks.several(ids, call.key.user_id)
+    shown = [task for task in tasks if _shows(call, spoken, task) and (wanted is None or wanted(task))]
     return Reply(spoken.write_tasks(shown, view(call, svc)))
 
 
@@ -182,8 +184,8 @@ async def things(call: Call, svc: Services) -> Reply:
     """`task_things`: things that tasks made, each as its task tells of it; those that there are."""
     spoken = cast(ThingWriter, task_writer(call.operation.dialect))
     asked = spoken.read_things(submission(call, svc))
-    found = [(id, await maker(call, svc, id)) for id in dict.fromkeys(asked)]
-    shown = [(id, task) for id, task in found if task is not None and _shows(call, spoken, task)]
+    known = await makers(call, svc, asked)
+    shown = [(id, task) for id in dict.fromkeys(asked) if (task := known.get(id)) and _shows(call, spoken, task)]
     return Reply(spoken.write_things(shown, view(call, svc)))
 
 

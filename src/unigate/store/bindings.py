@@ -17,6 +17,11 @@ _OWNED = (*_THE_ONE, bindings.c.user_id == bindparam("user"))
 _ADD = insert(bindings).on_conflict_do_nothing(index_elements=["kind", "public_id"])
 _FIND = select(bindings).where(*_THE_ONE)
 _FIND_OWNED = select(bindings).where(*_OWNED)
+_SEVERAL = select(bindings).where(
+    bindings.c.kind == bindparam("of"),
+    bindings.c.public_id.in_(bindparam("ids", expanding=True)),
+    bindings.c.user_id == bindparam("user"),
+)
 _STRANGERS = (
     select(bindings.c.user_id)
     .where(
@@ -45,6 +50,12 @@ async def find(tx: Tx, kind: str, public_id: str, user_id: str) -> Binding | Non
     """A user's binding; None where there is none or it is another user's."""
     row = await tx.one(_FIND_OWNED, {"of": kind, "id": public_id, "user": user_id})
     return _made(row) if row is not None else None
+
+
+async def several(tx: Tx, kind: str, public_ids: Sequence[str], user_id: str) -> list[Binding]:
+    """A user's bindings of a kind under these ids, in any order."""
+    rows = await tx.all(_SEVERAL, {"of": kind, "ids": list(public_ids), "user": user_id})
+    return [_made(row) for row in rows]
 
 
 async def anybodys(tx: Tx, kind: str, public_id: str) -> Binding | None:
