@@ -186,3 +186,23 @@ def test_the_clips_of_an_account_stay_there(stage: Stage, suno: Suno) -> None:
 def test_the_books_agree(stage: Stage) -> None:
     stage.settled()
     stage.sound()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/suno/submit/music/more", 404),
+        ("GET", "/suno", 404),
+        ("GET", "/sunoapi/nothing", 404),
+        ("POST", "/sunoi/fetch", 404),
+        ("GET", "/suno/fetch", 405),
+        ("GET", "/suno/fetch/%2e%2e/x", 404),
+        ("POST", "/suno//submit/music", 404),
+    ],
+)
+def test_what_is_not_there_is_said_as_its_clients_read_it(stage: Stage, method: str, path: str, status: int) -> None:
+    reply = httpx.request(method, stage.url + path, headers={"origin": "https://app.example"}, verify=False)
+    told = reply.json()
+    assert (reply.status_code, told["data"]) == (status, None)
+    assert told["code"] and told["message"] == told["error"]["message"] and reply.headers["x-request-id"]
+    assert reply.headers["access-control-allow-origin"] == "*", "their clients run in browsers"

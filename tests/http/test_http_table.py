@@ -1,6 +1,6 @@
 """The table of operations, where keys are found, and the rules for other origins."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -116,3 +116,13 @@ def test_preflights() -> None:
     assert told[b"access-control-allow-headers"] == b"x-one, x-two"
     assert dict(cors.preflight((b"GET",), None))[b"access-control-allow-headers"]
     assert b"x-unigate-cost" in dict(cors.ANSWER)[b"access-control-expose-headers"]
+
+
+def test_a_path_that_nothing_is_at_belongs_to_the_family_that_alone_is_there() -> None:
+    of = (("song", "/song/a"), ("song", "/song/{id}/b"), ("one", "/v1/a"), ("two", "/v1/b"), ("one", "/v1/c"))
+    table = Table([replace(operation(path, "GET", path), family=family) for family, path in of])
+    for path in (b"/song/nothing", b"/song", b"/song//a"):
+        found = table.family(path)
+        assert found is not None and found.family == "song"
+    for path in (b"/v1/nothing", b"/songs", b"/", b"*", b""):
+        assert table.family(path) is None

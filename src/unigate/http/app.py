@@ -167,9 +167,10 @@ class Gateway:
             if not x.ended:
                 x.cut()
             return
-        write = self._writers[operation.dialect] if operation is not None else openai_errors
+        spoken = operation or self._table.family(x.path)
+        write = self._writers[spoken.dialect] if spoken is not None else openai_errors
         status, head, body = render(error, request_id, write, x.header(b"accept-language") or b"")
-        if operation is not None and x.header(b"origin") is not None:
+        if spoken is not None and x.header(b"origin") is not None:
             head += cors.ANSWER
         x.reply(status, head, body)
 

@@ -18,6 +18,8 @@ class Table:
         self.operations = tuple(operations)
         self._literal: dict[bytes, dict[bytes, Match]] = {}
         self._templates: list[tuple[re.Pattern[bytes], bytes, Operation]] = []
+        #: First segment of paths -> an operation of the family that alone has paths there, None where there are several.
+        self._families: dict[bytes, Operation | None] = {}
         for operation in self.operations:
             if operation.within:
                 continue
@@ -26,6 +28,10 @@ class Table:
 
     def _add(self, operation: Operation, path: str) -> None:
         method = operation.method.encode()
+        first = _first(path.encode())
+        known = self._families.setdefault(first, operation)
+        if known is None or known.family != operation.family:
+            self._families[first] = None
         if "{" in path:
             pattern = re.compile(_pattern(path).encode())
             self._templates.append((pattern, method, operation))
@@ -57,6 +63,10 @@ class Table:
         """All methods served at a path, for preflights; empty where there is nothing."""
         return tuple(self._at(path))
 
+    def family(self, path: bytes) -> Operation | None:
+        """An operation of the family below whose paths this one stands, whether anything is there or not: it has words for errors."""
+        return self._families.get(_first(path))
+
     def _at(self, path: bytes) -> dict[bytes, Match]:
         if (literal := self._literal.get(path)) is not None:
             return literal
@@ -66,6 +76,10 @@ class Table:
                 params = {name: value.decode("ascii", "replace") for name, value in match.groupdict().items()}
                 found[method] = (operation, params)
         return found
+
+
+def _first(path: bytes) -> bytes:
+    return path.split(b"/", 2)[1] if path.startswith(b"/") else path
 
 
 def unknown(method: bytes, path: bytes) -> NotFound:
