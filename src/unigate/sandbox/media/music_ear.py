@@ -47,8 +47,8 @@ def decoded(data: bytes, most: float = 600.0) -> Samples:
                     found += bytes(fitting.planes[0])[: 2 * fitting.samples]
                 if len(found) > 2 * RATE * most:
                     raise ValueError(f"it is longer than {most:g} s")
-    except av.FFmpegError as error:
-        raise ValueError(str(error)) from None
+    except av.FFmpegError:  # whose words are about its inside
+        raise ValueError("it is no sound that can be read") from None
     if not found:
         raise ValueError("there is no sound in it")
     return waves.unpacked(bytes(found))
