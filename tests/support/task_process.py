@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -17,9 +18,15 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.task_rig import Rig
 from support.task_vendor import Vendor
+from unigate.spec.task import ALLOTTED
 from unigate.store.open import connect
 
 ORDERS = 6
+
+
+def order(number: int) -> dict[str, Any]:
+    """An order that makes two tunes, of which one has an allotted id."""
+    return {"number": number, "steps": 2, "tunes": [f"a-{number}", f"b-{number}"], "draft_input": {ALLOTTED: [f"o-{number}"]}}
 
 
 class Deadly:
@@ -43,14 +50,14 @@ async def main(url: str, folder: str, vendor: str, kind: str, place: str) -> Non
     rig = Rig(connect(url), Path(folder), Vendor(url=vendor))
     node = await rig.node(failpoint=Deadly(place))
 
-    async def order(number: int) -> None:
-        task = await node.submit(kind, headers={"idempotency_key": f"order-{number}"}, number=number, steps=2)
+    async def submit(number: int) -> None:
+        task = await node.submit(kind, headers={"idempotency_key": f"order-{number}"}, **order(number))
         line = json.dumps({"order": number, "task": task.id}) + "\n"
         os.write(1, line.encode())  # at once, so that a kill leaves no half of it
 
     for number in range(ORDERS // 2):
-        await order(number)
-    await asyncio.gather(*(order(number) for number in range(ORDERS // 2, ORDERS)))
+        await submit(number)
+    await asyncio.gather(*(submit(number) for number in range(ORDERS // 2, ORDERS)))
     await rig.settled()
     await node.stop()
 

@@ -14,7 +14,7 @@ from typing import Any
 from unigate.base.errors import BadRequest, UpstreamRefused
 from unigate.spec.operation import Operation
 from unigate.spec.provider import Provider
-from unigate.spec.task import Accepted, Answered, Failure, Json, Message, Order, Output, Pace, Progress, TaskApi
+from unigate.spec.task import Accepted, Answered, Failure, Json, Made, Message, Order, Output, Pace, Progress, TaskApi
 
 #: Statuses that a fault of this name answers a submission with.
 REFUSALS = {"refuse": 400, "fail": 500, "auth": 401, "busy": 429, "gateway": 504}
@@ -183,6 +183,8 @@ def _progress_of(job: Mapping[str, Any]) -> Progress:
         outputs=[Output(url=f"http://files.test/{job['id']}.png", kind="image")] if done else (),
         error=Failure(code="vendor_failed", message="as ordered") if state == "failed" else None,
         units=job["units"],
+        # A job with `tunes` tells of them the other way round before its end.
+        makes=[Made(kind="tune", id=id) for id in list(job["order"].get("tunes", ()))[:: 1 if done else -1]],
         billed=job["billed"],
     )
 

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from support.task_process import ORDERS
+from support.task_process import ORDERS, order
 from support.task_rig import COST, MILLION, Rig, rig
+from unigate.relay.task_things import MADE
+from unigate.spec.task import Task
 from unigate.store.database import Database
+from unigate.store.gateway_tables import bindings
 
 PROGRAM = Path(__file__).parents[1] / "support" / "task_process.py"
 #: Where it dies, in the order in which a task comes by.
@@ -49,13 +53,14 @@ async def test_killed_at_a_point_and_started_again(
         await house.moved()
         node.tasks.start()
         again = [
-            await node.submit(kind, headers={"idempotency_key": f"order-{number}"}, number=number, steps=2)
+            await node.submit(kind, headers={"idempotency_key": f"order-{number}"}, **order(number))
             for number in range(ORDERS)
         ]
         assert taken == {number: again[number].id for number in taken}
         done = [await node.ended(task.id) for task in again]
         unknown = int(kind == "one" and place in BLIND)
         await _judge(house, {task.id: task.state for task in done}, unknown=unknown)
+        await _made(house, {number: task for number, task in enumerate(done)})
 
 
 async def _die(house: Rig, url: str, kind: str, place: str) -> dict[int, str]:
@@ -79,6 +84,20 @@ async def _die(house: Rig, url: str, kind: str, place: str) -> dict[int, str]:
             await process.wait()
     assert process.returncode == -signal.SIGKILL, "it never came by"
     return {line["order"]: line["task"] for line in map(json.loads, said.splitlines())}
+
+
+async def _made(house: Rig, done: dict[int, Task]) -> None:
+    """What each made leads to its task and to where it is known, its allotted id to what was told of first."""
+    async with house.db.reading() as tx:
+        rows = await tx.all(select(bindings.c.kind, bindings.c.public_id, bindings.c.upstream_id))
+    wanted = set()
+    for number, task in done.items():
+        wanted.add((MADE, f"o-{number}", task.id))
+        if task.state == "succeeded":
+            wanted |= {(MADE, f"{name}-{number}", task.id) for name in "ab"}
+            wanted |= {("tune", id, id) for id in (f"a-{number}", f"b-{number}")}
+            wanted.add(("tune", f"o-{number}", f"b-{number}"))
+    assert {tuple(row) for row in rows} == wanted
 
 
 async def _judge(house: Rig, states: dict[str, str], *, unknown: int) -> None:
