@@ -7,11 +7,11 @@ import pytest
 
 from unigate.base.errors import BadAnswer, InvalidKey, NoFunds, NotFound, UpstreamRefused
 from unigate.dialects import relay_tasks as relay
-from unigate.dialects import suno
+from unigate.dialects import suno, suno_goamz
 from unigate.dialects import suno_things as things
 from unigate.dialects.suno_view import version
 from unigate.spec.operation import Operation
-from unigate.spec.task import Made, Task
+from unigate.spec.task import Made, Submission, Task
 
 ROWS = {row.name.removeprefix("suno."): row for row in things.OPERATIONS}
 TASK: dict[str, Any] = {
@@ -170,3 +170,13 @@ def test_a_query_for_several_is_read_once_for_all_of_them() -> None:
         assert [selected(song), selected(words)] == wanted
     with pytest.raises(relay.Refused):
         suno.selects(b'{"action": 7}')
+
+
+@pytest.mark.parametrize(
+    "body", [{"input": {"prompt": "x", "mv": "mv-crow "}}, {"mv": "mv-crow", "input": {"prompt": "x"}}]
+)
+def test_a_model_is_sent_as_it_is_priced(body: dict[str, Any]) -> None:
+    (row,) = (one for one in suno_goamz.OPERATIONS if one.name == "suno_goamz.music")
+    asked = Submission(operation=row, path="", query="", params={}, headers={}, body=json.dumps(body).encode())
+    draft = suno_goamz.read_task(asked)
+    assert draft.body["mv"] == draft.conditions["mv"] == "chirp-crow"

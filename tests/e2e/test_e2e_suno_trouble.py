@@ -117,6 +117,13 @@ def test_an_id_that_was_told_stays_its_clip_s_in_whatever_order_they_come(suno: 
         assert vendor.sent()[-1][2]["continue_clip_id"] == theirs
 
 
+def test_a_clip_that_was_never_made_is_not_complete(suno: Suno, vendor: SunoVendor) -> None:
+    told = made(suno, vendor, clip("only-one", "complete"), path="/generate")
+    good, never = suno.good("GET", "/feed/" + ",".join(one["id"] for one in told["clips"]))
+    assert (good["status"], good["title"], never["status"]) == ("complete", "only-one", "error")
+    assert never["metadata"]["error_message"] and never["audio_url"] == ""
+
+
 def test_another_s_clip_is_named_in_no_member_at_all(suno: Suno, vendor: SunoVendor, stage: Stage) -> None:
     theirs = "5c1e9f0a-7d43-4d2e-8a55-0f1e2d3c4b5a"
     made(suno, vendor, clip(theirs, "complete"), path="/generate")

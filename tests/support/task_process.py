@@ -26,7 +26,12 @@ ORDERS = 6
 
 def order(number: int) -> dict[str, Any]:
     """An order that makes two tunes, of which one has an allotted id."""
-    return {"number": number, "steps": 2, "tunes": [f"a-{number}", f"b-{number}"], "draft_input": {ALLOTTED: [f"o-{number}"]}}
+    return {
+        "number": number,
+        "steps": 2,
+        "tunes": [f"a-{number}", f"b-{number}"],
+        "draft_input": {ALLOTTED: [f"o-{number}"]},
+    }
 
 
 class Deadly:

@@ -46,9 +46,19 @@ async def test_killed_at_a_point_and_started_again(
     sqlite_url: str, opening: Callable[..., Database], tmp_path: Path, place: str, kind: str, count: int
 ) -> None:
     """`one` is a vendor that can't be asked for an order, `many` is one that can; the fourth is one of three at once."""
-    async with rig(opening(sqlite_url), tmp_path) as house:
-        count = 1 if place in SHARED else count
-        taken = await _die(house, sqlite_url, kind, f"{place}:{count}")
+    await _killed_and_started(sqlite_url, opening(sqlite_url), tmp_path, place, kind, 1 if place in SHARED else count)
+
+
+@pytest.mark.parametrize("place", ["task.after_taken", "task.before_finish_commit"])
+async def test_killed_where_things_are_told_of_on_the_other_database(
+    postgres_url: str, opening: Callable[..., Database], tmp_path: Path, place: str
+) -> None:
+    await _killed_and_started(postgres_url, opening(postgres_url), tmp_path, place, "many", 1)
+
+
+async def _killed_and_started(url: str, db: Database, folder: Path, place: str, kind: str, count: int) -> None:
+    async with rig(db, folder) as house:
+        taken = await _die(house, url, kind, f"{place}:{count}")
         node = await house.node(started=False)
         await house.moved()
         node.tasks.start()
@@ -60,7 +70,7 @@ async def test_killed_at_a_point_and_started_again(
         done = [await node.ended(task.id) for task in again]
         unknown = int(kind == "one" and place in BLIND)
         await _judge(house, {task.id: task.state for task in done}, unknown=unknown)
-        await _made(house, {number: task for number, task in enumerate(done)})
+        await _made(house, dict(enumerate(done)))
 
 
 async def _die(house: Rig, url: str, kind: str, place: str) -> dict[int, str]:

@@ -60,9 +60,9 @@ def read_task(asked: Submission) -> Draft:
     inner = given.get("input", {})
     if not isinstance(inner, dict):
         raise Refused("input must be an object")
-    mv = relay.text(inner, "mv")
-    rest = {name: value for name, value in given.items() if name not in ("input", "custom_mode")}
-    flat = {**rest, **inner, **({"mv": MODELS[mv]} if mv in MODELS else {})}
+    flat = {name: value for name, value in given.items() if name not in ("input", "custom_mode")} | inner
+    mv = relay.text(flat, "mv").strip()
+    flat |= {"mv": MODELS[mv]} if mv in MODELS else {}
     if asked.operation.name == "suno_goamz.music":
         return reading.music(flat)
     return reading.lyrics(flat) if asked.operation.name == "suno_goamz.lyrics" else reading.concat(flat)

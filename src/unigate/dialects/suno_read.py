@@ -72,7 +72,7 @@ def music(given: Fields) -> Draft:
     moments = {name: found for name in _MOMENTS if (found := moment(given, name)) is not None}
     if task == "infill" and not moments.get("infill_start_s", 0.0) < moments.get("infill_end_s", 0.0):
         raise Refused("infill_start_s must lie before infill_end_s")
-    mv = texts["mv"] or DEFAULT_MV
+    mv = texts["mv"].strip() or DEFAULT_MV  # as it is priced, so it is sent
     if len(mv) > _LONGEST_NAME:
         raise Refused(f"mv is longer than {_LONGEST_NAME} characters")
     body = {**travels(given), "mv": mv, **({"task": task} if task else {})}

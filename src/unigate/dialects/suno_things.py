@@ -4,7 +4,7 @@ Each is asked of the account that has the thing. Answers about clips come plain 
 since clients read either. Sources: github.com/Suno-API/Suno-API and the relays after it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -54,7 +54,8 @@ OPERATIONS = (
 def missing_thing(kind: str, id: str) -> GatewayError:
     """There is no such upload, clip or persona, or it is somebody else's."""
     word = {UPLOAD: "upload", PERSONA: "persona"}.get(kind, "clip")
-    return Refused(f"the {word} {id[:100]} does not exist", "task_origin_not_exist")
+    told = f"the {word} {id[:100]} does not exist" if id else "what is named does not exist"
+    return Refused(told, "task_origin_not_exist")
 
 
 def read_thing(body: bytes, operation: Operation) -> dict[str, Any]:
@@ -94,9 +95,8 @@ def check_answer(operation: Operation, body: bytes) -> None:  # noqa: ARG001 - a
 
 def made_things(operation: Operation, body: bytes) -> Sequence[Made]:
     """What an answer names and later calls may; BadAnswer where it should and does not."""
-    told = _members(body)
     if operation.name == "suno.act.stems":
-        return [Made(kind=CLIP, id=clip["id"]) for clip in clips_of(told.get("clips"))]
+        return [Made(kind=CLIP, id=clip["id"]) for clip in clips_of(_members(body).get("clips"))]
     kind, name = {
         "suno.uploads.create": (UPLOAD, "id"),
         "suno.uploads.initialize": (CLIP, "clip_id"),
@@ -104,7 +104,7 @@ def made_things(operation: Operation, body: bytes) -> Sequence[Made]:
     }.get(operation.name, ("", ""))
     if not kind:
         return ()
-    id = told.get(name)
+    id = _members(body).get(name)
     if not isinstance(id, str) or not id:
         raise BadAnswer(detail=f"the answer has no {name}")
     return [Made(kind=kind, id=id)]
@@ -112,14 +112,8 @@ def made_things(operation: Operation, body: bytes) -> Sequence[Made]:
 
 def delivers(operation: Operation, body: bytes) -> bool:
     """Whether what was asked for is there; while it is being made, nothing is charged."""
-    told, name = _members(body), operation.name
-    if name == "suno.act.wav":
-        return bool(told.get("wav_file_url"))
-    if name == "suno.act.mp4":
-        return bool(_address(told))
-    if name == "suno.act.midi":
-        return told.get("state") == "complete"
-    return bool(told.get("clips")) if name == "suno.act.stems" else True
+    there = _THERE.get(operation.name)
+    return there is None or there(_members(body))
 
 
 def show_thing(operation: Operation, body: bytes) -> bytes:
@@ -138,6 +132,15 @@ def show_thing(operation: Operation, body: bytes) -> bytes:
             {**relay.answered(body), **({"wav_file_url": ""} if "wav" in operation.name else {})}
         )
     return relay.envelope(told, told)
+
+
+#: Operation -> whether the members of its answer hold what it is for, where that is made first.
+_THERE: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "suno.act.wav": lambda told: bool(told.get("wav_file_url")),
+    "suno.act.mp4": lambda told: bool(_address(told)),
+    "suno.act.midi": lambda told: told.get("state") == "complete",
+    "suno.act.stems": lambda told: bool(told.get("clips")),
+}
 
 
 def _address(told: Mapping[str, Any]) -> str:

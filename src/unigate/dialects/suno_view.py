@@ -75,7 +75,11 @@ def clip(task: Task, id: str, view: View) -> dict[str, Any]:
     """One of its clips by its id, its server's too; one that its server has not told of yet is as new as its task."""
     id = _names(task, ()).get(id, id)
     found = next((one for one in clips(task, view) if one["id"] == id), None)
-    return found if found is not None else new_clip(task, id)
+    if found is not None or task.state != "succeeded":
+        return found if found is not None else new_clip(task, id)
+    about = new_clip(task, id)  # its server made fewer than were asked for
+    why = {"error_type": "not_made", "error_message": "The clip was not made."}
+    return {**about, "status": "error", "metadata": {**about["metadata"], **why}}
 
 
 def allotted(task: Task) -> Sequence[str]:
