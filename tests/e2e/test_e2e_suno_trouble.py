@@ -77,8 +77,8 @@ def test_what_a_priced_question_holds_is_given_back_however_it_ends(
     vendor.says["/suno/act/wav/held-1"] = (200, WAV)
     vendor.go.clear()
     before = len(vendor.sent())
+    shown = {"authorization": f"Bearer {stage.key}"}
     with pytest.raises(httpx.ReadTimeout):
-        shown = {"authorization": f"Bearer {stage.key}"}
         httpx.get(f"{stage.url}/suno/act/wav/held-1", headers=shown, timeout=0.5, verify=False)
     wait_until(lambda: len(vendor.sent()) > before, what="the question at the vendor", seconds=20)
     vendor.go.set()
@@ -133,7 +133,7 @@ def test_another_s_clip_is_named_in_no_member_at_all(suno: Suno, vendor: SunoVen
     bob = Suno(stage, BOB)
     made(bob, vendor, clip("bob-1", "complete"))
     before = len(vendor.sent())
-    for named in (
+    everywhere: tuple[dict[str, Any], ...] = (
         {"metadata": {"cover_clip_id": theirs}},
         {"edited_clip_id": theirs},
         {"clip_id": [theirs]},
@@ -141,7 +141,8 @@ def test_another_s_clip_is_named_in_no_member_at_all(suno: Suno, vendor: SunoVen
         {"history": [{"id": f"m_{theirs}"}]},
         {"audio": f"https://files.example/{theirs}.mp3"},
         {"metadata": {"persona": {"id": persona}}},
-    ):
+    )
+    for named in everywhere:
         assert bob.refused("/submit/music", prompt="x", **named) == "task_origin_not_exist", named
         assert bob.refused("/generate", prompt="x", **named) == "task_origin_not_exist", named
         assert bob.refused("/submit/concat", clip_id="bob-1", more=named) == "task_origin_not_exist", named

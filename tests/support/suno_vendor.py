@@ -83,9 +83,9 @@ def suno_vendor() -> Iterator[SunoVendor]:
                 self.end_headers()
                 self.wfile.write(data)
 
-        do_GET = do_POST = _serve
+        do_GET = do_POST = _serve  # noqa: N815 - the names that the standard library looks for
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as it is called there
             """Nowhere."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
