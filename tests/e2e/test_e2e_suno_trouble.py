@@ -150,6 +150,7 @@ def test_another_s_clip_is_named_in_no_member_at_all(suno: Suno, vendor: SunoVen
         assert bob.refused("/act/tags", original_tags="x", **named) == "task_origin_not_exist", named
         more = {name: value for name, value in named.items() if name != "clips"}
         assert bob.refused("/persona/create", root_clip_id="bob-1", name="x", **more) == "task_origin_not_exist"
+    assert bob.refused(f"/act/wav/bob-1?clip_id={theirs}", method="GET") == "task_origin_not_exist"
     many = [f"clip-{number:06}" for number in range(501)]
     assert bob.refused("/submit/music", prompt="x", metadata={"all": many}) == "invalid_request"
     assert len(vendor.sent()) == before

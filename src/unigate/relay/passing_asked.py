@@ -135,7 +135,8 @@ async def _things(call: Call, svc: Services, value: Mapping[str, Any] | None) ->
     """What a body names that lies at a provider, by our ids; the dialect's error for what is not there, or lies apart."""
     found: dict[str, Binding] = {}
     guarded = passing_words.guarded(call.operation)
-    if await strangers.named(svc, guarded, value, call.key.user_id):
+    asked = [value, *(told for _, told in parse_qsl(query_without_key(call.x.query)))] if guarded else None
+    if await strangers.named(svc, guarded, asked, call.key.user_id):
         raise passing_words.missing(call.operation, guarded[0], "")
     for kind, id in passing_words.named(call.operation, value):
         binding = await svc.bindings.of(kind, id, call.key.user_id) if "\0" not in id else None
