@@ -182,13 +182,8 @@ class Sender:
             "until": until,
             "to_owner": engine.owner if until else "",
         }
-        task = replace(
-            known(row.task, accepted, now),
-            percent=percent,
-            channel_id=channel.id,
-            credential_id=credential_id,
-            deadline_at=deadline,
-        )
+        task = known(row.task, accepted, now)
+        task = replace(task, percent=percent, channel_id=channel.id, credential_id=credential_id, deadline_at=deadline)
         try:
             kept = await engine.book.write(lambda tx: task_things.took(tx, task, values, progress.makes), order=task.id)
         except StoreUnavailable as error:  # the journal has it
