@@ -5,10 +5,9 @@ Both forms use them. Whether there is a picture behind an address is the provide
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from unigate.base.errors import BadRequest
-from unigate.dialects import midjourney_pictures
+from unigate.dialects import addresses, midjourney_pictures
 
 FRAMES = ("frame0", "frame1")
 _REFERENCES = 4
@@ -127,8 +126,4 @@ def count(query: Mapping[str, list[str]], name: str, usual: int, most: int) -> i
 
 def is_address(value: object) -> bool:
     """Whether a value is an address of http or https with a host."""
-    try:
-        parts = urlsplit(value) if isinstance(value, str) and value.isprintable() else None
-        return parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
+    return addresses.plain(value)

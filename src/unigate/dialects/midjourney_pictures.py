@@ -5,8 +5,8 @@ Only the first bytes are looked at, which tell what a file is; whether all of it
 
 import re
 from base64 import b64decode
-from urllib.parse import urlsplit
 
+from unigate.dialects import addresses
 from unigate.dialects.midjourney_errors import Refused
 
 #: Bytes of one picture at most.
@@ -44,12 +44,8 @@ def decoded(picture: str) -> bytes:
 
 def checked_address(value: object) -> str:
     """An address of http or https with a host; Refused."""
-    try:
-        parts = urlsplit(value) if isinstance(value, str) else None
-        if parts is not None and parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return str(value)
-    except ValueError:
-        pass
+    if addresses.plain(value):
+        return str(value)
     raise Refused("base64格式错误")
 
 

@@ -8,8 +8,8 @@ upstream is told its own.
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
+from unigate.dialects import addresses
 from unigate.dialects import midjourney_bodies as bodies
 from unigate.dialects import midjourney_buttons as buttons
 from unigate.dialects import midjourney_mode as modes
@@ -274,12 +274,7 @@ def _check_common(given: bodies.Fields) -> None:
         raise Refused("回调地址错误")
     if len(hook) > bodies.LONGEST:
         raise Refused("回调地址长度不能超过2000")
-    try:
-        parts = urlsplit(hook)
-        good = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
+    if not addresses.plain(hook, login=False):
         raise Refused("回调地址错误")
 
 

@@ -8,12 +8,11 @@ github.com/QuantumNous/new-api (`dto/task.go`, `relay/channel/task`). Must not k
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
 from unigate.base.errors import BadAnswer, BadRequest, GatewayError, NoFunds, UpstreamRefused
-from unigate.dialects import json_read
+from unigate.dialects import addresses, json_read
 from unigate.spec.task import Failure, Notify, Progress, Task
 
 SUCCESS = "success"
@@ -95,12 +94,7 @@ def read_notify(given: Fields, name: str = "notify_hook") -> Notify | None:
     hook = text(given, name, _LONGEST_HOOK)
     if not hook:
         return None
-    try:
-        parts = urlsplit(hook)
-        good = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc and parts.port != 0
-    except ValueError:
-        good = False
-    if not good:
+    if not addresses.plain(hook, login=False):
         raise Refused(f"{name} is no address that can be notified")
     return Notify(url=hook)
 

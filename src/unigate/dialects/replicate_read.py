@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from secrets import token_bytes
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
 from unigate.base.errors import NotFound
+from unigate.dialects import addresses
 from unigate.dialects.json_read import decode
 from unigate.dialects.replicate_errors import Invalid, NoVersion
 from unigate.dialects.replicate_fields import count_of, faults, json_type
@@ -166,20 +166,10 @@ def _notify(body: Mapping[str, object]) -> Notify | None:
         url = body.get(name)
         if url is None or url == "":
             continue
-        if not isinstance(url, str) or not _is_address(url):
+        if not isinstance(url, str) or not addresses.plain(url):
             raise Invalid([("format", name, "Does not match format 'uri'")])
         return Notify(url=url, events=tuple(dict.fromkeys(chosen)))
     return None
-
-
-def _is_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        return (
-            parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0 and url.isprintable()
-        )
-    except ValueError:
-        return False
 
 
 def shortened(value: object) -> object:

@@ -8,9 +8,9 @@ moments of a clip were named. Source: github.com/Suno-API/Suno-API, and the rela
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import uuid4
 
+from unigate.dialects import addresses
 from unigate.dialects.relay_tasks import Fields, Refused, missing_parent, read_notify, text
 from unigate.spec.binding import Binding
 from unigate.spec.task import ALLOTTED, Draft, Task
@@ -109,12 +109,7 @@ def concat(given: Fields) -> Draft:
 def upload(given: Fields) -> Draft:
     """A sound by its address; its task and its clip have one id."""
     url = text(given, "url", _LONGEST_URL)
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-    except ValueError:
-        good = False
-    if not good:
+    if not addresses.plain(url, login=False):
         raise Refused("url must be the address of a sound")
     draft = drafted("upload", given, body=travels(given), input={})
     return replace(draft, input={**draft.input, ALLOTTED: [draft.task_id]})
