@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from unigate.base.errors import BadAnswer
+from unigate.base.errors import BadAnswer, UpstreamRefused
 from unigate.dialects import operations, suno_flat
 from unigate.providers import catalogue
 from unigate.spec.provider import Credential
@@ -33,9 +33,12 @@ def test_the_timing_of_a_clip() -> None:
     answer = GCUI.translations[TIMING.name].answer
     words = [{"word": "Two", "start_s": 0.5}]
     assert json.loads(answer(json.dumps(words).encode(), b"", "req_1"))["aligned_words"] == words
-    for bad in (b'{"error": "x"}', b"<html>", b'"x"'):
+    for bad in (b"{}", b"<html>", b'"x"'):
         with pytest.raises(BadAnswer):
             answer(bad, b"", "req_1")
+    with pytest.raises(UpstreamRefused) as refused:
+        answer(b'{"error": "no words"}', b"", "req_1")
+    assert refused.value.upstream_status == 400
 
 
 def test_who_serves_what_is_asked_of_clips() -> None:
