@@ -23,9 +23,10 @@ _Usd = Annotated[
     Text(lambda text: format_usd(parse_usd(text)), "an amount of USD"),
     msgspec.Meta(pattern=r"^(1000000|[0-9]{1,6}(\.[0-9]{1,9})?)$"),
 ]
-_Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/@]*$", max_length=255)]
-_Mailbox = Annotated[str, msgspec.Meta(pattern=r"^([^\s@<>]+@[^\s@<>]+)?$", max_length=320)]
-_Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=200)]
+_Host = Annotated[str, msgspec.Meta(pattern=r"^[^\s/@]*(?![\s\S])", max_length=255)]
+_Mailbox = Annotated[str, msgspec.Meta(pattern=r"^([^\s@<>]+@[^\s@<>]+)?(?![\s\S])", max_length=320)]
+#: Without what ends a line, for anybody: no mail can be written with that in a header.
+_Line = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*(?![\s\S])", max_length=200)]
 #: What is refused until an operator says otherwise.
 BANNED_WORDS = (
     "bestiality", "child porn", "childporn", "cp porn", "erotic", "explicit nudity", "fellatio", "gore", "hentai",

@@ -22,20 +22,26 @@ def model(given: Body) -> str:
 
 
 def frames(given: Body) -> Mapping[str, Body]:
-    """Key frames by name: pictures by address, or generations by id."""
+    """Key frames by name: pictures by address, or generations by id, with these members alone; BadRequest.
+
+    Whose generation another member may name nobody has looked at.
+    """
     frames = given.get("keyframes", {})
     if not isinstance(frames, dict):
         raise BadRequest("keyframes must be an object", param="keyframes")
+    found: dict[str, Body] = {}
     for name, frame in frames.items():
         at = f"keyframes.{name}"
         if name not in FRAMES or not isinstance(frame, dict):
             raise BadRequest("keyframes has frame0 and frame1, which are objects", param=at)
         if frame.get("type") == "generation" and isinstance(frame.get("id"), str) and frame["id"]:
+            found[name] = {"type": "generation", "id": frame["id"]}
             continue
         if frame.get("type") != "image" or not is_address(frame.get("url")):
             told = 'must be {"type": "image", "url": <address>} or {"type": "generation", "id": <id>}'
             raise BadRequest(f"{at} {told}", param=at)
-    return frames
+        found[name] = {"type": "image", "url": frame["url"]}
+    return found
 
 
 def media(given: Body, name: str) -> str:

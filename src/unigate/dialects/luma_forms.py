@@ -3,8 +3,10 @@
 What one has nothing for is named as ignored, or refused where the film would be another one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from unigate.base.errors import Unsupported
@@ -16,6 +18,8 @@ from unigate.spec.task import Json, Order, Progress
 _NAMES: Mapping[str, str] = {official: name for name, official in MODELS.items()}
 _SAME = ("loop", "aspect_ratio", "resolution", "duration")
 _CARRIED = frozenset({*_SAME, *PICTURES, "user_prompt"})
+_TELLABLE = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_MOST_TOLD = 20
 _SIDES: Mapping[str, int] = {"540p": 540, "720p": 720, "1080p": 1080, "4k": 2160}
 
 
@@ -39,8 +43,9 @@ def to_official(order: Order) -> dict[str, Any]:
 
 
 def ignored(body: Json) -> list[str]:
-    """Members of such a call that the official API has nothing for."""
-    return [name for name in body if name not in _CARRIED]
+    """Members of such a call that the official API has nothing for, as far as a header can tell them."""
+    dropped = (name for name in body if name not in _CARRIED and _TELLABLE.fullmatch(name))
+    return list(islice(dropped, _MOST_TOLD))
 
 
 def from_official(progress: Progress, order_facts: Json) -> Progress:

@@ -23,6 +23,8 @@ MODES = tuple(f"{how}_{degree}" for how in ("adhere", "flex", "reimagine") for d
 FORMATS = ("jpg", "png")
 #: What is meant where a call does not say it.
 RESOLUTION, DURATION, RATIO = "720p", "5s", "16:9"
+#: Models whose films have one size.
+_ONE_SIZE = frozenset({"ray-1-6"})
 #: Under which a frame carries the provider's handle of the generation that it is taken from.
 HANDLE = "handle"
 #: Seconds for which a picture is waited for, where `sync` does not say how long, and at most.
@@ -41,6 +43,10 @@ def read(asked: Submission) -> Draft:
     hook = checks.address(given, "callback_url")
     checks.one_of(given, "generation_type", (wanted,))
     given = {"generation_type": wanted, **given}
+    if "keyframes" in given:
+        if wanted != "video":
+            raise BadRequest("keyframes are for videos that are made anew", param="keyframes")
+        given["keyframes"] = checks.frames(given)
     draft = _READERS[name](given, asked.params.get("id", ""))
     makes = "image" if wanted in {"image", "reframe_image"} else "video"
     echo = {**_DEFAULTS.get(wanted, {}), **given}
@@ -69,9 +75,24 @@ def go_on(draft: Draft, parent: Task) -> Draft:
     if parent.input.get("makes") != "video":
         raise BadRequest("The generation is not a video.", param="id")
     if draft.model:
-        return with_frame(draft, parent)
+        return as_large(with_frame(draft, parent), parent)
     conditions = {**parent.conditions, **draft.conditions}
     return replace(draft, model=parent.model, conditions=conditions)
+
+
+def as_large(draft: Draft, parent: Task) -> Draft:
+    """The draft of a film with the size of the one that it goes on from, where it names none: told to the provider and charged."""
+    request = parent.input.get("request")
+    ratio = request.get("aspect_ratio") if isinstance(request, Mapping) else parent.input.get("ratio")
+    usual = {"resolution": parent.conditions.get("resolution"), "aspect_ratio": ratio}
+    more = {name: value for name, value in usual.items() if value and name not in draft.body}
+    if draft.model in _ONE_SIZE:
+        more.pop("resolution", None)
+    about = dict(draft.input)
+    if isinstance(shown := about.get("request"), Mapping):
+        about["request"] = {**shown, **more}
+    resolution = {"resolution": more["resolution"]} if "resolution" in more else {}
+    return replace(draft, body={**draft.body, **more}, input=about, conditions={**draft.conditions, **resolution})
 
 
 def with_frame(draft: Draft, source: Task) -> Draft:
@@ -84,7 +105,7 @@ def with_frame(draft: Draft, source: Task) -> Draft:
 
 def _video(given: checks.Body, _id: str) -> Draft:
     checks.text(given, "prompt")
-    frames = checks.frames(given)
+    frames = given.get("keyframes", {})
     if not given.get("prompt") and not frames:
         raise BadRequest("prompt is required where there are no keyframes", param="prompt")
     checks.one_of(given, "aspect_ratio", RATIOS)

@@ -6,14 +6,13 @@ names of the official API here, so that one price and one list of models serve b
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
 from unigate.base.errors import BadRequest
 from unigate.dialects import luma_checks as checks
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects.json_read import refuse_twice
-from unigate.dialects.luma_read import DURATION, RATIO, RATIOS, RESOLUTION, RESOLUTIONS
+from unigate.dialects.luma_read import DURATION, RATIO, RATIOS, RESOLUTION, RESOLUTIONS, as_large
 from unigate.spec.task import Draft, Submission, Task
 
 #: Names of models in this form -> in the official one.
@@ -21,6 +20,8 @@ MODELS: Mapping[str, str] = {"ray-v1": "ray-1-6", "ray-v2": "ray-2", "ray-v3": "
 _USUAL = "ray-2"
 _DURATIONS: Mapping[str, str] = {"5": "5s", "5s": "5s", "9": "9s", "9s": "9s"}
 EXTEND = "luma_relay.extend"
+#: What is said in other words, or would say in the official form's what nobody has looked at.
+_NOT_SENT = frozenset({"notify_hook", "model_name", "model", "keyframes", "callback_url"})
 #: Members that hold pictures: the first and the last frame.
 PICTURES = ("image_url", "image_end_url")
 
@@ -42,7 +43,7 @@ def read(asked: Submission) -> Draft:
     checks.one_of(given, "resolution", RESOLUTIONS)
     named = checks.text(given, "model_name")
     conditions = {"resolution": given.get("resolution", RESOLUTION), "duration": _duration(given)}
-    sent = {name: value for name, value in given.items() if name not in {"notify_hook", "model_name"}}
+    sent = {name: value for name, value in given.items() if name not in _NOT_SENT}
     if "duration" in given:
         sent["duration"] = conditions["duration"]
     return Draft(
@@ -67,11 +68,8 @@ def go_on(draft: Draft, parent: Task) -> Draft:
     """The draft that goes on from a film; BadRequest where it has not been made."""
     if parent.state != "succeeded":
         raise relay.Refused("The task has not finished yet.", "task_not_finished")
-    conditions: dict[str, Any] = {**draft.conditions}
-    if "resolution" not in draft.body:
-        conditions["resolution"] = parent.conditions.get("resolution", RESOLUTION)
-    about = {**draft.input, "ratio": parent.input.get("ratio", RATIO)}
-    return replace(draft, model=draft.model or parent.model, conditions=conditions, input=about)
+    made = as_large(replace(draft, model=draft.model or parent.model), parent)
+    return replace(made, input={**made.input, "ratio": made.body.get("aspect_ratio", RATIO)})
 
 
 def _duration(given: checks.Body) -> str:

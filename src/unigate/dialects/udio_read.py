@@ -34,6 +34,8 @@ _SHARES = (
     "clarity_strength",
     "generation_quality",
 )
+#: What is said in other words, or would name a song in the vendor's.
+_NOT_SENT = frozenset({"notify_hook", "model_type", "samplerOptions", "source", "song_id"})
 
 
 def read(asked: Submission) -> Draft:
@@ -51,9 +53,11 @@ def read(asked: Submission) -> Draft:
     _check(params)
     named = relay.text(params, "model_type") or MODEL
     model = MODELS.get(named, named)
-    sent = {name: value for name, value in params.items() if name not in {"notify_hook", "model_type"}}
-    more = {name: value for name, value in given.items() if name not in {"notify_hook", "gen_params"}}
     source = _source(params)
+    sent = {name: value for name, value in params.items() if _travels(name)}
+    if isinstance(config := params.get("config"), dict) and not source:
+        sent["config"] = {name: value for name, value in config.items() if name != "source"}
+    more = {name: value for name, value in given.items() if _travels(name) and name not in {"gen_params", "config"}}
     return Draft(
         operation="udio.music",
         model=model,
@@ -131,6 +135,11 @@ def _check(params: Fields) -> None:
         raise Refused("config.context_length must be a number of seconds")
     if _mode(params) != "regular" and not _source(params):
         raise Refused("config.source.song_id is required")
+
+
+def _travels(name: str) -> bool:
+    """Whether a member goes on as it is: what may name a song does not, since nobody has looked whose it is."""
+    return name not in _NOT_SENT and not name.startswith("audio_conditioning")
 
 
 def _mode(params: Fields) -> str:

@@ -35,22 +35,22 @@ async def listed(call: Call, svc: Services) -> Reply:
     """`luma_list`: the user's generations, newest first; of a key that may see its own numbers only, the key's."""
     spoken = cast(Counter, task_writer(call.operation.dialect))
     limit, offset = spoken.read_span(submission(call, svc))
-    found: list[Task] = []
-    wanted = offset + limit + 1
+    shown: list[Task] = []  # what lies before them is not kept: tasks may be large
+    seen, wanted = 0, offset + limit + 1
     page = Page(limit=min(wanted, MAX_ROWS))
-    while len(found) < wanted:
+    while seen < wanted:
         rows = await svc.tasks.page(
             page,
             call.key.user_id,
             key_id=None if call.key.user_view else call.key.id,
             dialect=call.operation.dialect,
         )
-        found += rows.rows
+        shown += rows.rows[max(offset - seen, 0) : max(offset + limit - seen, 0)]
+        seen += len(rows.rows)
         if rows.next is None:
             break
-        page = Page(limit=min(wanted - len(found), MAX_ROWS) or 1, after=rows.next)
-    shown = found[offset : offset + limit]
-    more = len(found) > offset + limit
+        page = Page(limit=min(wanted - seen, MAX_ROWS) or 1, after=rows.next)
+    more = seen >= wanted
     return Reply(spoken.write_page(shown, view(call, svc), limit=limit, offset=offset, more=more))
 
 
