@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.task_rig import COST, MILLION, Rig, rig
+from support.task_rig import COST, MILLION, Rig, channel, rig
 from unigate.base.clock import now_ms
 from unigate.store import assets
 from unigate.store.assets import AssetRow
@@ -60,3 +60,19 @@ async def test_one_that_runs_is_not_deleted(house: Rig) -> None:
     async with house.db.reading() as tx:
         (left,) = await assets.several(tx, ["ast_kept"])
     assert left.ends_at > now_ms()
+
+
+async def test_what_waits_to_go_on_from_it_is_not_made_from_nothing(database: Database, tmp_path: Path) -> None:
+    async with rig(database, tmp_path, channels=lambda vendor: [channel(vendor, concurrency=1)]) as house:
+        node = await house.node()
+        parent = await node.ended((await node.submit(steps=1)).id)
+        holder = await node.submit()
+        waiting = await node.submit(draft_parent_id=parent.id, draft_may_wait=True)
+        assert waiting.state == "waiting"
+        await node.tasks.forget(parent)
+        await node.tasks.cancel(holder)
+        ended = await node.ended(waiting.id)
+        assert (ended.state, ended.cost) == ("failed", 0)
+        assert ended.error is not None and ended.error.code == "task_parent_deleted"
+        assert len(house.vendor.orders) == 2
+        await house.sound()

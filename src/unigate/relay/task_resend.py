@@ -120,7 +120,12 @@ class Resender:
             await self._fail(row, Failure(code="no_channel_available", message="No channel is left for this task."))
             return
         body: Json = _decode(row.body) if row.body else {}
-        sent = await self._sender.send(row, body, candidates, await self._parent(row))
+        parent = await self._parent(row)
+        if row.task.parent_id and parent is None:  # it would be made as if it went on from nothing
+            deleted = Failure(code="task_parent_deleted", message="The task that this one goes on from was deleted.")
+            await self._fail(row, deleted)
+            return
+        sent = await self._sender.send(row, body, candidates, parent)
         if sent.outcome == "full":
             await self._wait(row, WAIT_LOOK)
         elif sent.outcome == "refused":
