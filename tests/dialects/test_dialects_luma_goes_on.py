@@ -20,7 +20,8 @@ IMAGE = {"type": "image", "url": "https://pictures.example.com/a.png"}
 def submission(name: str, body: Json, id: str = "") -> Submission:
     row = OPERATIONS[name]
     params = {"id": id} if id else {}
-    return Submission(operation=row, path=row.path, params=params, headers={}, body=json.dumps(body).encode())
+    content = json.dumps(body).encode()
+    return Submission(operation=row, path=row.path, query="", params=params, headers={}, body=content, key_id="key_1")
 
 
 def order(draft: Draft, called: str, parent: Json | None = None) -> Order:
@@ -29,7 +30,7 @@ def order(draft: Draft, called: str, parent: Json | None = None) -> Order:
     )
 
 
-def film(called: str = "luma.video", model: str = "ray-2", **input: Any) -> Task:
+def film(called: str = "luma.video", model: str = "ray-2", **about: Any) -> Task:
     return Task(
         id="ours",
         called=called,
@@ -39,7 +40,7 @@ def film(called: str = "luma.video", model: str = "ray-2", **input: Any) -> Task
         key_id="key_1",
         model=model,
         state="succeeded",
-        input={"makes": "video", **input},
+        input={"makes": "video", **about},
         conditions={"resolution": "540p", "duration": "9s"},
         handle={"id": "theirs"},
     )

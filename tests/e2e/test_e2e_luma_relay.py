@@ -177,8 +177,16 @@ def test_by_the_official_api(stage: Stage) -> None:
     assert measured(fetched(found["url"])).size == (960, 540)
     assert (found["video"]["width"], found["video"]["height"]) == (960, 540)
     assert call(stage, "GET", f"/luma/generations/{found['id']}/download_video_url").status_code == 200
-    longer = done(stage, made(stage, f"/luma/generations/{found['id']}/extend", user_prompt=f"on {QUICK}"))
-    assert round(measured(fetched(longer["url"])).seconds) == 10
+    since = now_ms()
+    reply = call(
+        stage, "POST", f"/luma/generations/{found['id']}/extend", json={"user_prompt": f"on {QUICK}", "a\r\nb": 1}
+    )
+    assert reply.status_code == 200, reply.text
+    longer = done(stage, reply.json())
+    seen = measured(fetched(longer["url"]))
+    assert (seen.size, round(seen.seconds)) == ((960, 540), 10)
+    assert (longer["video"]["width"], longer["video"]["height"]) == (960, 540)
+    assert charged(stage, since) == 0.14
 
 
 @pytest.mark.parametrize("model", ["ray-v2", "ray-flash-2"])

@@ -76,7 +76,16 @@ async def test_it_is_sealed_anew_with_another_secret(database: Database) -> None
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("host", "a b"), ("port", 0), ("from_address", "nobody"), ("from_name", "a\r\nBcc: b"), ("from_name", "a\n"), ("from_name", "a\u2028b"), ("from_name", "a\x85b"), ("tls", "maybe")],
+    [
+        ("host", "a b"),
+        ("port", 0),
+        ("from_address", "nobody"),
+        ("from_name", "a\r\nBcc: b"),
+        ("from_name", "a\n"),
+        ("from_name", "a\u2028b"),
+        ("from_name", "a\x85b"),
+        ("tls", "maybe"),
+    ],
 )
 async def test_what_no_server_can_be_is_refused(desk: Desk, name: str, value: object) -> None:
     with pytest.raises(BadRequest):

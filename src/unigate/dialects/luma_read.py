@@ -84,7 +84,7 @@ def as_large(draft: Draft, parent: Task) -> Draft:
     """The draft of a film with the size of the one that it goes on from, where it names none: told to the provider and charged."""
     request = parent.input.get("request")
     ratio = request.get("aspect_ratio") if isinstance(request, Mapping) else parent.input.get("ratio")
-    usual = {"resolution": parent.conditions.get("resolution"), "aspect_ratio": ratio}
+    usual: dict[str, Any] = {"resolution": parent.conditions.get("resolution"), "aspect_ratio": ratio}
     more = {name: value for name, value in usual.items() if value and name not in draft.body}
     if draft.model in _ONE_SIZE:
         more.pop("resolution", None)
