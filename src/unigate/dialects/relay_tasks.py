@@ -13,7 +13,7 @@ import msgspec
 
 from unigate.base.errors import BadAnswer, BadRequest, GatewayError, NoFunds, UpstreamRefused
 from unigate.dialects import addresses, json_read
-from unigate.spec.task import Failure, Notify, Progress, Task
+from unigate.spec.task import ALLOTTED, Failure, Notify, Progress, Task
 
 SUCCESS = "success"
 State = Literal["queued", "running", "succeeded", "failed", "canceled"]
@@ -151,6 +151,22 @@ def shown(task: Task, action: str, data: object) -> dict[str, Any]:
         "search_item": "",
         "data": data,
     }
+
+
+def allotted(task: Task) -> Sequence[str]:
+    """The ids that what it makes was given before its relay had named it."""
+    return _ids(task.input)
+
+
+def names(task: Task, seen: Sequence[str]) -> Mapping[str, str]:
+    """Of a relay's ids of what it makes, the ids that callers know; `seen`: those that failed are told nowhere else."""
+    theirs = dict.fromkeys((*_ids(task.detail), *seen))
+    return dict(zip(theirs, allotted(task), strict=False))
+
+
+def _ids(value: Fields) -> Sequence[str]:
+    told = value.get(ALLOTTED)
+    return [str(one) for one in told] if isinstance(told, list | tuple) else ()
 
 
 def events(before: Task | None, after: Task) -> tuple[str, ...]:

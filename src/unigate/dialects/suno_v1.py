@@ -66,7 +66,7 @@ def write_accepted(task: Task, view: View) -> Reply:  # noqa: ARG001 - as every 
     """The reply to a submission: the clips as they will be, or the id of the words."""
     if task.input.get("action") == "LYRICS":
         return Reply(msgspec.json.encode({"id": task.id}))
-    clips = [views.new_clip(task, id) for id in views.allotted(task)]
+    clips = [views.new_clip(task, id) for id in relay.allotted(task)]
     batch = {
         "id": task.id,
         "clips": clips,

@@ -6,14 +6,14 @@ call, so that clients made after either find what they need.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from unigate.base.clock import rfc3339
 from unigate.dialects import linked
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects.relay_tasks import Fields
-from unigate.spec.task import ALLOTTED, Task, View
+from unigate.spec.task import Task, View
 
 #: `mv` -> the version that clips show as `major_model_version`.
 VERSIONS: Mapping[str, str] = {
@@ -59,7 +59,7 @@ def clips(task: Task, view: View) -> list[dict[str, Any]]:
     """The clips of a task, as far as its server has told of them."""
     told = task.detail.get("data")
     clips = told if isinstance(told, list | tuple) else ()
-    names = _names(task, [clip["id"] for clip in clips])
+    names = relay.names(task, [clip["id"] for clip in clips])
     found = []
     for clip in clips:
         seen = linked(clip, task.outputs, view)
@@ -73,29 +73,13 @@ def clips(task: Task, view: View) -> list[dict[str, Any]]:
 
 def clip(task: Task, id: str, view: View) -> dict[str, Any]:
     """One of its clips by its id, its server's too; one that its server has not told of yet is as new as its task."""
-    id = _names(task, ()).get(id, id)
+    id = relay.names(task, ()).get(id, id)
     found = next((one for one in clips(task, view) if one["id"] == id), None)
     if found is not None or task.state != "succeeded":
         return found if found is not None else new_clip(task, id)
     about = new_clip(task, id)  # its server made fewer than were asked for
     why = {"error_type": "not_made", "error_message": "The clip was not made."}
     return {**about, "status": "error", "metadata": {**about["metadata"], **why}}
-
-
-def allotted(task: Task) -> Sequence[str]:
-    """The ids that its clips were given before its server had named them."""
-    return _ids(task.input)
-
-
-def _names(task: Task, clips: Sequence[str]) -> Mapping[str, str]:
-    """Of its server's ids of clips, the ids that callers know; those of clips that failed are told nowhere else."""
-    theirs = dict.fromkeys((*_ids(task.detail), *clips))
-    return dict(zip(theirs, allotted(task), strict=False))
-
-
-def _ids(value: Fields) -> Sequence[str]:
-    told = value.get(ALLOTTED)
-    return [str(one) for one in told] if isinstance(told, list | tuple) else ()
 
 
 def lyrics(task: Task) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from unigate.base.clock import utc
 from unigate.dialects import linked
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects.udio_server import is_bad
-from unigate.spec.task import ALLOTTED, Task, View
+from unigate.spec.task import Task, View
 
 ACTION = "udio-generate"
 
@@ -25,19 +25,20 @@ def songs(task: Task, view: View) -> list[dict[str, Any]]:
     """The songs of a task, as far as its relay has told of them."""
     told = task.detail.get("songs")
     found = told if isinstance(told, list | tuple) else ()
-    return [_song(task, song, id, view) for song, id in zip(found, ids(task), strict=False)]
+    names = relay.names(task, [str(song["id"]) for song in found])
+    return [_song(task, song, names.get(str(song["id"]), str(song["id"])), view) for song in found]
 
 
 def song(task: Task, id: str, view: View) -> dict[str, Any]:
-    """One of its songs by its id; one that its relay has not told of is as new as its task."""
+    """One of its songs by its id, its relay's too; one that its relay has not told of is as new as its task."""
+    id = relay.names(task, ()).get(id, id)
     return next((one for one in songs(task, view) if one["id"] == id), None) or _song(task, {}, id, view)
 
 
 def ids(task: Task) -> Sequence[str]:
     """Ids of its songs by which the caller knows them."""
-    allotted = task.input.get(ALLOTTED)
-    if isinstance(allotted, list | tuple):
-        return [str(one) for one in allotted]
+    if allotted := relay.allotted(task):
+        return allotted
     told = task.detail.get("songs")
     return [str(one["id"]) for one in told if isinstance(one, Mapping)] if isinstance(told, list | tuple) else ()
 
