@@ -114,5 +114,5 @@ def _is_file(url: object) -> bool:
 
 
 def canceled(handle: Json, answered: Answered) -> Progress:  # noqa: ARG001 - as every provider's
-    """A generation that was deleted: the vendor's answer has no body, and tells of no bill."""
-    return Progress(state="canceled")
+    """A generation that was deleted: the vendor's answer has no body, so nothing says that it bills nothing."""
+    return Progress(state="canceled", billed=True)

@@ -1,7 +1,7 @@
 """Luma: https://docs.lumalabs.ai. Films and pictures by the official Dream Machine API.
 
 It has no key against a second submission: an order whose answer got lost is looked for by its callback, which the vendor
-repeats. What `DELETE` stops is taken as not billed, since the vendor says nothing of it.
+repeats. What `DELETE` stops is taken as billed, since the vendor does not say that it bills nothing.
 """
 
 from collections.abc import Mapping

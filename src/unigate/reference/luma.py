@@ -198,7 +198,7 @@ _ENTRIES = (
     Entry(
         operation="luma.delete",
         title="Delete a generation",
-        about="One that has not ended is canceled, and costs nothing. It is forgotten here and at the vendor.",
+        about="One that has not ended is canceled; it is charged if the vendor had it. It is forgotten here and at the vendor.",
         status=204,
         places=_IN_PATH,
         examples=_ONE,
