@@ -29,7 +29,7 @@ channels:
      models: {dall-e-2: black-forest-labs/flux-schnell}}
   - {name: router, provider: openrouter, base_url: SANDBOX/openrouter/api/v1, credentials: sk-or,
      models: [google/gemini-2.5-flash-image]}
-  - {name: spare, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: "*"}
+  - {name: spare, provider: replicate, base_url: SANDBOX/replicate/v1, credentials: r8_unigate, models: ["black-forest-labs/*"]}
 prices:
   - {model: google/gemini-2.5-flash-image, input: 0.3, output: 2.5, per_image: 0.039}
   - {model: gpt-4-all, per_image: 0.05}

@@ -116,8 +116,14 @@ def test_a_balance_is_told_once_for_each_crossing_under_load(stage: Stage) -> No
     first = next(one for one in mails(stage, "alice@example.com") if one["subject"] == "您的额度即将用尽")
     assert (first["from"], first["login"]) == ("no-reply@relay.example", "relay")
     assert "https://relay.example/topup" in first["text"] and "<" not in first["text"]
-    listed = api(stage, "GET", "/deliveries", params={"limit": 100}).json()["data"]
-    assert len(listed) == 18 and {one["state"] for one in listed} == {"delivered"}
+
+    def deliveries() -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = api(stage, "GET", "/deliveries", params={"limit": 100}).json()["data"]
+        return told
+
+    wait_until(lambda: all(one["state"] == "delivered" for one in deliveries()), what="it be noted", seconds=60)
+    listed = deliveries()
+    assert len(listed) == 18
     again = api(stage, "POST", f"/deliveries/{listed[0]['id']}/resend")
     assert again.status_code == 200, again.text
 

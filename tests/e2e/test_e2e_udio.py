@@ -11,7 +11,7 @@ import pytest
 from support.contract import Contract
 from support.luma import call, charged, fetched, sound
 from support.replicate import opened
-from support.stage import Stage, set_stage
+from support.stage import Stage, mark, set_stage
 from support.waiting import wait_until
 from support.world import Process
 from unigate.base.clock import now_ms
@@ -163,7 +163,8 @@ def test_an_unfinished_song_is_not_gone_on_from(stage: Stage) -> None:
 
 @pytest.mark.endpoint("U1")
 def test_the_other_form_names_its_songs(stage: Stage) -> None:
-    body = {"prompt": f"waltz {QUICK}", "lyricInput": "", "samplerOptions": {"seed": 7, "crop_start_time": 0.4}}
+    word = mark()
+    body = {"prompt": f"waltz {word} {QUICK}", "lyricInput": "", "samplerOptions": {"seed": 7, "crop_start_time": 0.4}}
     told = call(stage, "POST", "/udio/generate-proxy", json=body).json()
     assert told["generation_id"] == told["data"] and len(told["track_ids"]) == 2
     ids = ",".join(told["track_ids"])
@@ -175,7 +176,7 @@ def test_the_other_form_names_its_songs(stage: Stage) -> None:
     assert all(song["finished"] for song in found)
     assert heard(fetched(found[1]["song_path"]))[2] > 0.05
     assert call(stage, "GET", f"/udio/query?ids={ids}", key="sk-bob-0123456789").json() == {"songs": []}
-    (sent,) = [one["body"]["gen_params"] for one in stage.received("waltz")]
+    (sent,) = [one["body"]["gen_params"] for one in stage.received(word)]
     assert (sent["lyrics_type"], sent["seed"], sent["song_section_start"]) == ("instrumental", 7, 0.4)
     more = {"audio_conditioning_song_id": told["track_ids"][1], "audio_conditioning_type": "continuation"}
     after = call(stage, "POST", "/udio/generate-proxy", json={"prompt": f"on {QUICK}", "samplerOptions": more})

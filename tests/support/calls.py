@@ -57,6 +57,9 @@ ENTRIES: dict[str, Entry] = {entry.operation: entry for page in pages().values()
 PREPARED: Mapping[str, Callable[[World, Operation, dict[str, str], Body], tuple[dict[str, str], Body]]] = {
     "midjourney": calls_midjourney.prepared,
     "openai_batches": batches.prepared,
+    "luma": calls_luma.prepared,
+    "luma_relay": calls_luma.prepared,
+    "udio": calls_luma.prepared,
     "suno": calls_suno.prepared,
     "suno_v1": calls_suno.prepared,
     "suno_goamz": calls_suno.prepared,

@@ -1,6 +1,7 @@
 """What calls of Luma's and Udio's operations are about: a film of the world's key, and tasks that never end."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import httpx
 
@@ -16,7 +17,25 @@ CHANNELS = """\
 """
 #: Operations that need a film that is done.
 _OF_FILMS = frozenset({"luma.upscale", "luma.audio", "luma_relay.extend", "luma_relay.download"})
+_PROMPTS = ("prompt", "user_prompt")
+_FAILS = "[[fault:fail-at:50]]"
 _films: dict[tuple[str, str], str] = {}
+
+
+def prepared(
+    _world: World, row: Operation, places: dict[str, str], body: Mapping[str, Any] | None
+) -> tuple[dict[str, str], Mapping[str, Any] | None]:
+    """The places and the body of an example, of which nothing is made that takes its time."""
+    if body is None or row.use != "task":
+        return places, body
+    inner = body.get("gen_params")
+    if isinstance(inner, Mapping):
+        return places, {**body, "gen_params": _failing(inner)}
+    return places, _failing(body)
+
+
+def _failing(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: f"{value} {_FAILS}" if name in _PROMPTS else value for name, value in body.items()}
 
 
 def places(world: World, row: Operation) -> dict[str, str]:
@@ -29,15 +48,15 @@ def places(world: World, row: Operation) -> dict[str, str]:
             _films[key] = _film(world, row.dialect)
         return {"id": _films[key]}
     if row.dialect == "udio":
-        return {"id": str(_made(world, "/udio/submit/music", {"gen_params": {"prompt": "a waltz"}})["data"])}
-    return {"id": _submitted(world, row.dialect, "ray-2")}
+        return {"id": str(_made(world, "/udio/submit/music", {"gen_params": {"prompt": f"a waltz {_FAILS}"}})["data"])}
+    return {"id": _submitted(world, row.dialect, "ray-2", f"a fox {_FAILS}")}
 
 
-def _submitted(world: World, dialect: str, model: str) -> str:
+def _submitted(world: World, dialect: str, model: str, prompt: str = "a fox") -> str:
     if dialect == "luma":
-        body = {"model": model, "prompt": "a fox", "resolution": "540p"}
+        body = {"model": model, "prompt": prompt, "resolution": "540p"}
         return str(_made(world, "/luma/dream-machine/v1/generations", body)["id"])
-    body = {"model_name": model, "user_prompt": "a fox", "resolution": "540p"}
+    body = {"model_name": model, "user_prompt": prompt, "resolution": "540p"}
     return str(_made(world, "/luma/generations", body)["id"])
 
 

@@ -268,10 +268,17 @@ def alive(pid: int) -> bool:
 
 def workers_of(stage: World) -> list[int]:
     """Process ids of the workers that serve."""
-    # Files are replaced by renaming, and a folder that is read meanwhile may show neither the old one nor the new.
-    looks = [path for _ in range(3) for path in (stage.data / "run").glob("figures-*.json")]
-    pids = sorted({int(path.stem.removeprefix("figures-")) for path in looks})
-    return [pid for pid in pids if alive(pid)]
+    found: list[int] = []
+
+    def look() -> bool:
+        # Files are replaced by renaming, and a folder that is read meanwhile may show neither the old one nor the new.
+        looks = [path for _ in range(3) for path in (stage.data / "run").glob("figures-*.json")]
+        pids = sorted({int(path.stem.removeprefix("figures-")) for path in looks})
+        found[:] = [pid for pid in pids if alive(pid)]
+        return bool(found)
+
+    wait_until(look, what="a worker that tells of itself", seconds=30)
+    return found
 
 
 def resident(pid: int) -> int:
