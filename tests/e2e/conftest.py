@@ -1,6 +1,6 @@
 """Fixtures of real processes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -61,11 +61,23 @@ def quick_vendors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]
 
 
 @pytest.fixture(scope="module")
-def module_postgres_url(_postgres: Cluster) -> Iterator[str]:
-    """The address of a PostgreSQL database without any table, for the tests of a module."""
-    name = f"m_{uuid4().hex}"
-    yield _postgres.create(name)
-    _postgres.drop(name)
+def module_postgres_urls(_postgres: Cluster) -> Iterator[Callable[[], str]]:
+    """Makes PostgreSQL databases without any table, for the tests of a module; their addresses."""
+    names: list[str] = []
+
+    def made() -> str:
+        names.append(f"m_{uuid4().hex}")
+        return _postgres.create(names[-1])
+
+    yield made
+    for name in names:
+        _postgres.drop(name)
+
+
+@pytest.fixture(scope="module")
+def module_postgres_url(module_postgres_urls: Callable[[], str]) -> str:
+    """One of them."""
+    return module_postgres_urls()
 
 
 @pytest.fixture(

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,17 +54,23 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, vendors: Process) -> Iterator[Stage]:
-    """A gateway with all models of the sandbox."""
-    built = set_stage(tmp_path_factory.mktemp("schemathesis"), vendors, MAIN + USERS)
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, vendors: Process, module_postgres_urls: Callable[[], str]
+) -> Iterator[Stage]:
+    """A gateway with all models of the sandbox. On a busy machine SQLite's one writer answers 503 at times, which is right."""
+    home, url = tmp_path_factory.mktemp("schemathesis"), module_postgres_urls()
+    built = set_stage(home, vendors, MAIN + USERS, database=url)
     yield built
     built.stop()
 
 
 @pytest.fixture(scope="module")
-def making(tmp_path_factory: pytest.TempPathFactory, quick_vendors: Process) -> Iterator[Stage]:
+def making(
+    tmp_path_factory: pytest.TempPathFactory, quick_vendors: Process, module_postgres_urls: Callable[[], str]
+) -> Iterator[Stage]:
     """A gateway whose tasks are done at once and whose files stay where they are made."""
-    built = set_stage(tmp_path_factory.mktemp("making"), quick_vendors, MAKERS + USERS)
+    home, url = tmp_path_factory.mktemp("making"), module_postgres_urls()
+    built = set_stage(home, quick_vendors, MAKERS + USERS, database=url)
     yield built
     built.stop()
 
