@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+import support.patient_gateway
 from support.stage import MAIN, Stage, set_stage
 from support.world import Process
 
@@ -44,6 +45,7 @@ CHECKS = (
     "allow_header_conformance",
     "ignored_auth",
 )
+PATIENT = Path(support.patient_gateway.__file__)
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 #: Calls made up for each operation, beside the examples and the borders of what a schema allows.
 CALLS = 5
@@ -57,9 +59,9 @@ pytestmark = pytest.mark.timeout(300)
 def stage(
     tmp_path_factory: pytest.TempPathFactory, vendors: Process, module_postgres_urls: Callable[[], str]
 ) -> Iterator[Stage]:
-    """A gateway with all models of the sandbox. On a busy machine SQLite's one writer answers 503 at times, which is right."""
+    """A gateway with all models of the sandbox. A 503 of a store that takes too long is right."""
     home, url = tmp_path_factory.mktemp("schemathesis"), module_postgres_urls()
-    built = set_stage(home, vendors, MAIN + USERS, database=url)
+    built = set_stage(home, vendors, MAIN + USERS, database=url, program=PATIENT)
     yield built
     built.stop()
 
@@ -70,7 +72,7 @@ def making(
 ) -> Iterator[Stage]:
     """A gateway whose tasks are done at once and whose files stay where they are made."""
     home, url = tmp_path_factory.mktemp("making"), module_postgres_urls()
-    built = set_stage(home, quick_vendors, MAKERS + USERS, database=url)
+    built = set_stage(home, quick_vendors, MAKERS + USERS, database=url, program=PATIENT)
     yield built
     built.stop()
 
