@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from unigate.dialects.luma_read import RATIOS, RESOLUTIONS
 from unigate.reference.page import Entry, Example, Page
+from unigate.reference.relay_schemas import task
 from unigate.reference.schema import ANYTHING, Schema, either, flag, many, mapping, maybe, record, ref, text, whole
 
 ID = "4665a07c-7641-4809-a133-10786201bb56"
@@ -49,21 +50,7 @@ GENERATION = record(
     "A film.",
     needs=("id", "state", "video", "prompt", "created_at"),
 )
-TASK = record(
-    {
-        "task_id": text(),
-        "action": text(of=("LUMA_VIDEO", "LUMA_EXTEND")),
-        "status": text(of=("NOT_START", "SUBMITTED", "QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE")),
-        "fail_reason": text(),
-        "submit_time": whole("Seconds since 1970; 0: not yet."),
-        "start_time": whole(),
-        "finish_time": whole(),
-        "progress": text("`0%` to `100%`."),
-        "data": ref("LumaRelayGeneration"),
-    },
-    "A film as a task.",
-    needs=("task_id", "action", "status", "progress", "data"),
-)
+TASK = task(text(of=("LUMA_VIDEO", "LUMA_EXTEND")), ref("LumaRelayGeneration"), "A film as a task.")
 ERROR = record(
     {
         "code": text("Stable, for programs."),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from unigate.reference.relay_schemas import task
 from unigate.reference.schema import ANYTHING, Schema, flag, many, mapping, maybe, number, record, ref, text, whole
 
 TASK_ID = "346c5d10-a4a1-4f49-a851-66a7dae6cfaf"
@@ -63,22 +64,10 @@ CLIP = record(
     "A song.",
     needs=("id", "title", "status", "user_id"),
 )
-_TASK = record(
-    {
-        "task_id": text(),
-        "notify_hook": text(),
-        "action": text("`MUSIC`, `LYRICS`, `CONCAT` or `UPLOAD`."),
-        "status": text(of=("NOT_START", "SUBMITTED", "QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE")),
-        "fail_reason": text("Empty unless it failed."),
-        "submit_time": whole("Seconds since 1970, as all times; 0: not yet."),
-        "start_time": whole(),
-        "finish_time": whole(),
-        "progress": text("`0%` to `100%`."),
-        "search_item": text(),
-        "data": {"anyOf": [many(ref("SunoClip")), ref("SunoLyrics"), many(ref("SunoLyrics")), mapping(ANYTHING)]},
-    },
+_TASK = task(
+    text("`MUSIC`, `LYRICS`, `CONCAT` or `UPLOAD`."),
+    {"anyOf": [many(ref("SunoClip")), ref("SunoLyrics"), many(ref("SunoLyrics")), mapping(ANYTHING)]},
     "A task: its clips, its lyrics, or what else was asked for.",
-    needs=("task_id", "action", "status", "fail_reason", "progress", "data"),
 )
 _MUSIC = record(
     {

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from unigate.dialects.udio_read import LYRICS, MODES
 from unigate.reference.page import Entry, Example, Page
+from unigate.reference.relay_schemas import task
 from unigate.reference.schema import (
     ANYTHING,
     Schema,
@@ -49,22 +50,11 @@ _SHOWN_SONG = {
     "finished": True,
     "song_path": "https://ai.example.com/files/a/song.mp3",
 }
-TASK = record(
-    {
-        "task_id": text(),
-        "notify_hook": text(),
-        "action": text(of=("udio-generate",)),
-        "status": text(of=("NOT_START", "SUBMITTED", "QUEUED", "IN_PROGRESS", "SUCCESS", "FAILURE")),
-        "fail_reason": text(),
-        "submit_time": whole("Seconds since 1970; 0: not yet."),
-        "start_time": whole(),
-        "finish_time": whole(),
-        "progress": text("`0%` to `100%`."),
-        "songs": many(ref("UdioSong")),
-        "data": maybe(record({"songs": many(ref("UdioSong"))}, "The same songs, or null.")),
-    },
+TASK = task(
+    text(of=("udio-generate",)),
+    maybe(record({"songs": many(ref("UdioSong"))}, "The same songs, or null.")),
     "Two songs as a task.",
-    needs=("task_id", "action", "status", "progress", "songs", "data"),
+    {"songs": many(ref("UdioSong"))},
 )
 _SHOWN = {
     "task_id": ID,
