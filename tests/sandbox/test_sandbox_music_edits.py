@@ -1,6 +1,7 @@
 """Songs cut, joined, divided and played anew; files of others heard."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -161,3 +162,8 @@ def test_lyrics_follow_the_prompt(prompt: str, named: str) -> None:
     assert "{" not in made.text and 0 < len(made.title) <= 80
     assert ("rock" in made.tags) == ("rock" in prompt)
     assert made.text.isascii() == prompt.isascii()
+
+
+def test_lyrics_of_neighbouring_seeds_differ() -> None:
+    texts = [written("a lighthouse", seed).text for seed in range(60)]
+    assert all(one != other for one, other in pairwise(texts)) and len(set(texts)) == 12

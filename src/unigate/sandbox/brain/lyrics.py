@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import permutations
 
 from unigate.sandbox.brain import seeds
 from unigate.sandbox.brain.hints import unmarked, words
@@ -63,9 +64,8 @@ class Lyrics:
 
 
 def written(prompt: str, seed: int) -> Lyrics:
-    """Lyrics for a prompt; the same for the same arguments."""
+    """Lyrics for a prompt; the same for the same arguments, and others for the next seed."""
     prompt = unmarked(prompt)
-    dice = seeds.dice(prompt, seed, "lyrics")
     chinese = _CJK.search(prompt) is not None
     theme = _NAMED.sub(" ", prompt)
     found = _chinese(theme) if chinese else [word.lower() for word in words(theme) if word.lower() not in _SAID]
@@ -73,12 +73,13 @@ def written(prompt: str, seed: int) -> Lyrics:
     verses, chorus, bridge = (
         (_CHINESE_VERSES, _CHINESE_CHORUS, _CHINESE_BRIDGE) if chinese else (_VERSES, _CHORUS, _BRIDGE)
     )
-    pairs = [verses[at : at + 2] for at in range(0, len(verses), 2)]
-    dice.shuffle(pairs)
+    chosen = list(permutations([verses[at : at + 2] for at in range(0, len(verses), 2)], 2))
+    seeds.dice(prompt, "verses").shuffle(chosen)
+    first, second = chosen[seed % len(chosen)]
     parts = (
-        ("Verse", pairs[0]),
+        ("Verse", first),
         ("Chorus", chorus),
-        ("Verse 2", pairs[1]),
+        ("Verse 2", second),
         ("Chorus", chorus),
         ("Bridge", bridge),
     )
@@ -86,7 +87,7 @@ def written(prompt: str, seed: int) -> Lyrics:
     named = list(dict.fromkeys(style.lower() for style in _NAMED.findall(prompt)))
     return Lyrics(
         title=(f"{one}与{two}" if chinese else f"{one} and {two}".title())[:80],
-        tags=", ".join(named) or dice.choice(_STYLES[chinese]),
+        tags=", ".join(named) or seeds.dice(prompt, seed, "styles").choice(_STYLES[chinese]),
         text=text.format(one=one, two=two),
     )
 
