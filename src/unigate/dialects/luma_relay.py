@@ -5,7 +5,7 @@ github.com/QuantumNous/new-api's family of relays. The official API is in `luma`
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 from urllib.parse import parse_qs
 
 import msgspec
@@ -13,11 +13,11 @@ import msgspec
 from unigate.dialects import luma_checks as checks
 from unigate.dialects import luma_relay_read as reading
 from unigate.dialects import luma_relay_view as views
+from unigate.dialects import relay_tasks as relay
 from unigate.dialects.luma_errors import pass_relay as pass_error
 from unigate.dialects.luma_errors import write_relay as write_error
 from unigate.dialects.luma_relay_server import clean, download
 from unigate.dialects.relay_tasks import Refused, error_status, events, missing, read_ids
-from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Answered, Draft, Headers, Submission, Task, View
 
@@ -40,28 +40,15 @@ LISTED, MOST_LISTED, FURTHEST = 20, 100, 10_000
 _encode = msgspec.json.encode
 
 
-def _row(name: str, method: str, path: str, use: str, *also: str, **more: Any) -> Operation:
-    paths = [root + one + end for one in (path, *also) for root in ("/luma", "/pro/luma") for end in ("", "/")]
-    return Operation(
-        name=f"luma_relay.{name}",
-        method=method,
-        path=paths[0],
-        aliases=tuple(paths[1:]),
-        dialect="luma_relay",
-        family="luma",
-        use=use,
-        **more,
-    )
-
-
+_row = partial(relay.row, roots=("/luma", "/pro/luma"), family="luma")
 OPERATIONS = (
-    _row("create", "POST", "/generations", "task", "/v1/generations", body="json", body_bytes=_BODY),
-    _row("extend", "POST", "/generations/{id}/extend", "task", body="json", body_bytes=_BODY),
-    _row("get", "GET", "/generations/{id}", "task_get", free=True),
-    _row("download", "GET", "/generations/{id}/download_video_url", "luma_download", free=True),
+    _row("luma_relay.create", "POST /generations", "task", "/v1/generations", body="json", body_bytes=_BODY),
+    _row("luma_relay.extend", "POST /generations/{id}/extend", "task", body="json", body_bytes=_BODY),
+    _row("luma_relay.get", "GET /generations/{id}", "task_get", free=True),
+    _row("luma_relay.download", "GET /generations/{id}/download_video_url", "luma_download", free=True),
     # Some clients call it plain text.
-    _row("tasks", "POST", "/tasks", "task_several", body="raw", body_bytes=_IDS_BODY, free=True),
-    _row("list", "GET", "/generations", "luma_list", free=True),
+    _row("luma_relay.tasks", "POST /tasks", "task_several", body="raw", body_bytes=_IDS_BODY, free=True),
+    _row("luma_relay.list", "GET /generations", "luma_list", free=True),
 )
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from unigate.base.errors import BadAnswer, BadRequest, GatewayError, NoFunds, UpstreamRefused
 from unigate.dialects import addresses, json_read
+from unigate.spec.operation import Operation
 from unigate.spec.task import ALLOTTED, Failure, Notify, Progress, Task
 
 SUCCESS = "success"
@@ -70,6 +71,22 @@ class Refused(BadRequest):
 
     def __init__(self, message: str, code: str = "invalid_request") -> None:
         super().__init__(message, code=code)
+
+
+def row(
+    name: str, call: str, use: str, *also: str, roots: Sequence[str], dialect: str = "", family: str = "", **more: Any
+) -> Operation:
+    """An operation; `call`: method and path below the roots, such as `GET /fetch/{id}`, `also`: other paths of it.
+
+    Each path also works with a slash at its end. The dialect is what the name begins with, the family the dialect.
+    """
+    method, _, path = call.partition(" ")
+    first, *others = (f"{root}{one}{slash}" for root in roots for one in (path, *also) for slash in ("", "/"))
+    dialect = dialect or name.partition(".")[0]
+    family = family or dialect
+    return Operation(
+        name=name, method=method, path=first, aliases=tuple(others), dialect=dialect, family=family, use=use, **more
+    )
 
 
 def fields(body: bytes) -> dict[str, Any]:

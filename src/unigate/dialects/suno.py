@@ -6,6 +6,7 @@ clips are in `suno_things`, two older forms of the same in `suno_v1` and `suno_g
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -48,7 +49,7 @@ SIGNS = False
 SHOWS = ("suno_v1", "suno_goamz")
 #: Lyrics are the longest that a body holds.
 _BODY = 256 * 1024
-_PREFIXES = ("/suno", "/sunoapi")
+_ROOTS = ("/suno", "/sunoapi")
 #: Operation -> what it submits; that of the path, in any case, where it is not here.
 _ACTIONS: Mapping[str, str] = {
     "suno.music": "music",
@@ -61,20 +62,7 @@ _ACTIONS: Mapping[str, str] = {
 READERS = {**reading.READERS, **further.READERS}
 
 
-def row(name: str, call: str, use: str, *also: str, prefixes: Sequence[str] = _PREFIXES, **more: Any) -> Operation:
-    """An operation; `call`: method and path below `/suno`, such as `GET /fetch/{id}`, `also`: other paths of it."""
-    method, _, path = call.partition(" ")
-    paths = [f"{prefix}{each}{slash}" for prefix in prefixes for each in (path, *also) for slash in ("", "/")]
-    return Operation(
-        name=name,
-        method=method,
-        path=paths[0],
-        aliases=tuple(paths[1:]),
-        dialect=more.pop("dialect", "suno"),
-        family="suno",
-        use=use,
-        **more,
-    )
+row = partial(relay.row, roots=_ROOTS, family="suno")
 
 
 def makes(name: str, call: str, *also: str, **more: Any) -> Operation:
@@ -88,7 +76,7 @@ OPERATIONS = (
     makes("suno.concat", "POST /submit/concat"),
     # The same with another case of letters, as some gateways send it, and what newer relays have beside.
     makes("suno.submit", "POST /submit/{action}"),
-    makes("suno.upload_url", "POST /uploads/audio-url", prefixes=(*_PREFIXES, "/sunoi")),
+    makes("suno.upload_url", "POST /uploads/audio-url", roots=(*_ROOTS, "/sunoi")),
     row("suno.fetch", "GET /fetch/{id}", "task_get", "/submit/fetch/{id}", free=True),
     row("suno.fetch_many", "POST /fetch", "task_several", "/submit/fetch", free=True, body="json", body_bytes=_BODY),
 )

@@ -4,7 +4,6 @@ Everything else is as in `suno`. The paths for lyrics and the words of `status` 
 """
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import msgspec
 
@@ -45,12 +44,11 @@ MODELS: Mapping[str, str] = {
 }
 _STATUS: Mapping[str, str] = {"SUCCESS": "completed", "FAILURE": "failed", "IN_PROGRESS": "processing"}
 _ASKED = ("gpt_description_prompt", "prompt", "title", "tags", "mv", "continue_at")
-_makes = partial(suno.makes, dialect="suno_goamz")
 OPERATIONS = (
-    _makes("suno_goamz.music", "POST /v1/music", "/v1/mv-3.5/music"),
-    _makes("suno_goamz.lyrics", "POST /v1/lyrics"),
-    _makes("suno_goamz.concat", "POST /v1/v3.0/music/concat"),
-    suno.row("suno_goamz.fetch", "GET /v1/music/{id}", "task_get", "/v1/lyrics/{id}", dialect="suno_goamz", free=True),
+    suno.makes("suno_goamz.music", "POST /v1/music", "/v1/mv-3.5/music"),
+    suno.makes("suno_goamz.lyrics", "POST /v1/lyrics"),
+    suno.makes("suno_goamz.concat", "POST /v1/v3.0/music/concat"),
+    suno.row("suno_goamz.fetch", "GET /v1/music/{id}", "task_get", "/v1/lyrics/{id}", free=True),
 )
 
 

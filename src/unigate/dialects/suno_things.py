@@ -33,7 +33,7 @@ def _row(name: str, kind: str, call: str, **more: Any) -> Operation:
     return suno.row(f"suno.{name}", call, "passed", dialect="suno_things", binds=kind, upstream_path=path, **more)
 
 
-_upload = partial(_row, kind=UPLOAD, prefixes=_UPLOADS)
+_upload = partial(_row, kind=UPLOAD, roots=_UPLOADS)
 _clip = partial(_row, kind=CLIP)
 OPERATIONS = (
     _upload("uploads.create", call="POST /uploads/audio", body="json"),

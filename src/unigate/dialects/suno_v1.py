@@ -44,12 +44,11 @@ SHOWS = ("suno", "suno_goamz")
 MOST = 100
 #: Operation -> what it submits, and how many clips come of it.
 _ACTIONS = {"suno_v1.generate": ("music", 2), "suno_v1.concat": ("concat", 1), "suno_v1.lyrics": ("lyrics", 0)}
-_makes = partial(suno.makes, dialect="suno_v1")
-_row = partial(suno.row, dialect="suno_v1", free=True)
+_row = partial(suno.row, free=True)
 OPERATIONS = (
-    _makes("suno_v1.generate", "POST /generate", "/generate/description-mode"),
-    _makes("suno_v1.concat", "POST /generate/concat"),
-    _makes("suno_v1.lyrics", "POST /generate/lyrics"),
+    suno.makes("suno_v1.generate", "POST /generate", "/generate/description-mode"),
+    suno.makes("suno_v1.concat", "POST /generate/concat"),
+    suno.makes("suno_v1.lyrics", "POST /generate/lyrics"),
     _row("suno_v1.feed", "GET /feed/{ids}", "task_things"),
     _row("suno_v1.fetch_lyrics", "GET /lyrics/{id}", "task_get"),
 )

@@ -5,7 +5,7 @@ github.com/flowese/UdioWrapper (the vendor's web calls). What all relays have in
 """
 
 from collections.abc import Sequence
-from typing import Any
+from functools import partial
 from urllib.parse import parse_qs
 
 import msgspec
@@ -23,7 +23,6 @@ from unigate.dialects.relay_tasks import (
     write_error,
 )
 from unigate.dialects.udio_read import kept_things, with_kept
-from unigate.spec.operation import Operation
 from unigate.spec.reply import Reply
 from unigate.spec.task import Draft, Headers, Submission, Task, View
 
@@ -46,26 +45,13 @@ _BODY = 256 * 1024
 _JSON_TYPE = (b"content-type", b"application/json")
 
 
-def _row(name: str, method: str, path: str, use: str, *also: str, **more: Any) -> Operation:
-    paths = [f"/udio{one}{end}" for one in (path, *also) for end in ("", "/")]
-    return Operation(
-        name=f"udio.{name}",
-        method=method,
-        path=paths[0],
-        aliases=tuple(paths[1:]),
-        dialect="udio",
-        family="udio",
-        use=use,
-        **more,
-    )
-
-
+_row = partial(relay.row, roots=("/udio",))
 OPERATIONS = (
-    _row("music", "POST", "/submit/music", "task", "/submit/MUSIC", "/submit/Music", body="json", body_bytes=_BODY),
-    _row("generate", "POST", "/generate-proxy", "task", body="json", body_bytes=_BODY),
-    _row("fetch", "GET", "/fetch/{id}", "task_get", free=True),
-    _row("fetch_many", "POST", "/fetch", "task_several", free=True, body="json", body_bytes=_BODY),
-    _row("songs", "GET", "/query", "task_things", "/songs", free=True),
+    _row("udio.music", "POST /submit/music", "task", "/submit/MUSIC", "/submit/Music", body="json", body_bytes=_BODY),
+    _row("udio.generate", "POST /generate-proxy", "task", body="json", body_bytes=_BODY),
+    _row("udio.fetch", "GET /fetch/{id}", "task_get", free=True),
+    _row("udio.fetch_many", "POST /fetch", "task_several", free=True, body="json", body_bytes=_BODY),
+    _row("udio.songs", "GET /query", "task_things", "/songs", free=True),
 )
 
 
