@@ -5,10 +5,7 @@ are those of the examples, since any other name ends at the price, and a provide
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ import httpx
 import pytest
 
 import support.patient_gateway
+from support import explorer
 from support.stage import MAIN, Stage, set_stage
 from support.world import Process
 
@@ -46,7 +44,6 @@ CHECKS = (
     "ignored_auth",
 )
 PATIENT = Path(support.patient_gateway.__file__)
-PROGRAM = Path(sys.executable).with_name("schemathesis")
 _NAMED = re.compile(r'"#/components/(\w+)/([^"]+)"')
 #: Calls made up for each operation, beside the examples and the borders of what a schema allows.
 CALLS = 5
@@ -118,18 +115,10 @@ def explore(
     words += ["--header", f"Authorization: Bearer {stage.key}", "--checks", ",".join(CHECKS)]
     words += ["--phases", phases, "--max-examples", str(calls), "--seed", "4", "--no-shrink"]
     words += ["--request-timeout", "20", "--warnings", "off", "--suppress-health-check", "all", "--continue-on-failure"]
-    done = subprocess.run(
-        [str(PROGRAM), *words],
-        cwd=home,
-        env={**os.environ, "NO_COLOR": "1", "COLUMNS": "150"},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-12000:] + done.stderr[-2000:]
-    tested = re.search(r"(\d+) generated", done.stdout)
-    assert tested is not None and int(tested[1]) > calls, done.stdout
+    code, printed = explorer.explore(words, home, seconds=280)
+    assert code == 0, printed[-14000:]
+    tested = re.search(r"(\d+) generated", printed)
+    assert tested is not None and int(tested[1]) > calls, printed
 
 
 #: Paths by what they begin with, each part a run of its own.

@@ -12,7 +12,7 @@ from pathlib import Path
 from unigate.base.clock import Seconds, monotonic, now_ms
 from unigate.base.errors import StoreUnavailable
 from unigate.billing import segments
-from unigate.billing.format import LONGEST, Entry, any_record, blank, decode, read
+from unigate.billing.format import HEAD, LONGEST, Entry, any_record, blank, decode, read
 from unigate.billing.journal import Alarm, Failpoint
 from unigate.spec.record import Note, Record
 from unigate.spec.terms import Terms
@@ -20,8 +20,9 @@ from unigate.store import holds, processes, task_changes
 from unigate.store.captures import Captured, capture
 from unigate.store.database import Database, Tx
 
-#: Bytes read at once; more than the longest record.
-CHUNK = 2 * LONGEST
+#: Bytes read at once, the next where those before end in the middle of the first record: most looks find nothing, most
+#: others find little, and the last is more than the longest record.
+PIECES = (HEAD, 2**18, 2 * LONGEST)
 
 
 class Followed:
@@ -100,8 +101,7 @@ class Carrier:
         if journal.position is None and not await self._find(database, journal, number):
             return 0
         path = segments.path_of(self._folder, journal.process_id, number)
-        data = journal.read(path, number, CHUNK)
-        entries, end = read(data, 0, self._terms.batch)
+        data, entries, end = self._ahead(journal, path, number)
         if entries:
             journal.whole()
             await self._store(database, journal, number, entries, (journal.position or 0) + end)
@@ -124,6 +124,16 @@ class Carrier:
             journal.stopped = False
             journal.position = None
             journal.whole()
+
+    def _ahead(self, journal: Followed, path: Path, number: int) -> tuple[bytes, list[Entry], int]:
+        """What stands at the position: bytes, a batch of records in them, and the offset behind these."""
+        data, entries, end = b"", list[Entry](), 0
+        for size in PIECES:
+            data = journal.read(path, number, size)
+            entries, end = read(data, 0, self._terms.batch)
+            if entries or blank(data, 0):
+                break
+        return data, entries, end
 
     def _rest(self, path: Path) -> int:
         return path.stat().st_size + 1
