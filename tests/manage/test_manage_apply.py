@@ -1,6 +1,7 @@
 """The config file, applied to both databases: created once, updated by name, whole or not at all."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -266,8 +267,8 @@ async def test_a_demo_owns_without_locking(desk: Desk) -> None:
     assert (await channels.show_channel(desk, "main")).priority == 3
 
 
-async def test_two_processes_may_apply_it_at_once(database_url: str) -> None:
-    several = [connect(database_url) for _ in range(4)]
+async def test_two_processes_may_apply_it_at_once(database_url: str, opening: Callable[..., Database]) -> None:
+    several = [opening(database_url, wait=60.0, statement=60.0) for _ in range(4)]  # each waits for those before it
     desks = [Desk(db=db, secret=SECRET, providers=catalogue()) for db in several]
     done = await asyncio.gather(*(apply(desk, config(FILE)) for desk in desks))
     assert [one.created for one in done if one.created] == [FILE_ORDER]
@@ -276,8 +277,6 @@ async def test_two_processes_may_apply_it_at_once(database_url: str) -> None:
     assert len(await prices.list_prices(desks[0], history=True)) == 2
     assert (await users.show_user(desks[0], "alice")).balance == 100 * NANO
     assert len((await channels.show_channel(desks[0], "main")).credentials) == 2
-    for db in several:
-        await db.close()
 
 
 async def test_another_secret_is_refused(desk: Desk) -> None:

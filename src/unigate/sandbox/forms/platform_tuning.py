@@ -21,7 +21,7 @@ def routes(models: Models) -> tuple[Route, ...]:
         made = tuning_request.create(call, models)
         call.world.cabinet.of(Tuning, call.credential).put(made.id, made)
         await call.world.jobs.accepted(made.job)
-        return platform.answer(made.shown())
+        return platform.answer(made.row())
 
     one = "/v1/fine_tuning/jobs/{id}"
     return (

@@ -194,9 +194,13 @@ class Tuning:
         self.status, self.ended_ms = status, self._now_ms
 
     def shown(self) -> Object:
-        """The job as the vendor tells it."""
-        status = self.look()
-        done = status == "succeeded"
+        """The job as the vendor tells it, as it stands now."""
+        self.look()
+        return self.row()
+
+    def row(self) -> Object:
+        """The same as it stood when it was last looked at, or made."""
+        done = self.status == "succeeded"
         return {
             "object": "fine_tuning.job",
             "id": self.id,
@@ -206,7 +210,7 @@ class Tuning:
             "fine_tuned_model": self.model if done else None,
             "organization_id": "org-sandbox",
             "result_files": [self.result] if self.result else [],
-            "status": status,
+            "status": self.status,
             "trained_tokens": self.training.tokens * self.epochs if done else None,
             "error": self.error,
             "estimated_finish": None,

@@ -124,4 +124,4 @@ def _frames(data: bytes) -> "Iterator[Image]":
 
     with av.open(io.BytesIO(data), "r", options=OPENED, metadata_errors="replace") as file:
         for frame in file.decode(file.streams.video[0]):
-            yield frame.to_image().convert("RGB")  # type: ignore[no-untyped-call]
+            yield frame.to_image()  # type: ignore[no-untyped-call]
