@@ -1,12 +1,13 @@
 """What tests of the sandbox use to talk to it: official SDKs, plain HTTP, raw events, and its log."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import httpx
 import openai
+
+from support.waiting import wait_until
 
 USER = {"role": "user", "content": "What is the weather like in a small garden?"}
 
@@ -70,10 +71,14 @@ def _ended(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def eventually(found: Callable[[], Any], seconds: float = 20) -> Any:
     """What `found` gives once it gives something."""
-    until = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.01)
+    value: Any = None
+
+    def look() -> bool:
+        nonlocal value
+        value = found()
+        return bool(value)
+
+    wait_until(look, seconds=seconds)
     return value
 
 

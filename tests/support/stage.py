@@ -20,7 +20,7 @@ import structlog
 from support.postgres import run
 from support.waiting import wait_until
 from support.world import Process, World, start, usage_rows
-from unigate.billing.format import decode, read
+from unigate.billing.format import Entry, blank, decode, read
 from unigate.cli import main
 from unigate.spec.record import Record
 
@@ -106,9 +106,20 @@ def on_file(data: Path) -> set[str]:
     found: set[str] = set()
     for path in data.glob("journal/*.journal"):
         with suppress(FileNotFoundError):  # all of it was moved meanwhile
-            entries, _ = read(path.read_bytes(), 0, 1_000_000)
-            found.update(one.id for one in map(decode, entries) if isinstance(one, Record))
+            found.update(one.id for one in map(decode, _written(path)) if isinstance(one, Record))
     return found
+
+
+def _written(path: Path) -> list[Entry]:
+    """The records of a journal, most of which is room for more: no more of it is read than is written."""
+    size = 1 << 16
+    while True:
+        with path.open("rb") as file:
+            data = file.read(size)
+        entries, end = read(data, 0, 1_000_000)
+        if len(data) < size or (end < len(data) and blank(data, end)):
+            return entries
+        size *= 8
 
 
 class Caller:
