@@ -86,12 +86,13 @@ def measured(content: bytes) -> Film:
     """A film, read whole."""
     with av.open(io.BytesIO(content), "r") as file:
         stream = file.streams.video[0]
-        frames = [frame.to_image().convert("L") for frame in file.decode(stream)]  # type: ignore[no-untyped-call]
+        frames = list(file.decode(stream))
+        first, later = (frames[at].to_image().convert("L") for at in (0, len(frames) // 2))  # type: ignore[no-untyped-call]
         rate = float(stream.average_rate or 1)
         heard = bool(file.streams.audio)
-    differs = ImageStat.Stat(ImageChops.difference(frames[0], frames[len(frames) // 2])).mean[0]
+    differs = ImageStat.Stat(ImageChops.difference(first, later)).mean[0]
     loud = max(map(abs, sound(content)), default=0) / 32768 if heard else 0.0
-    return Film(size=frames[0].size, seconds=len(frames) / rate, moves=differs, loud=loud)
+    return Film(size=first.size, seconds=len(frames) / rate, moves=differs, loud=loud)
 
 
 def sound(content: bytes) -> "array[int]":
