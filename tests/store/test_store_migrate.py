@@ -19,7 +19,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateTable
 
 from support.postgres import fetch, run
-from unigate.base.errors import StoreUnavailable
+from unigate.base.errors import Conflict, StoreUnavailable
 from unigate.store import (
     batch_tables,
     file_tables,
@@ -185,3 +185,21 @@ def test_run_helper_works_inside_a_loop() -> None:
         return run(asyncio.sleep(0, 7))
 
     assert asyncio.run(outer()) == 7
+
+
+def test_a_schema_of_a_newer_version_is_left_alone(sqlite_url: str) -> None:
+    """As after going back to an older program: told in a sentence, and nothing is touched."""
+    connection = sqlite3.connect(sqlite_path(sqlite_url))
+    connection.execute("UPDATE alembic_version SET version_num = '9999_songs'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(Conflict, match="its schema is 9999_songs, and this version knows none after [0-9]{4}_"):
+        migrate.migrate(sqlite_url)
+    assert migrate.version(sqlite_url)[0] == "9999_songs"
+
+
+def test_what_is_said_of_schemas() -> None:
+    known = sorted(migrate._revisions())
+    assert migrate.wanting(None, known[-1]).endswith("run `unigate migrate`")
+    assert migrate.wanting(known[0], known[-1]).endswith("run `unigate migrate`")
+    assert "migrate" not in migrate.wanting("9999_songs", known[-1])

@@ -57,7 +57,7 @@ def with_desk(
     if has is None:
         migrate.migrate(settings.database.url)
     elif has != newest:
-        raise Conflict(f"The database's schema is {has}, this version's is {newest}: run `unigate migrate`.")
+        raise Conflict(f"The database cannot be used: {migrate.wanting(has, newest)}.")
 
     async def checked(desk: "Desk") -> R:
         await check_secret(desk)

@@ -122,11 +122,7 @@ async def _database(url: str) -> list[Finding]:
         has, newest = await asyncio.to_thread(migrate.version, url, wait=_WAIT)
     except GatewayError as error:
         return [_problem("database", f"{error.message} {error.detail}".strip())]
-    if has is None:
-        return [_problem("database", "it has no tables yet: run `unigate migrate`")]
-    if has != newest:
-        return [_problem("database", f"its schema is {has}, this version's is {newest}: run `unigate migrate`")]
-    return []
+    return [_problem("database", migrate.wanting(has, newest))] if has != newest else []
 
 
 async def _storage(desk: Desk, at: Storages, keep: bool) -> list[Finding]:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from unigate.base.clock import monotonic
+from unigate.base.errors import Conflict
 from unigate.store.open import is_sqlite, sqlite_path
 from unigate.store.slots import unavailable
 
@@ -35,11 +36,23 @@ _REVISION = "SELECT version_num FROM alembic_version"
 def migrate(url: str, *, wait: float = WAIT) -> None:
     """Make the database's schema the newest, creating a SQLite file where there is none.
 
-    StoreUnavailable when it can't be reached or another process held the lock for `wait` seconds.
+    StoreUnavailable when it can't be reached or another process held the lock for `wait` seconds; Conflict when a newer
+    unigate has made it its own.
     """
     has, newest = version(url, wait=wait)
+    if has is not None and has not in _revisions():
+        raise Conflict(f"The database cannot be used: {wanting(has, newest)}.")
     if has != newest:
         _run(url, _upgrade, wait)
+
+
+def wanting(has: str | None, newest: str) -> str:
+    """What is to be done about a schema that is not the newest, in words."""
+    if has is None:
+        return "it has no tables yet: run `unigate migrate`"
+    if has not in _revisions():
+        return f"its schema is {has}, and this version knows none after {newest}: a newer unigate made it, run that one"
+    return f"its schema is {has}, this version's is {newest}: run `unigate migrate`"
 
 
 def version(url: str, *, wait: float = WAIT) -> tuple[str | None, str]:
@@ -48,7 +61,11 @@ def version(url: str, *, wait: float = WAIT) -> tuple[str | None, str]:
         has = _sqlite_revision(sqlite_path(url), wait) if is_sqlite(url) else asyncio.run(_postgres_revision(url, wait))
     except OSError as error:
         raise unavailable(f"the database cannot be reached: {error}") from error
-    return has, max(path.stem for path in (_FOLDER / "versions").glob("[0-9]*.py"))
+    return has, max(_revisions())
+
+
+def _revisions() -> set[str]:
+    return {path.stem for path in (_FOLDER / "versions").glob("[0-9]*.py")}
 
 
 def _sqlite_revision(path: Path, wait: float) -> str | None:
