@@ -13,7 +13,7 @@ from unigate.manage.call_filter import CallFilter
 from unigate.manage.desk import Desk
 from unigate.manage.usage import Overview
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _FIGURES = ("calls", "input_tokens", "output_tokens", "charged", "refunded", "estimated", "total_us", "own_us")
 #: Seconds for one sum over everything.
