@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from support.tree import ROOT
+from support.tree import ROOT, modules
 from unigate.base import settings
 from unigate.base.config_reader import Reader
 from unigate.base.live_settings import LiveSettings
@@ -142,6 +142,37 @@ def _names(page: str) -> set[str]:
     prose = re.sub(r"^```.*?^```", "", text(page), flags=re.DOTALL | re.MULTILINE)
     spans = map(_shape, re.findall(r"`([^`\n]+)`", prose))
     return {span for span in spans if re.fullmatch(r"([A-Z]+ )?[/\w.:{}-]+", span, re.ASCII)}
+
+
+def test_files_that_pages_name_are_there() -> None:
+    made_up = {
+        "src/unigate/providers/harbour.py",
+        "src/unigate/providers/lantern.py",
+        "bench/results.json",
+        "DATA/demo.json",
+    }
+    folders = (ROOT, ROOT / "src" / "unigate", ROOT / "src" / "unigate" / "sandbox", ROOT / "docs")
+    named = {
+        (page.name, found)
+        for page in PAGES
+        for found in re.findall(r"`((?:\w+/)+\w+\.(?:py|json|md)|\w+\.py)`", TEXTS[page])
+        if found not in made_up
+    }
+    assert len(named) > 60
+    there = {path.name for path in modules(ROOT)}
+    assert (
+        sorted(one for one in named if not (any((folder / one[1]).exists() for folder in folders) or one[1] in there))
+        == []
+    )
+
+
+def test_providers_without_a_list_of_models_are_told() -> None:
+    said = {
+        name
+        for name, row in re.findall(r"^\| `(\w+)` \|(.*)", text("docs/providers.md"), re.MULTILINE)
+        if "No list of models" in row
+    }
+    assert said == {name for name, provider in catalogue().items() if not provider.models_path}
 
 
 def commands() -> dict[str, set[str]]:

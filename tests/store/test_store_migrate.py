@@ -193,7 +193,7 @@ def test_a_schema_of_a_newer_version_is_left_alone(sqlite_url: str) -> None:
     connection.execute("UPDATE alembic_version SET version_num = '9999_songs'")
     connection.commit()
     connection.close()
-    with pytest.raises(Conflict, match="its schema is 9999_songs, and this version knows none after [0-9]{4}_"):
+    with pytest.raises(Conflict, match=r"its schema is 9999_songs, and this version knows none after [0-9]{4}_"):
         migrate.migrate(sqlite_url)
     assert migrate.version(sqlite_url)[0] == "9999_songs"
 
