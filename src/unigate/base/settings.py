@@ -81,6 +81,8 @@ class Server(Section, frozen=True, kw_only=True):
     allow_private_upstreams: bool = False
     #: Reverse proxies that are believed when they say whom they call for (`x-forwarded-for`).
     trusted_proxies: list[Network] = msgspec.field(default_factory=list)
+    #: Seconds between two syncs of the journals to their disk; 0: left to the operating system.
+    journal_sync: Annotated[float, msgspec.Meta(ge=0, le=60)] = 0.0
 
 
 class DatabasePlace(Section, frozen=True, kw_only=True):

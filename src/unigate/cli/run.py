@@ -45,7 +45,7 @@ def serve(settings: Settings, *, as_json: bool = False, terms: Terms | None = No
         apart(lambda: _bring_about(settings))
         sockets = _listen(settings.server.host, settings.server.port, settings.server.workers)
         url = _url(settings.server.host, sockets[0])
-        children = _gateway(settings, sockets, terms=terms or Terms())
+        children = _gateway(settings, sockets, terms=terms or _terms(settings))
         return _supervise(children, partial(_announce, {"url": url}, as_json=as_json))
 
 
@@ -67,7 +67,7 @@ def demo(settings: Settings, *, as_json: bool = False) -> int:
         }
         children = [
             Child(name="sandbox", target=sandbox_main, args=(SandboxSettings(), vendors[0], mail[0])),
-            *_gateway(settings, sockets, terms=Terms(), allow_private=True),
+            *_gateway(settings, sockets, terms=_terms(settings), allow_private=True),
         ]
         return _supervise(children, partial(_announce, said, as_json=as_json))
 
@@ -104,6 +104,10 @@ class _Home:
     def __exit__(self, *_: object) -> None:
         if self._lock is not None:
             self._lock.close()
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(sync=settings.server.journal_sync)
 
 
 def _gateway(
