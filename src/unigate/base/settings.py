@@ -6,7 +6,6 @@ the database, and `manage.apply` brings it about. Secrets never print.
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ import msgspec
 
 from unigate.base.config_reader import ConfigError, PartOf, Place, Reader, Secret, Section, Text
 from unigate.base.key_options import KeyOptions
+from unigate.base.kept_secret import kept_secret
 from unigate.base.live_settings import LiveSettings
 from unigate.base.money import parse_multiplier, parse_usd
 from unigate.base.storage_place import aws_access, check_storage
@@ -372,30 +372,4 @@ def _secret(config: Config | None, environ: Mapping[str, str], data: Path) -> tu
         return config.secret, None
     if environ.get("UNIGATE_SECRET"):
         return Secret(environ["UNIGATE_SECRET"]), None
-    path = data / "secret"
-    if path.exists():
-        return Secret(_kept_secret(path)), None
-    made = secrets.token_urlsafe(32)
-    draft = data / f".secret-{secrets.token_hex(8)}"
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(made + "\n")
-        # A link appears whole or not at all, and never replaces what another process has just made.
-        os.link(draft, path)
-    except FileExistsError:
-        return Secret(_kept_secret(path)), None
-    except OSError as error:
-        raise ConfigError(Place(str(path)), f"cannot be written: {error.strerror}") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return Secret(made), path
-
-
-def _kept_secret(path: Path) -> str:
-    try:
-        text = path.read_text().strip()
-    except OSError as error:
-        raise ConfigError(Place(str(path)), f"cannot be read: {error.strerror}") from None
-    if not text:
-        raise ConfigError(Place(str(path)), "is empty; remove it to have a secret made, or restore the old one")
-    return text
+    return kept_secret(data)
