@@ -17,8 +17,8 @@ from urllib.parse import quote
 import msgspec
 
 from unigate.base.config_reader import ConfigError, PartOf, Place, Reader, Secret, Section, Text
-from unigate.base.key_options import KeyOptions
 from unigate.base.kept_secret import kept_secret
+from unigate.base.key_options import KeyOptions
 from unigate.base.live_settings import LiveSettings
 from unigate.base.money import parse_multiplier, parse_usd
 from unigate.base.storage_place import aws_access, check_storage
