@@ -180,3 +180,10 @@ def test_a_model_is_sent_as_it_is_priced(body: dict[str, Any]) -> None:
     asked = Submission(operation=row, path="", query="", params={}, headers={}, body=json.dumps(body).encode())
     draft = suno_goamz.read_task(asked)
     assert draft.body["mv"] == draft.conditions["mv"] == "chirp-crow"
+
+
+def test_a_gateway_asks_after_all_of_its_tasks_at_once() -> None:
+    ids = [f"t{number}" for number in range(1000)]
+    assert suno.read_ids(json.dumps({"ids": ids}).encode()) == ids
+    with pytest.raises(relay.Refused, match="at most 1000"):
+        suno.read_ids(json.dumps({"ids": [*ids, "one-more"]}).encode())

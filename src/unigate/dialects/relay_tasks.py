@@ -33,8 +33,8 @@ STATES: Mapping[str, State] = {
     "CANCELLED": "canceled",
 }
 _SHOWN: Mapping[str, str] = {"waiting": "NOT_START", "submitting": "NOT_START", "succeeded": "SUCCESS"}
-#: Tasks that one call may ask after.
-MOST_IDS = 200
+#: Tasks that one call may ask after: gateways of the new-api family ask after all that are on their way at once.
+MOST_IDS = 1000
 _LONGEST_HOOK = 2000
 #: A relay's codes -> the status that they amount to: of our account there, of what does not exist, of its own trouble.
 _AMOUNTS: Mapping[str, int] = {

@@ -128,7 +128,7 @@ _ENTRIES = (
         operation="luma_relay.tasks",
         title="Get several films",
         about="As tasks; what is unknown is left out.",
-        request=record({"ids": many(text(), most=200)}, needs=("ids",)),
+        request=record({"ids": many(text(), most=1000)}, needs=("ids",)),
         answer=record({"code": text(), "message": text(), "data": many(ref("LumaRelayTask"))}, needs=("code", "data")),
         shown={"code": "success", "message": "", "data": []},
         examples=(Example(title="Two films", body={"ids": [ID]}),),

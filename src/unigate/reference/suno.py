@@ -127,7 +127,7 @@ PAGE = Page(
             about="Those of the tasks that there are.",
             request=record(
                 {
-                    "ids": many(text(), most=200),
+                    "ids": many(text(), most=1000),
                     "action": maybe(text("Only tasks of this action: `MUSIC`, `LYRICS`, `CONCAT`, `UPLOAD`.")),
                 },
                 needs=("ids",),

@@ -152,7 +152,7 @@ _ENTRIES = (
         operation="udio.fetch_many",
         title="Get several tasks",
         about="What is unknown is left out.",
-        request=record({"ids": many(text(), most=200)}, needs=("ids",)),
+        request=record({"ids": many(text(), most=1000)}, needs=("ids",)),
         answer=_envelope(many(ref("UdioTask"))),
         shown={"code": "success", "message": "", "data": [_SHOWN]},
         examples=(Example(title="Two tasks", body={"ids": [ID]}),),
