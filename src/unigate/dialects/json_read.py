@@ -67,9 +67,12 @@ def depth(body: bytes) -> int:
 
 
 def refuse_twice(body: bytes, names: Iterable[str], path: tuple[str, ...] = ()) -> None:
-    """Refuse a valid JSON object that has one of `names` more than once, at the top or in the object at `path`."""
+    """Refuse a valid JSON object that has one of `names` more than once, at the top or in the object at `path`.
+
+    An empty body has no names, where a dialect takes it for an object.
+    """
     wanted = frozenset(names)
-    members = json_edit.members(body)
+    members = json_edit.members(body or b"{}")
     for name in path:
         inner = next((m for m in members if m.key == name), None)
         if inner is None or body[inner.start : inner.start + 1] != b"{":

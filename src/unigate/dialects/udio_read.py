@@ -49,6 +49,7 @@ def read(asked: Submission) -> Draft:
     if not isinstance(params, dict):
         raise Refused("gen_params must be an object")
     refuse_twice(asked.body, params, ("gen_params",))
+    params = _said(params)
     notify = relay.read_notify(given) or relay.read_notify(params)
     _check(params)
     named = relay.text(params, "model_type") or MODEL
@@ -105,6 +106,14 @@ def go_on(draft: Draft, parent: Task) -> Draft:
     if song is not None and (not song.get("finished") or song.get("error_type") or song.get("error_detail")):
         raise Refused("The source song is not finished.", "task_origin_not_finished")
     return draft
+
+
+def _said(params: Fields) -> dict[str, Any]:
+    """Members of `gen_params` and of its `config` that say something: null is what clients without a value send."""
+    said = {name: value for name, value in params.items() if value is not None}
+    if isinstance(config := said.get("config"), dict):
+        said["config"] = {name: value for name, value in config.items() if value is not None}
+    return said
 
 
 def _check(params: Fields) -> None:
