@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from unigate.base.clock import rfc3339
-from unigate.base.errors import BadAnswer
+from unigate.base.errors import BadAnswer, NoFunds, NotFound, UpstreamRefused
+from unigate.dialects import luma
 from unigate.providers.luma import PROVIDER
 from unigate.spec.task import Accepted, Answered, Order
 
@@ -97,3 +98,10 @@ def test_a_list_that_tells_of_no_callbacks_does_not_say_that_ours_is_missing() -
     assert api.recovered is not None
     with pytest.raises(BadAnswer):
         api.recovered(order(), Answered(status=200, body=b'{"generations": "none"}'))
+
+
+def test_only_a_generation_can_be_not_found() -> None:
+    assert luma.error_status(luma.missing("g1")) == 404
+    assert luma.error_status(NotFound("The model 'x' does not exist.", code="model_not_found", param="model")) == 400
+    assert luma.error_status(NoFunds()) == 402
+    assert luma.error_status(UpstreamRefused(422, b"{}")) == 422

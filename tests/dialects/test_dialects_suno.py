@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from unigate.base.errors import BadAnswer, InvalidKey, NoFunds, NotFound, UpstreamRefused
+from unigate.base.errors import BadAnswer, ChannelOff, InvalidKey, NoChannel, NoFunds, NotFound, UpstreamRefused
 from unigate.dialects import relay_tasks as relay
 from unigate.dialects import suno, suno_goamz
 from unigate.dialects import suno_things as things
@@ -113,6 +113,9 @@ def test_errors_of_ours_and_of_vendors() -> None:
     assert (relay.error_status(NoFunds()), funds["code"], funds["data"]) == (403, "quota_not_enough", None)
     assert json.loads(relay.write_error(InvalidKey(), "req_1"))["error"]["type"] == "new_api_error"
     assert relay.error_status(NotFound(code="model_not_found")) == 503
+    off = json.loads(relay.write_error(ChannelOff(), "req_1"))
+    assert (relay.error_status(ChannelOff()), off["code"]) == (400, "task_channel_disable")
+    assert relay.error_status(NoChannel()) == 503
     assert relay.error_status(UpstreamRefused(404)) == 400 and relay.error_status(UpstreamRefused(422)) == 422
     for body, message in (
         (b'{"message": "m"}', "m"),
@@ -187,3 +190,13 @@ def test_a_gateway_asks_after_all_of_its_tasks_at_once() -> None:
     assert suno.read_ids(json.dumps({"ids": ids}).encode()) == ids
     with pytest.raises(relay.Refused, match="at most 1000"):
         suno.read_ids(json.dumps({"ids": [*ids, "one-more"]}).encode())
+
+
+@pytest.mark.parametrize("name", ["notify_hook", "callback_url", "callBackUrl"])
+def test_an_address_for_notices_goes_by_several_names(name: str) -> None:
+    (row,) = (one for one in suno.OPERATIONS if one.name == "suno.submit")
+    body = json.dumps({"clip_id": "c1", "notify_hook": "", name: "https://app.example/hook"}).encode()
+    asked = Submission(operation=row, path="", query="", params={"action": "stems"}, headers={}, body=body)
+    draft = suno.read_task(asked)
+    assert draft.notify is not None and draft.notify.url == "https://app.example/hook"
+    assert name not in draft.body

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import lumaai
 import pytest
 
 from support.contract import Contract
@@ -220,7 +221,9 @@ def test_a_caller_of_the_official_form_on_a_relay(stage: Stage) -> None:
         assert round(measured(fetched(longer.assets.video)).seconds) == 10
     body = {"model": "ray-2", "prompt": "x", "concepts": [{"key": "zoom_in"}]}
     assert call(stage, "POST", f"{ROOT}/generations", json=body).status_code == 400
-    assert call(stage, "POST", f"{ROOT}/generations/image", json={"model": "ray-2", "prompt": "x"}).status_code == 404
+    assert call(stage, "POST", f"{ROOT}/generations/image", json={"model": "ray-2", "prompt": "x"}).status_code == 400
+    with client(stage) as luma, pytest.raises(lumaai.BadRequestError, match="offers"):
+        luma.generations.upscale(first.id, resolution="1080p")
 
 
 def test_notices_tell_the_end(stage: Stage) -> None:

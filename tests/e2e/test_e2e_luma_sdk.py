@@ -255,7 +255,7 @@ _IMAGE = {"type": "image", "url": "https://pictures.example.com/a.png"}
 _BAD: tuple[tuple[str, dict[str, Any], int], ...] = (
     ("/generations", {"model": "ray-2"}, 400),
     ("/generations", {"prompt": "x"}, 400),
-    ("/generations", {"model": "ray-9", "prompt": "[1]"}, 404),
+    ("/generations", {"model": "ray-9", "prompt": "[1]"}, 400),
     ("/generations", {"model": "ray-2", "prompt": 5}, 400),
     ("/generations", {"model": "ray-2", "prompt": "x", "aspect_ratio": "2:1"}, 400),
     ("/generations", {"model": "ray-2", "prompt": "x", "duration": "6s"}, 400),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from routing_cases import CHAT, MUTE, World, channel
 
-from unigate.base.errors import NoChannel, NotFound, Unreachable
+from unigate.base.errors import ChannelOff, NotFound, Unreachable
 from unigate.routing.choice import Router
 from unigate.spec.binding import Binding
 from unigate.spec.operation import Operation
@@ -67,9 +67,9 @@ def test_a_channel_that_left_the_group_is_no_way_on_but_still_asked_about() -> N
 @pytest.mark.parametrize("there", [(), (channel("b", enabled=False),), (channel("b", credentials=0),)])
 def test_a_channel_that_is_gone_or_disabled(there: tuple[object, ...]) -> None:
     world = World(channel("a"), *there)  # type: ignore[arg-type]
-    with pytest.raises(NoChannel):
+    with pytest.raises(ChannelOff):
         pinned(world.router)
-    with pytest.raises(NoChannel):
+    with pytest.raises(ChannelOff):
         world.router.bound(KEPT)
 
 

@@ -30,6 +30,7 @@ GatewayError                 status  code                     next route?  bille
   - UpstreamRefused          as told by routing's failure table             no
   - StreamBroken             502     upstream_error           no           what went out
 + NoChannel                  503     no_channel_available     -            no
+  - ChannelOff               503     no_channel_available     -            no
 + StoreUnavailable           503     store_unavailable        -            no
 + Draining                   503     server_draining          -            no
 + TooManyConnections         503     too_many_connections     -            no
@@ -292,6 +293,10 @@ class NoChannel(GatewayError):
 
     status = 503
     default_code = "no_channel_available"
+
+
+class ChannelOff(NoChannel):
+    """The channel that has what this call goes on from is switched off."""
 
 
 class StoreUnavailable(GatewayError):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 from unigate.base.errors import BadRequest, GatewayError
 from unigate.dialects import luma_checks, luma_errors, luma_read
+from unigate.dialects.luma_errors import official_status as error_status
 from unigate.dialects.luma_errors import pass_official as pass_error
 from unigate.dialects.luma_errors import write_official as write_error
 from unigate.dialects.luma_read import read as read_task
@@ -32,6 +33,7 @@ __all__ = [
     "OPERATIONS",
     "SIGNS",
     "continue_task",
+    "error_status",
     "events",
     "missing",
     "other_tasks",

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from unigate.base.errors import GatewayError, NoFunds, NotFound
+from unigate.base.errors import BadRequest, GatewayError, NoFunds, NotFound, UpstreamRefused
 from unigate.dialects import relay_tasks
 
 _encode = msgspec.json.encode
@@ -22,6 +22,13 @@ NO_CREDITS = "Insufficient credits"
 def not_found() -> GatewayError:
     """What the official API says of a generation that is not there, or is another user's."""
     return NotFound("Generation not found")
+
+
+def official_status(error: GatewayError) -> int:
+    """The HTTP status of an error in the official form, whose 404 says that a generation is not there: never that of a model."""
+    if isinstance(error, UpstreamRefused):
+        return error.upstream_status
+    return BadRequest.status if error.code == "model_not_found" else error.status
 
 
 def write_official(error: GatewayError, request_id: str) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from unigate.base.errors import BadAnswer, BadRequest, GatewayError, NoFunds, UpstreamRefused
+from unigate.base.errors import BadAnswer, BadRequest, ChannelOff, GatewayError, NoFunds, UpstreamRefused
 from unigate.dialects import addresses, json_read
 from unigate.spec.operation import Operation
 from unigate.spec.task import ALLOTTED, Failure, Notify, Progress, Task
@@ -207,12 +207,14 @@ def error_status(error: GatewayError) -> int:
         return 400 if error.upstream_status == 404 else error.upstream_status
     if isinstance(error, NoFunds):
         return 403
+    if isinstance(error, ChannelOff):
+        return BadRequest.status
     return 503 if error.code == "model_not_found" else error.status
 
 
 def write_error(error: GatewayError, request_id: str) -> bytes:
     """The body of an error reply: a TaskError, and beside it what clients in browsers read."""
-    code = _CODES.get(error.code, error.code)
+    code = "task_channel_disable" if isinstance(error, ChannelOff) else _CODES.get(error.code, error.code)
     kind = "new_api_error" if error.status in (401, 402, 403) else error.kind
     return _error(code, error.message, {"type": kind, "code": error.code, "request_id": request_id})
 

@@ -45,8 +45,10 @@ _THINGS: Mapping[str, str] = {
 _OTHERS = ("clip_id", "root_clip_id")
 _TEXTS = ("gpt_description_prompt", "prompt", "title", "tags", "negative_tags", "mv")
 _MOMENTS = ("continue_at", "infill_start_s", "infill_end_s", "crop_start_s", "crop_end_s")
+#: Names of the caller's address for notices: the convention's, and those of newer relays.
+_HOOKS = ("notify_hook", "callback_url", "callBackUrl")
 #: Members that a server upstream is told its own of.
-_OURS = frozenset({"notify_hook", "task_id", "callback_url", "callBackUrl"})
+_OURS = frozenset({*_HOOKS, "task_id"})
 _LONGEST_NAME = 100
 _LONGEST_URL = 2000
 #: Seconds by which a moment may lie behind the end of a clip, whose length is told in round numbers.
@@ -192,7 +194,7 @@ def drafted(action: str, given: Fields, **more: Any) -> Draft:
         operation=f"{MODEL}.{action.replace('-', '_')}",
         model=MODEL,
         input={"action": action.upper(), **about},
-        notify=read_notify(given),
+        notify=next((found for name in _HOOKS if (found := read_notify(given, name))), None),
         task_id=str(uuid4()),
         **more,
     )

@@ -8,7 +8,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from unigate.base.clock import monotonic
-from unigate.base.errors import GatewayError, NoChannel, NotFound, UpstreamError
+from unigate.base.errors import ChannelOff, GatewayError, NoChannel, NotFound, UpstreamError
 from unigate.routing.candidates import Candidate, Tour
 from unigate.routing.failures import TABLE, Row, Verdict, rate_limited, shortest
 from unigate.routing.health import ChannelHealth, CredentialHealth, Rules
@@ -142,8 +142,8 @@ class Router:
     def pinned(self, place: Binding, model: str, group: str, operation: Operation) -> list[Candidate]:
         """The one candidate for a call that goes on from something that only one channel knows.
 
-        NotFound (`model_not_found`) where no channel of the group serves the model, or that channel does not; NoChannel
-        where it is gone, disabled or parked.
+        NotFound (`model_not_found`) where no channel of the group serves the model, or that channel does not; ChannelOff
+        where it is gone or disabled.
         """
         plan = self._plans.get((model, group, operation.name)) or self._plan(model, group, operation)
         for site in plan.sites:
@@ -158,7 +158,7 @@ class Router:
         raise _gone(place)
 
     def bound(self, place: Binding) -> Candidate:
-        """The candidate for a call about something that only one channel knows, whatever that serves by now; NoChannel."""
+        """The candidate for a call about something that only one channel knows, whatever that serves by now; ChannelOff."""
         health = self._channels.get(place.channel_id)
         if health is None:
             raise _gone(place)
@@ -298,5 +298,5 @@ class Router:
         return rate_limited(wait, "all parked") if limited else NoChannel(retry_after=wait)
 
 
-def _gone(place: Binding) -> NoChannel:
-    return NoChannel(detail=f"the channel or the credential that knows a {place.kind} is gone or disabled")
+def _gone(place: Binding) -> ChannelOff:
+    return ChannelOff(detail=f"the channel or the credential that knows a {place.kind} is gone or disabled")
