@@ -155,6 +155,13 @@ def test_channels(shell: Shell) -> None:
     assert [(one["ok"], one["status"]) for one in tried] == [(False, 0), (False, 0)]
 
 
+@pytest.mark.parametrize("cookie", ["__client=ab,c=d12345", "lang=en; __client=abc12345", "__client=abc12345; x=12345"])
+def test_a_cookie_is_one_credential(shell: Shell, cookie: str) -> None:
+    place = ("--provider", "suno_gcui", "--base-url", "http://127.0.0.1:9")
+    made = shell.json("channel", "create", "songs", *place, "--credential", cookie, "--model", "suno")
+    assert [one["last4"] for one in made["credentials"]] == ["2345"]
+
+
 def test_prices_and_settings(shell: Shell) -> None:
     made = shell.json("price", "create", "--model", "a", "input=0.15", "output=0.6", "--when", "service_tier=flex")
     assert (made["rates"], made["when"], made["state"]) == (

@@ -1,5 +1,6 @@
 """`unigate channel`."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +33,8 @@ from unigate.manage.desk import Desk
 app = typer.Typer()
 
 _COLUMNS = ("name", "provider", "base_url", "models", "groups", "priority", "weight", "enabled", "owned_by", "id")
+#: Names of the parts of a credential.
+_PART = re.compile(r"[a-zA-Z][a-zA-Z0-9_]*")
 ChannelName = Annotated[str, typer.Argument(metavar="NAME")]
 
 
@@ -120,8 +123,9 @@ def _credentials(texts: list[str] | None) -> list[Given] | None:
 
 
 def _credential(text: str) -> Given:
+    """A secret, or its parts by name; a cookie (`__client=...; more=...`) is one secret."""
     pieces = [piece.partition("=") for piece in text.split(",")]
-    if all(equals and name.isidentifier() and value for name, equals, value in pieces):
+    if ";" not in text and all(equals and _PART.fullmatch(name) and value for name, equals, value in pieces):
         return {name: value for name, _, value in pieces}
     return text
 
