@@ -92,6 +92,16 @@ def test_the_form_wants_its_fields_first_and_no_key(suno: Suno, sandbox: Sandbox
     assert suno.get(f"/uploads/audio/{given['id']}")["status"] == "waiting"
 
 
+def test_a_browser_may_send_the_form_and_watch_it_go(suno: Suno, sandbox: Sandbox) -> None:
+    given = suno.post("/uploads/audio", extension="mp3")
+    asks = {"origin": "https://app.example", "access-control-request-method": "POST"}
+    wanted = {**asks, "access-control-request-headers": "content-type"}
+    answer = sandbox.http.options(given["url"], headers=wanted)
+    assert answer.status_code == 204 and answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-allow-methods"] == "POST"
+    assert answer.headers["access-control-allow-headers"] == "content-type"
+
+
 def test_uploads_of_others_and_bad_kinds_are_refused(suno: Suno, sandbox: Sandbox, clip: str) -> None:
     given = suno.post("/uploads/audio", extension="wav")
     assert Suno(sandbox).ask(f"/uploads/audio/{given['id']}").json()["code"] == "task_not_exist"

@@ -23,6 +23,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/fetch/{id}", submits.fetch),
     ("POST", "/uploads/audio", uploads.begin),
     ("POST", "/uploads/s3/{id}", uploads.form),
+    ("OPTIONS", "/uploads/s3/{id}", uploads.before_form),
     ("POST", "/uploads/audio/{id}/upload-finish", uploads.finish),
     ("GET", "/uploads/audio/{id}", uploads.state),
     ("POST", "/uploads/audio/{id}/initialize-clip", uploads.initialize),
@@ -49,8 +50,9 @@ _FORM = "form"
 
 
 def _credential(headers: Headers) -> str | None:
-    """The key; a form needs none."""
-    if headers.get("content-type", "").startswith("multipart/form-data"):
+    """The key; a form needs none, nor does a browser's question before it."""
+    asks = "access-control-request-method" in headers
+    if asks or headers.get("content-type", "").startswith("multipart/form-data"):
         return _FORM
     return bearer(headers)
 

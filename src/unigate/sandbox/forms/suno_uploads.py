@@ -96,6 +96,13 @@ async def form(call: Call) -> Answer:
     raise inputs.invalid("the form has no file", "InvalidArgument")
 
 
+async def before_form(call: Call) -> Answer:
+    """What a browser asks before it sends a form whose progress it watches."""
+    wanted = call.headers.get("access-control-request-headers", "")
+    allowed = {**_OPEN, "access-control-allow-methods": "POST", "access-control-allow-headers": wanted}
+    return Whole(payload=b"", status=204, headers=tuple(allowed.items()))
+
+
 async def finish(call: Call) -> Answer:
     """Step 3: it is there; from now on it is looked at."""
     upload, body = _upload(call), inputs.body_of(call)
