@@ -223,7 +223,7 @@ def test_a_caller_of_the_official_form_on_a_relay(stage: Stage) -> None:
     assert call(stage, "POST", f"{ROOT}/generations", json=body).status_code == 400
     assert call(stage, "POST", f"{ROOT}/generations/image", json={"model": "ray-2", "prompt": "x"}).status_code == 400
     with client(stage) as luma, pytest.raises(lumaai.BadRequestError, match="offers"):
-        luma.generations.upscale(first.id, resolution="1080p")
+        luma.generations.upscale(str(first.id), resolution="1080p")
 
 
 def test_notices_tell_the_end(stage: Stage) -> None:
