@@ -135,6 +135,39 @@ def one_of(value: object, param: str, allowed: Collection[str]) -> str:
     return value
 
 
+#: Members of a JSON schema -> what they hold.
+_HOLDS: dict[str, tuple[type[dict[Any, Any]] | type[list[Any]], str]] = {
+    **dict.fromkeys(("properties", "$defs", "definitions"), (dict, "an object")),
+    **dict.fromkeys(("anyOf", "allOf", "oneOf", "prefixItems", "required", "enum"), (list, "an array")),
+}
+
+
+def schema(told: object, what: str, param: str) -> None:
+    """Refuse a JSON schema whose parts are of types that no schema has."""
+    if isinstance(told, bool):
+        return
+    if not isinstance(told, dict):
+        raise _no_schema(what, param, told, "an object")
+    for name, (kind, meant) in _HOLDS.items():
+        part: Any = told.get(name)
+        if part is None:
+            continue
+        if not isinstance(part, kind):
+            raise _no_schema(what, param, part, meant)
+        if name not in ("required", "enum"):
+            inner: Collection[object] = part.values() if isinstance(part, dict) else part
+            for one in inner:
+                schema(one, what, param)
+    for name in ("items", "additionalProperties"):
+        if told.get(name) is not None:
+            schema(told[name], what, param)
+
+
+def _no_schema(what: str, param: str, value: object, meant: str) -> VendorError:
+    got = _NAMES.get(type(value), "a value")
+    return refuse(f"Invalid schema for {what}: expected {meant}, but got {got}.", param, _schema_code(what))
+
+
 def strict_schema(schema: object, what: str, param: str, where: tuple[str, ...] = ()) -> None:
     """Refuse a schema that strict mode does not take: objects must be closed, and require all of their properties."""
     if not isinstance(schema, dict):
@@ -159,11 +192,11 @@ def strict_schema(schema: object, what: str, param: str, where: tuple[str, ...] 
 
 
 def _not_strict(what: str, param: str, context: str, told: str) -> VendorError:
-    return refuse(
-        f"Invalid schema for {what}: In context={context}, {told}",
-        param,
-        "invalid_json_schema" if "response" in what else "invalid_function_parameters",
-    )
+    return refuse(f"Invalid schema for {what}: In context={context}, {told}", param, _schema_code(what))
+
+
+def _schema_code(what: str) -> str:
+    return "invalid_json_schema" if "response" in what else "invalid_function_parameters"
 
 
 def decoded(data: str, param: str) -> bytes:

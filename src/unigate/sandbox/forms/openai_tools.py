@@ -21,7 +21,7 @@ def read_tools(body: Object) -> tuple[Tool, ...]:
     if body.get("functions") is not None:
         listed = checks.listed(body["functions"], "functions", least=1, most=_MOST)
         return tuple(
-            _function(checks.mapping(tool, f"functions[{number}]"), f"functions[{number}]")
+            function(checks.mapping(tool, f"functions[{number}]"), f"functions[{number}]")
             for number, tool in enumerate(listed)
         )
     return ()
@@ -36,13 +36,14 @@ def _tool(value: Any, param: str) -> Tool:
         raise checks.missing(f"{param}.{kind}")
     inner = checks.mapping(tool[kind], f"{param}.{kind}")
     if kind == "function":
-        return _function(inner, f"{param}.function")
+        return function(inner, f"{param}.function")
     name = _name(inner, f"{param}.custom")
     description = checks.text(inner, "description", f"{param}.custom.description")
     return Tool(name=name, description=description, schema=_FREE, custom=True)
 
 
-def _function(inner: Object, param: str) -> Tool:
+def function(inner: Object, param: str) -> Tool:
+    """A function that the model may call."""
     name = _name(inner, param)
     schema = inner.get("parameters")
     if schema is None:
@@ -51,6 +52,7 @@ def _function(inner: Object, param: str) -> Tool:
     if schema and schema.get("type", "object") != "object":
         told = f"Invalid schema for function '{name}': schema must be a JSON Schema of 'type: \"object\"', got 'type: \"{schema['type']}\"'."
         raise checks.refuse(told, f"{param}.parameters", "invalid_function_parameters")
+    checks.schema(schema, f"function '{name}'", f"{param}.parameters")
     if inner.get("strict") is True:
         checks.strict_schema(schema, f"function '{name}'", f"{param}.parameters")
     return Tool(name=name, description=checks.text(inner, "description", f"{param}.description"), schema=schema)
@@ -135,6 +137,7 @@ def read_format(body: Object, turns: tuple[Turn, ...]) -> Schema | None:
     param = "response_format.json_schema"
     name = _name(inner, param)
     schema = checks.mapping(checks.given(inner, "schema", {}), f"{param}.schema")
+    checks.schema(schema, f"response_format '{name}'", "response_format")
     if inner.get("strict") is True:
         checks.strict_schema(schema, f"response_format '{name}'", "response_format")
     return schema

@@ -157,7 +157,7 @@ class Session:
 
     async def _truncate(self, event: Object) -> None:
         item = self._conversation.find(event.get("item_id"))
-        item.audio = min(item.audio, int(event.get("audio_end_ms") or 0) // HEARD)
+        item.audio = min(item.audio, (checks.integer(event, "audio_end_ms", 0, None) or 0) // HEARD)
         told = {name: event.get(name) for name in ("item_id", "content_index", "audio_end_ms")}
         await self._line.send("conversation.item.truncated", **told)
 

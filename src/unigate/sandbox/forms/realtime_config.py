@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any
 
 from unigate.base.clock import now_ms
-from unigate.sandbox.forms import checks
+from unigate.sandbox.forms import checks, openai_tools
 from unigate.sandbox.forms.realtime_sound import BETA, RATES
 from unigate.sandbox.serving.answer import Object
 
@@ -158,12 +158,13 @@ class Config:
 
 def check(kept: Object) -> None:
     """VendorError for a configuration that the vendor refuses."""
-    sound = kept["audio"]
+    sound = checks.mapping(kept["audio"], "session.audio")
     for side in ("input", "output"):
-        told = checks.mapping(sound[side]["format"], f"session.audio.{side}.format")
+        part = checks.mapping(sound[side], f"session.audio.{side}")
+        told = checks.mapping(part["format"], f"session.audio.{side}.format")
         checks.one_of(told.get("type"), f"session.audio.{side}.format.type", tuple(RATES))
     voice = sound["output"]["voice"]
-    if not isinstance(voice, dict):
+    if not isinstance(voice, dict):  # of one's own
         checks.one_of(voice, "session.audio.output.voice", VOICES)
     if (written := sound["input"]["transcription"]) is not None:
         model = checks.mapping(written, "session.audio.input.transcription").get("model")
@@ -171,7 +172,9 @@ def check(kept: Object) -> None:
             checks.one_of(model, "session.audio.input.transcription.model", WRITERS)
     if (turns := sound["input"]["turn_detection"]) is not None:
         told = checks.mapping(turns, "session.audio.input.turn_detection")
-        checks.one_of(told.get("type"), "session.audio.input.turn_detection.type", ("server_vad", "semantic_vad"))
+        where = "session.audio.input.turn_detection"
+        checks.one_of(told.get("type"), f"{where}.type", ("server_vad", "semantic_vad"))
+        checks.integer(told, "silence_duration_ms", 0, None, f"{where}.silence_duration_ms")
     check_output(kept, "session")
 
 
@@ -184,7 +187,9 @@ def check_output(kept: Object, where: str) -> None:
     if most != "inf" and not (type(most) is int and 1 <= most <= _MOST_OUTPUT):
         told = f"Invalid '{where}.max_output_tokens': it is an integer between 1 and {_MOST_OUTPUT}, or 'inf'."
         raise checks.refuse(told, f"{where}.max_output_tokens", "invalid_value")
-    checks.listed(kept["tools"], f"{where}.tools", least=0, most=128)
+    for at, tool in enumerate(checks.listed(kept["tools"], f"{where}.tools", least=0, most=128)):
+        if "name" in checks.mapping(tool, f"{where}.tools[{at}]"):
+            openai_tools.function(tool, f"{where}.tools[{at}]")
 
 
 def _merged(kept: Any, told: Any, where: str) -> Any:

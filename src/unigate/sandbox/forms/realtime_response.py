@@ -17,6 +17,8 @@ from unigate.sandbox.serving.answer import Object
 #: Tokens in one delta of sound.
 _GROUP = 4
 _MOST = 4096
+#: Settings of a response -> their names in the beta.
+_BETA = {"output_modalities": "modalities", "max_output_tokens": "max_response_output_tokens"}
 
 
 @dataclass(slots=True)
@@ -38,8 +40,7 @@ class Response:
 
     def setting(self, name: str) -> Any:
         """A setting of this response."""
-        beta = {"output_modalities": "modalities", "max_output_tokens": "max_response_output_tokens"}.get(name, name)
-        for key in (name, beta, "max_output_tokens" if name == "max_output_tokens" else name):
+        for key in (name, _BETA.get(name, name)):
             if key in self.told:
                 value = self.told[key]
                 return ["audio"] if name == "output_modalities" and "audio" in value else value
@@ -205,8 +206,9 @@ async def _call(response: Response, line: Line, call: ToolCall) -> None:
 
 def checked(told: Object, config: Config) -> None:
     """VendorError for what a single response may not have."""
-    made: Object = {
-        **config.kept,
-        **{name: told[name] for name in ("output_modalities", "max_output_tokens", "tools") if name in told},
-    }
+    made: Object = dict(config.kept)
+    for name in ("output_modalities", "max_output_tokens", "tools"):
+        for key in (_BETA.get(name, name), name):
+            if key in told:
+                made[name] = told[key]
     realtime_config.check_output(made, "response")

@@ -154,6 +154,7 @@ def _tools(body: Object) -> tuple[Tool, ...]:
         schema = _FREE
         if kind == "function":
             schema = checks.mapping(tool.get("parameters") or _FREE, f"{at}.parameters")
+            checks.schema(schema, f"function '{name}'", f"{at}.parameters")
             if tool.get("strict") is True:
                 checks.strict_schema(schema, f"function '{name}'", f"{at}.parameters")
         described = checks.text(tool, "description", f"{at}.description")
@@ -205,6 +206,7 @@ def _format(body: Object, turns: tuple[Turn, ...]) -> Schema | None:
         return _ANY
     name = checks.text(form, "name", "text.format.name", required=True)
     schema = checks.mapping(form.get("schema"), "text.format.schema")
+    checks.schema(schema, f"response_format '{name}'", "text.format.schema")
     if form.get("strict") is True:
         checks.strict_schema(schema, f"response_format '{name}'", "text.format.schema")
     return schema
