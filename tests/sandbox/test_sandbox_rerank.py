@@ -144,3 +144,11 @@ def test_the_order_is_that_of_the_scores(query: str, documents: list[str]) -> No
     rows = ranking.ranked(query, documents)
     assert sorted(place for place, _ in rows) == list(range(len(documents)))
     assert rows == sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+@pytest.mark.parametrize("fields", [5, "text", [5], [["text"]], [None]])
+def test_fields_are_names(sandbox: Sandbox, fields: object) -> None:
+    body = {"model": "rerank-v3.5", "query": QUERY, "documents": [{"text": "x"}], "rank_fields": fields}
+    reply = post(sandbox, "/cohere/v1/rerank", body)
+    assert reply.status_code == 400, reply.text
+    assert "rank_fields" in reply.json()["message"]

@@ -14,7 +14,7 @@ from unigate.sandbox.brain.hints import unmarked
 from unigate.sandbox.brain.pictures import measure
 from unigate.sandbox.forms import checks, openai_named, openai_request, platform_files
 from unigate.sandbox.forms.manner import Manner
-from unigate.sandbox.serving import multipart
+from unigate.sandbox.serving import multipart, outgoing
 from unigate.sandbox.serving.answer import Object, VendorError
 from unigate.sandbox.serving.face import Call
 
@@ -119,14 +119,16 @@ class Parts:
     mask: bytes | None = None
 
 
-def parts(call: Call) -> Parts:
-    """The fields and files of a call: a form, or JSON whose pictures are data URLs."""
+async def parts(call: Call) -> Parts:
+    """The fields and files of a call: a form, or JSON whose pictures are data URLs, addresses or files of its own."""
     kind = call.headers.get("content-type", "")
     if not kind.lower().startswith("multipart/form-data"):
         body = openai_request.decode(call.body)
-        images = [_named(one, f"images[{at}]", call) for at, one in enumerate(body.pop("images", None) or ())]
-        mask = body.pop("mask", None)
-        return Parts(body=body, images=tuple(images), mask=_named(mask, "mask", call) if mask is not None else None)
+        listed = checks.listed(checks.given(body, "images", []), "images")
+        images = [await _named(one, f"images[{at}]", call) for at, one in enumerate(listed)]
+        mask = await _named(body["mask"], "mask", call) if body.get("mask") is not None else None
+        rest = {name: value for name, value in body.items() if name not in ("images", "mask")}
+        return Parts(body=rest, images=tuple(images), mask=mask)
     try:
         found = multipart.read(call.body, kind)
     except ValueError:
@@ -151,8 +153,8 @@ def _value(name: str, text: str) -> object:
     return text.strip().lower() in ("true", "1") if name in _FLAGS else text
 
 
-def _named(value: object, param: str, call: Call) -> bytes:
-    """The bytes of `{"image_url": ...}`: a data URL, or one of the sandbox's own files; or of `{"file_id": ...}`."""
+async def _named(value: object, param: str, call: Call) -> bytes:
+    """The bytes of `{"image_url": ...}`: a data URL, or what stands at an address; or of `{"file_id": ...}`."""
     given = checks.mapping(value, param)
     if isinstance(given.get("file_id"), str):
         return platform_files.library(call)(given["file_id"], f"{param}.file_id")[1]
@@ -165,9 +167,12 @@ def _named(value: object, param: str, call: Call) -> bytes:
         except binascii.Error:
             raise checks.refuse(f"Invalid base64 in '{param}.image_url'.", param, "invalid_base64") from None
     file = call.world.files.get(address.rpartition("/")[2].partition(".")[0])
-    if file is None:
-        raise checks.refuse(f"Error while downloading {address}.", param, "invalid_image_url")
-    return file.data
+    if file is not None:
+        return file.data
+    try:
+        return await outgoing.get(address)
+    except (OSError, ValueError):
+        raise checks.refuse(f"Error while downloading {address}.", param, "invalid_image_url") from None
 
 
 def read(manner: Manner, call: Call, told: Parts, *, usual: str, edits: bool = False) -> Asked:

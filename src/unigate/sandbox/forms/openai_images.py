@@ -48,7 +48,7 @@ def generations(manner: Manner) -> Handler:
 
     async def handle(call: Call) -> Answer:
         """Draw what is asked for."""
-        told = openai_image_request.parts(call)
+        told = await openai_image_request.parts(call)
         asked = openai_image_request.read(manner, call, told, usual="dall-e-2")
         return await _answer(call, asked, "image_generation")
 
@@ -60,8 +60,11 @@ def edits(manner: Manner) -> Handler:
 
     async def handle(call: Call) -> Answer:
         """Paint into the pictures that are given."""
-        told = openai_image_request.parts(call)
+        told = await openai_image_request.parts(call)
         asked = openai_image_request.read(manner, call, told, usual="dall-e-2", edits=True)
+        if asked.model == "dall-e-3":
+            said = "Invalid value: 'dall-e-3'. Value must be 'dall-e-2', or a GPT image model."
+            raise checks.refuse(said, "model", "invalid_value")
         given = openai_image_request.images(told, asked.family)
         mask = openai_image_request.mask(told, given[0])
         asked = replace(asked, images=given, mask=mask)
@@ -77,7 +80,7 @@ def variations(manner: Manner) -> Handler:
 
     async def handle(call: Call) -> Answer:
         """Make others like the one that is given."""
-        told = openai_image_request.parts(call)
+        told = await openai_image_request.parts(call)
         for name in told.body:
             if name not in _VARIES:
                 raise checks.refuse(f"Unknown parameter: '{name}'.", name, "unknown_parameter")

@@ -105,6 +105,8 @@ def _found(manner: Manner, told: Object, *, empty: bool) -> Found:
     documents = checks.listed(body[manner.texts], manner.texts, "strings", least=1, most=manner.most)
     for place, document in enumerate(documents):
         _check(manner, document, f"{manner.texts}[{place}]")
+    for place, name in enumerate(checks.listed(checks.given(body, "rank_fields", []), "rank_fields", "strings")):
+        checks.text({"name": name}, "name", f"rank_fields[{place}]", required=True)
     shows = checks.flag(body, "return_documents")
     top = checks.integer(body, manner.top, 1, None) if manner.top else None
     texts = [_text(document, body) for document in documents]
