@@ -1,6 +1,7 @@
 """What `unigate demo` prints, and its pages for operators."""
 
 import httpx
+import pytest
 
 from support.waiting import wait_until
 from support.world import Process
@@ -32,6 +33,31 @@ def test_every_model_of_openai_that_ships_can_be_called(demo: Process) -> None:
     shipped = {model.name for model in data.models() if model.owner == "openai"}
     assert shipped
     assert not shipped - listed
+
+
+@pytest.mark.parametrize("model", ["whisper-1", "gpt-transcribe", "whisper-large-v3", "whisper-large-v3-turbo"])
+def test_models_that_hear_can_be_called(demo: Process, model: str) -> None:
+    auth = {"authorization": f"Bearer {demo.said['api_key']}"}
+    speech = {"model": "tts-1", "voice": "alloy", "input": "Good morning.", "response_format": "wav"}
+    sound = httpx.post(demo.url + "/v1/audio/speech", headers=auth, json=speech).content
+    form = {"data": {"model": model}, "files": {"file": ("a.wav", sound)}}
+    reply = httpx.post(demo.url + "/v1/audio/transcriptions", headers=auth, **form)
+    assert reply.status_code == 200, reply.text
+    assert reply.json()["text"].strip() == "Good morning."
+    assert float(reply.headers["x-unigate-cost"]) > 0
+
+
+def test_models_of_many_vendors_answer_chats(demo: Process) -> None:
+    auth = {"authorization": f"Bearer {demo.said['api_key']}"}
+    listed = {model["id"] for model in httpx.get(demo.url + "/v1/models", headers=auth).json()["data"]}
+    for model in ("gpt-oss-120b", "gpt-4-all", "gpt-4o-image"):
+        body = {"model": model, "messages": [{"role": "user", "content": "a fox"}]}
+        reply = httpx.post(demo.url + "/v1/chat/completions", headers=auth, json=body, timeout=30)
+        assert reply.status_code == 200, reply.text
+        assert model in listed
+        if "oss" not in model:
+            assert "![image](http" in reply.json()["choices"][0]["message"]["content"]
+            assert reply.headers["x-unigate-cost"] == "0.04"
 
 
 def test_relay_and_pages_on_one_connection(demo: Process) -> None:

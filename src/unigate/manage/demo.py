@@ -15,7 +15,7 @@ from unigate.access.passwords import new_password
 from unigate.base.config_reader import ConfigError, Place, Secret
 from unigate.base.live_settings import MailSettings
 from unigate.base.money import NANO
-from unigate.base.settings import ChannelEntry, Config, KeyEntry, Url, UserEntry
+from unigate.base.settings import ChannelEntry, Config, KeyEntry, PriceEntry, Url, UserEntry
 from unigate.dialects.replicate_models import MODELS
 from unigate.manage.apply import apply
 from unigate.manage.desk import Desk
@@ -28,9 +28,11 @@ CREDIT = 100 * NANO
 _CREDENTIAL = "sk-sandbox"
 _OPENAI = (
     *("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "text-embedding-*", "omni-moderation-*", "text-moderation-*"),
-    *("tts-*", "whisper-*", "dall-e-*"),
+    *("tts-*", "whisper-1", "dall-e-*"),
 )
 _CHAT = ("gpt-4o", "gpt-4o-mini")
+#: Chats that answer with pictures, as relays name them; no vendor has a price for these.
+_DRAWING = ("gpt-4-all", "gpt-4o-image")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,7 @@ _JINA = (
     "jina-embeddings-v3",
     "jina-embeddings-v4",
 )
+_GROQ = ("llama-3.1-8b-instant", "llama-3.3-70b-versatile", "whisper-large-v3", "whisper-large-v3-turbo")
 _LUMA = ("ray-2", "ray-flash-2", "ray-1-6", "photon-1", "photon-flash-1")
 _VOYAGE = ("rerank-2.5", "rerank-2.5-lite", "voyage-3.5", "voyage-3.5-lite")
 
@@ -80,7 +83,9 @@ class _Face:
 
 
 _FACES = (
-    _Face(name="sandbox-openai", provider="openai", path="/openai/v1", models={name: name for name in _OPENAI}),
+    _Face(
+        name="sandbox-openai", provider="openai", path="/openai/v1", models={name: name for name in _OPENAI + _DRAWING}
+    ),
     _Face(
         name="sandbox-azure",
         provider="azure_openai",
@@ -100,7 +105,14 @@ _FACES = (
         name="sandbox-groq",
         provider="groq",
         path="/groq/openai/v1",
-        models={name: name for name in ("llama-3.1-8b-instant", "llama-3.3-70b-versatile")},
+        models={name: name for name in _GROQ},
+        priority=1,
+    ),
+    _Face(
+        name="sandbox-cerebras",
+        provider="cerebras",
+        path="/cerebras/v1",
+        models={"gpt-oss-120b": "gpt-oss-120b"},
         priority=1,
     ),
     _Face(name="sandbox-cohere", provider="cohere", path="/cohere", models={name: name for name in _COHERE}),
@@ -177,6 +189,7 @@ def demo_config(desk: Desk, found: Login, sandbox_url: str, mail_port: int) -> C
             UserEntry(name=_USER, email="demo@example.com", credit=CREDIT),
         ],
         keys=[KeyEntry(name="demo", user=_USER, secret=Secret(found.api_key), scopes=["relay", "platform"])],
+        prices=[PriceEntry(model=name, per_image=NANO // 25) for name in _DRAWING],
         # Callbacks may go to the sandbox, which lies where the demo does.
         settings={"notify": {"allow_private_targets": True}, "mail": mail},
     )

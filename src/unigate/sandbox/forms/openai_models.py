@@ -64,6 +64,7 @@ MODELS = Models(
         replace(_SPEECH, name="tts-1-hd", created=1699046015),
         replace(_SPEECH, name="gpt-4o-mini-tts", created=1742403959),
         replace(_HEARING, name="whisper-1", created=1677532384),
+        replace(_HEARING, name="gpt-transcribe"),
         replace(_HEARING, name="gpt-4o-transcribe", created=1742068463),
         replace(_HEARING, name="gpt-4o-mini-transcribe", created=1742068596),
         replace(_HEARING, name="gpt-4o-transcribe-diarize", created=1750798887),

@@ -44,6 +44,8 @@ _KNOWN = frozenset(
     }
 )
 _TRANSLATED = frozenset({"file", "model", "prompt", "response_format", "temperature"})
+#: Models that count seconds, and tell no probabilities.
+_TIMED = ("whisper", "gpt-transcribe")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _NAMES = {
     "": "english",
@@ -80,7 +82,7 @@ def _formats(name: str) -> tuple[str, ...]:
 
 
 def _usage(model: Model, heard: Heard, prompt: str) -> Object:
-    if model.name.startswith("whisper"):
+    if model.name.startswith(_TIMED):
         return transcripts.duration(heard)
     return transcripts.token_usage(heard, prompt)
 
@@ -269,7 +271,7 @@ def _sure(texts: Mapping[str, list[str]], model: Model, format_: str) -> bool:
     asked = texts.get("include", [])
     for one in asked:
         checks.one_of(one, "include", ("logprobs",))
-    if asked and (format_ != "json" or "diarize" in model.name or model.name.startswith("whisper")):
+    if asked and (format_ != "json" or "diarize" in model.name or model.name.startswith(_TIMED)):
         told = f"include 'logprobs' is not supported with model '{model.name}' and response_format '{format_}'."
         raise checks.refuse(told, "include", "unsupported_value")
     return bool(asked)
