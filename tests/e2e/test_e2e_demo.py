@@ -40,8 +40,8 @@ def test_models_that_hear_can_be_called(demo: Process, model: str) -> None:
     auth = {"authorization": f"Bearer {demo.said['api_key']}"}
     speech = {"model": "tts-1", "voice": "alloy", "input": "Good morning.", "response_format": "wav"}
     sound = httpx.post(demo.url + "/v1/audio/speech", headers=auth, json=speech).content
-    form = {"data": {"model": model}, "files": {"file": ("a.wav", sound)}}
-    reply = httpx.post(demo.url + "/v1/audio/transcriptions", headers=auth, **form)
+    url, files = demo.url + "/v1/audio/transcriptions", {"file": ("a.wav", sound)}
+    reply = httpx.post(url, headers=auth, data={"model": model}, files=files)
     assert reply.status_code == 200, reply.text
     assert reply.json()["text"].strip() == "Good morning."
     assert float(reply.headers["x-unigate-cost"]) > 0

@@ -182,6 +182,7 @@ def test_what_is_no_handshake_is_answered_over_http(
         ("model=", 400, "missing_model"),
         ("call_id=rtc_1", 400, "invalid_request"),
         ("model=sandbox-unpriced", 403, "price_missing"),
+        ("model=nobodys", 404, "model_not_found"),
         ("model=talk", 504, "upstream_timeout"),
     ],
 )
@@ -193,6 +194,23 @@ async def test_what_cannot_be_served_is_told_before_the_upgrade(
             pass
     answer = refused.value.response
     assert (answer.status_code, json.loads(answer.body or b"{}")["error"]["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "status", "code"),
+    [
+        ("sk-app-0123456789", "nobodys", 404, "model_not_found"),
+        ("sk-app-0123456789", "sandbox-unpriced", 403, "price_missing"),
+        ("sk-narrow-0123456789", "nobodys", 403, "model_not_allowed"),
+    ],
+)
+def test_a_secret_for_a_model_that_cannot_be_served_is_refused_alike(
+    stage: Stage, key: str, model: str, status: int, code: str
+) -> None:
+    body = {"session": {"type": "realtime", "model": model}}
+    head = {"authorization": f"Bearer {key}"}
+    reply = httpx.post(f"{stage.base}/realtime/client_secrets", json=body, headers=head)
+    assert (reply.status_code, reply.json()["error"]["code"]) == (status, code)
 
 
 async def test_a_caller_that_is_only_half_there_leaves_nothing_behind(stage: Stage) -> None:

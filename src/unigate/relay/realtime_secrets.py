@@ -81,7 +81,7 @@ def opened(vault: Vault, presented: str, at: int) -> Ephemeral:
 
 
 async def create(call: Call, svc: Services) -> Reply:
-    """Have a provider make a secret. Forbidden, BadRequest; UpstreamRefused with what the provider refuses."""
+    """Have a provider make a secret. Forbidden, BadRequest, NotFound; UpstreamRefused with what the provider refuses."""
     asked = _decoded(call.body)
     session = asked.get("session", asked)
     if not isinstance(session, dict):
@@ -92,10 +92,13 @@ async def create(call: Call, svc: Services) -> Reply:
         model = (writer or {}).get("model") or WRITER
     if not isinstance(model, str) or not model:
         raise BadRequest("You must provide a model parameter.", param="session.model", code="missing_model")
-    for name in {model, (writer or {}).get("model", model)}:
+    names = {model, (writer or {}).get("model", model)}
+    for name in names:
         svc.keys.check(call.key, name, call.x.client, call.at, call.operation)
+    candidates = svc.router.routes(model, call.key.group.name, call.operation)
+    for name in names:
         svc.prices.quote("openai.realtime", name, call.key.group, call.at)
-    candidate, told = await _made(call, svc, model, _Asked(asked, session, writer))
+    candidate, told = await _made(call, svc, candidates, _Asked(asked, session, writer))
     if call.key.group.name in svc.settings.realtime.direct_groups:
         return Reply(msgspec.json.encode(told))
     holder = told["client_secret"] if isinstance(told.get("client_secret"), dict) else told
@@ -125,12 +128,12 @@ class _Asked:
     writer: dict[str, Any] | None
 
 
-async def _made(call: Call, svc: Services, model: str, asked: _Asked) -> tuple[Candidate, dict[str, Any]]:
+async def _made(call: Call, svc: Services, candidates: list[Candidate], asked: _Asked) -> tuple[Candidate, dict[str, Any]]:
     """What the first provider says that makes one."""
     failures: list[UpstreamError] = []
     session, writer = asked.session, asked.writer
     heard = writer["model"] if writer is not None else ""
-    for candidate in svc.router.routes(model, call.key.group.name, call.operation):
+    for candidate in candidates:
         if not candidate.take():
             continue
         if "model" in session:
