@@ -209,6 +209,10 @@ def test_usage_that_nobody_tells_is_counted(stage: Stage, said: dict[str, bytes]
     assert row["estimated"]
     assert row["units"]["audio_input"] == math.ceil(length / 100) and row["units"]["input"] == 1
     assert row["units"]["output"] == pytest.approx(len(TEXT) / 4.5, abs=8)
+    streamed = form(stage, said["wav"], model="silent-transcribe", prompt="Animals", stream="true")
+    assert "transcript.text.done" in streamed.text and "usage" not in streamed.text
+    found = stage.row(streamed.headers["x-request-id"])
+    assert (found["ended"], found["units"], found["cost"]) == ("completed", row["units"], row["cost"])
 
 
 @pytest.mark.endpoint("O2")

@@ -300,3 +300,28 @@ def test_counters_are_bounded() -> None:
         assert counter.active(fault, credential="", model="", stream=False)
     assert not counter.active(specs[3], credential="", model="", stream=False)
     assert counter.active(specs[0], credential="", model="", stream=False)
+
+
+def test_events_of_sound_lose_their_usage_or_their_end(sandbox: Sandbox) -> None:
+    body = {"model": "gpt-4o-mini-tts", "voice": "alloy", "input": "Good morning.", "stream_format": "sse"}
+    head = {"authorization": "Bearer sk-sandbox-0001"}
+
+    def ends(fault: str) -> tuple[str, str]:
+        """The last event of streamed speech, and of a streamed transcript."""
+        base = f"{sandbox.url}/fault/{fault}/openai/v1/audio"
+        told = sandbox.http.post(f"{base}/speech", json=body, headers=head).text
+        wav = sandbox.http.post(
+            f"{sandbox.url}/openai/v1/audio/speech",
+            json={"model": "tts-1", "voice": "alloy", "input": "Good morning.", "response_format": "wav"},
+            headers=head,
+        ).content
+        form = {"model": "gpt-4o-transcribe", "stream": "true"}
+        heard = sandbox.http.post(
+            f"{base}/transcriptions", data=form, files={"file": ("a.wav", wav)}, headers=head
+        ).text
+        return told.strip().rpartition("data: ")[2], heard.strip().rpartition("data: ")[2]
+
+    usual, silent, endless = ends("slow-first-byte:0.01"), ends("missing-usage"), ends("missing-finish")
+    assert all(".done" in one and "usage" in one for one in usual)
+    assert all(".done" in one and "usage" not in one for one in silent)
+    assert all(".delta" in one for one in endless)

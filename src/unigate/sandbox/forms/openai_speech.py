@@ -147,4 +147,4 @@ def _told(sound: bytes, counted: Object) -> Iterator[Event]:
         "output_tokens": counted["output"],
         "total_tokens": counted["input"] + counted["output"],
     }
-    yield Event({"type": "speech.audio.done", "usage": usage}, "usage")
+    yield Event({"type": "speech.audio.done", "usage": usage}, "finish")

@@ -159,4 +159,4 @@ def events(heard: Heard, usage: Object, *, sure: bool, names: Sequence[str] | No
     done: Object = {"type": "transcript.text.done", "text": heard.text}
     if sure:
         done["logprobs"] = logprobs(heard.text)
-    yield Event({**done, "usage": usage}, "usage")
+    yield Event({**done, "usage": usage}, "finish")
