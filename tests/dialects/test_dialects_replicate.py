@@ -298,3 +298,19 @@ def test_models_have_schemas_that_clients_can_read() -> None:
         assert (shown["Output"]["type"] == "array") is known.lists
         for field in shown["Input"]["properties"].values():
             assert "default" not in field or "enum" not in field or field["default"] in field["enum"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("NSFW content detected. Try running it again, or try a different prompt.", "moderation_blocked"),
+        ("The input or output was flagged as sensitive. Please try again. (E005)", "moderation_blocked"),
+        ("CUDA out of memory", "prediction_failed"),
+        ("", "prediction_failed"),
+        (None, "prediction_failed"),
+    ],
+)
+def test_what_is_against_the_rules_is_told_from_what_failed(words: str | None, code: str) -> None:
+    found = progress({}, {"status": "failed", "error": words}, None)
+    assert found.error is not None
+    assert (found.error.code, bool(found.error.message)) == (code, True)

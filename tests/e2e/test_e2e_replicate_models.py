@@ -177,4 +177,9 @@ def test_pictures_in_openais_form(stage: Stage) -> None:
     assert failed.status_code == 400
     assert failed.headers["x-should-retry"] == "false"
     assert "NSFW" in failed.json()["error"]["message"]
+    assert failed.json()["error"]["code"] == "moderation_blocked"
     assert Decimal(failed.headers["x-unigate-cost"]) == 0
+    chat = {"model": body["model"], "messages": [{"role": "user", "content": "x [[nsfw]]"}]}
+    told = httpx.post(f"{stage.url}/v1/chat/completions", json=chat, headers=head, timeout=60)
+    assert (told.status_code, told.json()["error"]["code"]) == (400, "content_policy_violation")
+    assert "NSFW" in told.json()["error"]["message"]

@@ -24,6 +24,8 @@ _STATES: Mapping[str, str] = {
     "aborted": "failed",
 }
 _VIDEO = re.compile(r"\.(?:mp4|webm|mov|gif)(?:[?#]|$)", re.IGNORECASE)
+#: What models say of inputs and outputs that may not be.
+_AGAINST_THE_RULES = re.compile(r"\bNSFW\b|flagged as sensitive|\(E005\)")
 _FILE = re.compile(r"https?://\S+|data:[\w.+/-]+[;,]\S*")
 #: A bar of progress in the logs; the last one counts.
 _PERCENT = re.compile(r"(\d{1,3})%\|")
@@ -88,7 +90,8 @@ def _films(known: Known | None, address: str) -> bool:
 def _failure(told: Mapping[str, Any]) -> Failure:
     error = told.get("error")
     words = error if isinstance(error, str) and error else "The prediction failed."
-    return Failure(code="aborted" if told.get("status") == "aborted" else "prediction_failed", message=words[:2000])
+    code = "moderation_blocked" if _AGAINST_THE_RULES.search(words) else "prediction_failed"
+    return Failure(code="aborted" if told.get("status") == "aborted" else code, message=words[:2000])
 
 
 def _units(told: Mapping[str, Any], files: tuple[Output, ...]) -> dict[str, int] | None:

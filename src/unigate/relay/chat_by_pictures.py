@@ -8,6 +8,7 @@ import asyncio
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
@@ -169,13 +170,18 @@ async def _made(call: Call, svc: Services, relay: Relay, row: Operation, body: d
     try:
         reply = await relay(inner, dialect(row.dialect), svc)
     except UpstreamRefused as refused:
-        refused.body = refused.body.replace(b'"moderation_blocked"', b'"content_policy_violation"')
+        refused.body = _in_words_of_chats(refused.body)
         raise
     finally:
         call.marks += [mark for mark in inner.marks if mark not in call.marks]
     if isinstance(reply, Reply):
-        return reply
+        return reply if reply.status == _OK else replace(reply, body=_in_words_of_chats(reply.body))
     return await asyncio.wait_for(x.taken, _ENDS)
+
+
+def _in_words_of_chats(error: bytes) -> bytes:
+    """An error about a picture with the code by which chats tell that something is against the rules."""
+    return error.replace(b'"moderation_blocked"', b'"content_policy_violation"')
 
 
 def _by_tasks(call: Call, svc: Services, row: Operation) -> bool:

@@ -128,7 +128,9 @@ class _Asked:
     writer: dict[str, Any] | None
 
 
-async def _made(call: Call, svc: Services, candidates: list[Candidate], asked: _Asked) -> tuple[Candidate, dict[str, Any]]:
+async def _made(
+    call: Call, svc: Services, candidates: list[Candidate], asked: _Asked
+) -> tuple[Candidate, dict[str, Any]]:
     """What the first provider says that makes one."""
     failures: list[UpstreamError] = []
     session, writer = asked.session, asked.writer
