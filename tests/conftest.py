@@ -13,12 +13,18 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.nursery import close_nursery
 from support.postgres import Cluster, locked, new_folder, remove, sweep
 from unigate.store.database import Database
 from unigate.store.migrate import migrate
 from unigate.store.open import connect
+
+#: The same examples in each run, however long one takes on a machine that others use too; `--hypothesis-profile=default`
+#: looks for new ones.
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 _FOLDER = pytest.StashKey[Path]()
 _TEMPLATE = "unigate_template"

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from limits_cases import SECOND, Clock, key
 
@@ -212,7 +212,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(rate=st.integers(1, 100), steps=STEPS)
 def test_a_bucket_is_exact(rate: int, steps: list[tuple[str, int, int, int]]) -> None:
     """Against a model in fractions: nothing is lost to rounding, however long it runs."""
@@ -234,7 +233,6 @@ def test_a_bucket_is_exact(rate: int, steps: list[tuple[str, int, int, int]]) ->
         assert bucket.numbers()[1] == max(0, level // 1)
 
 
-@settings(deadline=None)
 @given(
     rpm=st.integers(1, 30),
     tpm=st.integers(1, 300),

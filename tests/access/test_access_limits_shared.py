@@ -14,7 +14,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from limits_cases import Clock, key
 
@@ -372,7 +372,6 @@ MESSAGES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(messages=MESSAGES, cuts=st.lists(st.integers(0, 2000), max_size=20))
 def test_frames_survive_any_cuts(messages: list[Hello | Done | Take | Resume], cuts: list[int]) -> None:
     data = b"".join(frame(message) for message in messages)

@@ -285,7 +285,7 @@ BODIES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(members=st.dictionaries(NAMES, BODIES, max_size=5), spaced=st.booleans(), plain=st.booleans())
 def test_references_are_those_of_the_decoded_body(members: dict[str, Any], spaced: bool, plain: bool) -> None:
     asked = json.dumps(members, indent=1 if spaced else None, ensure_ascii=plain).encode()

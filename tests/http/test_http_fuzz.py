@@ -12,14 +12,14 @@ from typing import Any
 
 import uvloop
 from http_kit import Caller, Reply, Wire, chunked, get, post, wire
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from unigate.http.state import Limits
 
 LIMITS = Limits(head=2000, headers=20, body=5000, queue=4, linger_time=0.05)
 HASTY = replace(LIMITS, head_time=0.05, body_time=0.05, idle_time=0.05)
-FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(max_examples=150)
 CANARY = b"/canary"
 
 

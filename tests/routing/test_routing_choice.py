@@ -4,7 +4,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from routing_cases import CHAT, MUTE, World, channel
 
@@ -84,7 +84,6 @@ def test_models_of_a_group() -> None:
     assert world.router.models("nobody") == set()
 
 
-@settings(deadline=None)
 @given(priorities=st.lists(st.integers(-3, 3), min_size=1, max_size=8), seed=st.integers(0, 2**32))
 def test_higher_priorities_come_first(priorities: list[int], seed: int) -> None:
     channels = [channel(f"c{n}", priority=priority) for n, priority in enumerate(priorities)]
@@ -99,7 +98,6 @@ def shares(channels: list[Channel], calls: int = 6000) -> dict[str, float]:
     return {name: count / calls for name, count in first.items()}
 
 
-@settings(deadline=None)
 @given(weights=st.lists(st.integers(1, 9), min_size=2, max_size=4))
 def test_weights_are_probabilities_to_come_first(weights: list[int]) -> None:
     found = shares([channel(f"c{n}", weight=weight) for n, weight in enumerate(weights)], 3000)
@@ -170,7 +168,6 @@ def test_a_place_that_went_in_the_meantime_is_not_taken() -> None:
     assert caught.value.retry_after == 1.0
 
 
-@settings(deadline=None)
 @given(
     rpm=st.integers(1, 12),
     steps=st.lists(st.floats(0, 20, allow_nan=False), min_size=1, max_size=80),
@@ -200,7 +197,6 @@ def test_limits_are_divided_among_workers() -> None:
     assert a.minute is not None and (a.most, a.minute.most, b.most) == (2, 10, 1)
 
 
-@settings(deadline=None)
 @given(
     parked=st.sets(st.integers(0, 5)),
     resting=st.sets(st.tuples(st.integers(0, 5), st.integers(0, 2))),

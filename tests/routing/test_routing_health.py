@@ -1,7 +1,7 @@
 """Parking, probing back, and what is told about it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from routing_cases import CHAT, World, channel
 
@@ -205,7 +205,6 @@ def end(world: World, candidate: Candidate, action: str, number: int) -> None:
         world.router.failed(candidate, UpstreamRefused(int(action), retry_after=float(number)))
 
 
-@settings(deadline=None)
 @given(actions=ACTIONS)
 def test_any_order_of_events_keeps_the_books(actions: list[tuple[str, int]]) -> None:
     """In flight equals what is taken, gates are held by at most one call, and all is well in the end."""

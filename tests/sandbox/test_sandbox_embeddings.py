@@ -130,7 +130,7 @@ def test_what_is_refused(sandbox: Sandbox, body: dict[str, Any], told: tuple[int
     assert (reply.status_code, error["param"], error["code"]) == told
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=60), st.integers(1, 70))
 def test_any_text_has_a_vector_of_length_one(text: str, dimensions: int) -> None:
     vector = vectors.of_text(text, dimensions, "m")

@@ -152,7 +152,7 @@ _SCHEMAS = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_SCHEMAS, st.integers(0, 1000))
 def test_any_schema(schema: dict[str, Any], number: int) -> None:
     source = seeds.dice(number)
@@ -201,7 +201,7 @@ _JUNK = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(["type", "properties", "items", "anyOf", "$ref", "required"]), _JUNK))
 def test_nonsense_is_refused_or_survived(schema: dict[str, Any]) -> None:
     source = seeds.dice(1)

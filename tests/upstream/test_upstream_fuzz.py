@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 import uvloop
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from upstream_peer import LONG, POST, Peer, chunk, vendor
 
@@ -25,7 +25,7 @@ SHORT = Timeouts(connect=5, first_byte=0.15, idle=0.15, total=1)
 BOUND = 20.0
 
 loops = pytest.mark.parametrize("new_loop", [uvloop.new_event_loop, asyncio.new_event_loop], ids=["uvloop", "asyncio"])
-calm = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+calm = settings(max_examples=60)
 
 
 @dataclass
