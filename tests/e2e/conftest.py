@@ -17,6 +17,7 @@ from support.world import Process, World, build_world, start
 _SHARED_OUT = "test_e2e_schemathesis"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the names of groups are noted
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a module, or of the demo, in one process: others need not start the gateway that they share."""
     for item in items:
