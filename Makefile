@@ -21,7 +21,7 @@ run: install ## start the gateway with a sandbox on 127.0.0.1:8080
 	@exec $(BIN)/unigate demo --host 127.0.0.1 --port 8080
 
 test: $(VENV)/.test postgres node check ## check and test everything
-	$(BIN)/python -m pytest -n auto --dist loadgroup --every-endpoint
+	$(BIN)/python -m pytest -n auto --every-endpoint
 
 check: $(VENV)/.test ## the checks that run nothing: style, types, imports, spelling, sizes
 	$(BIN)/ruff check

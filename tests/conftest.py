@@ -47,6 +47,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep tests that share a gateway together."""
+    from support.sharing import Sharing  # noqa: PLC0415 - only the process that shares them out needs it
+
+    return Sharing(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of xdist where the shared folder is."""
     node.workerinput["unigate_shared"] = str(node.config.stash[_FOLDER])

@@ -13,20 +13,6 @@ from support.postgres import Cluster
 from support.stage import set_stage
 from support.world import Process, World, build_world, start
 
-#: Its tests are few and long, so that all processes take some.
-_SHARED_OUT = "test_e2e_schemathesis"
-
-
-@pytest.hookimpl(tryfirst=True)  # before the names of groups are noted
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a module, or of the demo, in one process: others need not start the gateway that they share."""
-    for item in items:
-        if item.path.parent != Path(__file__).parent or item.path.stem == _SHARED_OUT:
-            continue
-        if item.get_closest_marker("xdist_group") is None:
-            group = "demo" if "demo" in getattr(item, "fixturenames", ()) else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
-
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
@@ -97,8 +83,8 @@ def module_postgres_url(module_postgres_urls: Callable[[], str]) -> str:
 @pytest.fixture(
     scope="session",
     params=[
-        pytest.param("sqlite", id="one gateway, SQLite", marks=pytest.mark.xdist_group("one gateway")),
-        pytest.param("postgresql", id="two gateways, PostgreSQL", marks=pytest.mark.xdist_group("two gateways")),
+        pytest.param("sqlite", id="one gateway, SQLite"),
+        pytest.param("postgresql", id="two gateways, PostgreSQL"),
     ],
 )
 def gateways(
