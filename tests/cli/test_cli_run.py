@@ -25,6 +25,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, server: str) -> lis
         return 0
 
     monkeypatch.setattr(run, "_supervise", kept)
+    monkeypatch.setattr(run, "apart", lambda work: work())  # nobody forks what has threads
     monkeypatch.setattr("unigate.cli.run.logging.configure", lambda: None)
     file = tmp_path / "gateway.yaml"
     file.write_text(f"server: {server}\nsecret: a-secret-of-some-length\n")

@@ -7,11 +7,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
 from support.task_process import ORDERS, order
-from support.task_rig import COST, MILLION, Rig, rig
+from support.task_rig import COST, MILLION, QUICK, Rig, rig
+from unigate.base.live_settings import LiveSettings
 from unigate.relay.task_things import MADE
 from unigate.spec.task import Task
 from unigate.store.database import Database
@@ -36,6 +38,9 @@ PLACES = [
 ]
 #: Between the row and the handle's journal: only the vendor knows whether it has the order.
 BLIND = {"teller.after_commit", "task.after_enter", "task.before_note", "journal.before_write"}
+#: The process that goes on may be kept waiting by others on its machine, and is to lose no lease of its own by that. Where
+#: only the vendor knows, it waits for as long as a lease lasts.
+PATIENT, SOON = (LiveSettings(tasks=msgspec.structs.replace(QUICK, lease_seconds=lease)) for lease in (30.0, 3.0))
 #: Several ends may come by together.
 SHARED = {"task.before_finish_commit"}
 
@@ -57,7 +62,7 @@ async def test_killed_where_things_are_told_of_on_the_other_database(
 
 
 async def _killed_and_started(url: str, db: Database, folder: Path, place: str, kind: str, count: int) -> None:
-    async with rig(db, folder) as house:
+    async with rig(db, folder, settings=SOON if place in BLIND else PATIENT) as house:
         taken = await _die(house, url, kind, f"{place}:{count}")
         node = await house.node(started=False)
         await house.moved()
