@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from unigate.dialects.luma_read import RATIOS, RESOLUTIONS
+from unigate.dialects.relay_tasks import MOST_IDS
 from unigate.reference.page import Entry, Example, Page
 from unigate.reference.relay_schemas import task
 from unigate.reference.schema import ANYTHING, Schema, either, flag, many, mapping, maybe, record, ref, text, whole
@@ -128,7 +129,7 @@ _ENTRIES = (
         operation="luma_relay.tasks",
         title="Get several films",
         about="As tasks; what is unknown is left out.",
-        request=record({"ids": many(text(), most=1000)}, needs=("ids",)),
+        request=record({"ids": many(text(), most=MOST_IDS)}, needs=("ids",)),
         answer=record({"code": text(), "message": text(), "data": many(ref("LumaRelayTask"))}, needs=("code", "data")),
         shown={"code": "success", "message": "", "data": []},
         examples=(Example(title="Two films", body={"ids": [ID]}),),

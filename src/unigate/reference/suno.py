@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from unigate.dialects.relay_tasks import MOST_IDS
 from unigate.reference.page import Entry, Example, Page
 from unigate.reference.schema import Schema, flag, many, maybe, record, ref, text
 from unigate.reference.suno_schemas import CLIP_ID, DONE, NOTIFY, SCHEMAS, SHOWN_CLIP, TAKEN, TASK_ID, WORDS
@@ -127,7 +128,7 @@ PAGE = Page(
             about="Those of the tasks that there are.",
             request=record(
                 {
-                    "ids": many(text(), most=1000),
+                    "ids": many(text(), most=MOST_IDS),
                     "action": maybe(text("Only tasks of this action: `MUSIC`, `LYRICS`, `CONCAT`, `UPLOAD`.")),
                 },
                 needs=("ids",),

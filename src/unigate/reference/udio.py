@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from unigate.dialects.relay_tasks import MOST_IDS
 from unigate.dialects.udio_read import LYRICS, MODES
 from unigate.reference.page import Entry, Example, Page
 from unigate.reference.relay_schemas import task
@@ -152,7 +153,7 @@ _ENTRIES = (
         operation="udio.fetch_many",
         title="Get several tasks",
         about="What is unknown is left out.",
-        request=record({"ids": many(text(), most=1000)}, needs=("ids",)),
+        request=record({"ids": many(text(), most=MOST_IDS)}, needs=("ids",)),
         answer=_envelope(many(ref("UdioTask"))),
         shown={"code": "success", "message": "", "data": [_SHOWN]},
         examples=(Example(title="Two tasks", body={"ids": [ID]}),),

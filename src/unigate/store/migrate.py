@@ -40,10 +40,11 @@ def migrate(url: str, *, wait: float = WAIT) -> None:
     unigate has made it its own.
     """
     has, newest = version(url, wait=wait)
+    if has == newest:
+        return
     if has is not None and has not in _revisions():
         raise Conflict(f"The database cannot be used: {wanting(has, newest)}.")
-    if has != newest:
-        _run(url, _upgrade, wait)
+    _run(url, _upgrade, wait)
 
 
 def wanting(has: str | None, newest: str) -> str:
