@@ -94,6 +94,8 @@ def test_its_user_is_told_at_the_sandbox(demo: Process) -> None:
         signed_in = {"authorization": f"Bearer {session.json()['token']}"}
         given = owner.post("/api/users/demo/topup", headers=signed_in, json={"amount": "1"})
         assert given.status_code == 200, given.text
+        taken = owner.post("/api/users/demo/takeback", headers=signed_in, json={"amount": "1"})
+        assert taken.status_code == 200, "others who use this demo find what it began with"
 
     def told(path: str) -> list[str]:
         return [str(one.get("subject") or one["body"]["type"]) for one in httpx.get(sandbox + path).json()["data"]]
